@@ -1,0 +1,103 @@
+import type { Address, BlockHash, Hash32, StateRoot, TransactionHash } from '../../base/primitives/hashes.js'
+import type { Height, Wei } from '../../base/primitives/quantities.js'
+import type { Block } from '../../base/protocol/block.js'
+import type { BlockContext } from '../../base/protocol/block-context.js'
+import type { BlockHeader } from '../../base/protocol/block-header.js'
+import type { Withdrawal } from '../../base/protocol/withdrawal.js'
+
+/** What a new block is built from (Engine API PayloadAttributesV3, and the exact transactions to try). */
+export interface BlockAttributes {
+  readonly parentHash: BlockHash
+  readonly height: Height
+  /** Seconds. */
+  readonly timestamp: number
+  readonly feeRecipient: Address
+  readonly prevRandao: Hash32
+  readonly gasLimit: number
+  readonly context: BlockContext
+  readonly withdrawals: readonly Withdrawal[]
+  /** Candidates in order, EIP-2718 encoded. */
+  readonly transactions: readonly Uint8Array[]
+  /** Leave out transactions that cannot execute here (a proposer) or fail on the first (derivation). */
+  readonly onInvalidTransaction: 'skip' | 'fail'
+}
+
+/** A candidate that did not make it into the built block. */
+export interface SkippedTransaction {
+  readonly hash: TransactionHash
+  /** 'no-room' when the block's gas was used up; otherwise the transaction cannot execute at all now. */
+  readonly reason: 'no-room' | 'nonce-too-low' | 'nonce-too-high' | 'insufficient-funds' | 'fee-too-low' | 'invalid'
+  readonly detail: string
+}
+
+export interface BuiltBlock {
+  readonly block: Block
+  readonly skipped: readonly SkippedTransaction[]
+}
+
+/** Answer to importing a block (Engine API PayloadStatusV1). */
+export type PayloadStatus =
+  | { readonly status: 'VALID' }
+  | { readonly status: 'INVALID'; readonly reason: string }
+  /** The parent is not known here. */
+  | { readonly status: 'SYNCING' }
+
+/** Head of the executed chain and the ages of finality behind it (Engine API ForkchoiceStateV1). */
+export interface ForkchoiceState {
+  readonly head: BlockHash
+  readonly safe: BlockHash
+  readonly finalized: BlockHash
+}
+
+/** What the mempool needs to know of a sender at the head. */
+export interface AccountState {
+  readonly nonce: number
+  readonly balance: Wei
+  /** Whether the account has code other than an EIP-7702 delegation. */
+  readonly hasCode: boolean
+}
+
+/** A change of the head, as subscribers and the mempool hear it. */
+export interface HeadChange {
+  readonly block: Block
+  /** Accounts whose nonce or balance the block changed. */
+  readonly touched: readonly (AccountState & { readonly address: Address })[]
+  /** Logs of the block in eth_getLogs form, for subscriptions. */
+  readonly logs: readonly unknown[]
+}
+
+/** An error that a JSON-RPC caller sees: standard code, geth-like message, optional data (revert bytes). */
+export interface RpcErrorShape {
+  readonly code: number
+  readonly message: string
+  readonly data?: unknown
+}
+
+/**
+ * The execution client behind a node, shaped like the Engine API so that an unmodified Ethereum client can stand here.
+ * Blocks between head and candidates are kept in memory; the head and everything behind it are durable.
+ */
+export interface ExecutionClient {
+  /** Executes the candidates on the parent and returns the finished block; it is known as a candidate afterwards. */
+  buildBlock(attributes: BlockAttributes): Promise<BuiltBlock>
+  /** Re-executes a block and compares every root; a VALID block is known as a candidate (engine_newPayload). */
+  newPayload(block: Block): Promise<PayloadStatus>
+  /** Makes a known block the head, durably before it resolves; resolves null when the head is unchanged (engine_forkchoiceUpdated). */
+  forkchoiceUpdated(state: ForkchoiceState): Promise<HeadChange | null>
+  head(): Promise<{ readonly hash: BlockHash; readonly header: BlockHeader }>
+  /** A block of the canonical chain with its context, by height. */
+  blockAt(height: Height): Promise<Block | null>
+  blockByHash(hash: BlockHash): Promise<Block | null>
+  stateRootAt(height: Height): Promise<StateRoot | null>
+  /** Word of an account's storage at a canonical height. */
+  storageAt(address: Address, slot: Hash32, height: Height): Promise<Hash32>
+  /** States at the head. */
+  accounts(addresses: readonly Address[]): Promise<readonly AccountState[]>
+  /**
+   * Answers a read-only `eth_` method with JSON-RPC values (eth_call, eth_getBalance, eth_getBlockByNumber, eth_getLogs,
+   * eth_getProof, …); block tags latest, safe, finalized, earliest, pending are resolved here from the last fork choice.
+   * Rejects with an ExecutionRpcError (RpcErrorShape).
+   */
+  request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown>
+  close(): Promise<void>
+}

@@ -1,0 +1,42 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import type { Flavored } from '../../base/primitives/flavor.js'
+
+/** libp2p peer id in its text form. */
+export type PeerId = Flavored<string, 'PeerId'>
+
+/** A connected peer after its handshake. */
+export interface Peer {
+  readonly id: PeerId
+  /** Consensus key that vouched for the peer id (NodeBinding), if the peer presented one. */
+  readonly consensusKey: BlsPublicKeyBytes | null
+}
+
+/** Streams of one-way messages; each keeps its own order. */
+export type Channel = 'consensus' | 'transactions' | 'blocks' | 'batches'
+/** Questions with one answer. */
+export type RequestKind = 'block-range' | 'status'
+
+/** Why a peer is disconnected and refused for a while. */
+export interface Misbehaviour {
+  readonly reason: string
+  readonly detail?: string
+}
+
+/** Authenticated message transport between nodes. Everything received is untrusted bytes of bounded size. */
+export interface PeerNetwork {
+  readonly localPeer: PeerId
+  peers(): readonly Peer[]
+  /** Queues a message to one peer; dropped (and counted) when the peer is gone or its queue is full. */
+  send(peer: PeerId, channel: Channel, message: Uint8Array): void
+  /** Calls the handler for each message of the channel, in order per peer. One handler a channel. */
+  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): void
+  onConnect(handler: (peer: Peer) => void): void
+  onDisconnect(handler: (peer: Peer) => void): void
+  /** Asks one peer; @throws NetworkError (REQUEST_TIMEOUT, PEER_GONE, REQUEST_REFUSED) */
+  request(peer: PeerId, kind: RequestKind, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>
+  /** Answers requests of a kind; a throw refuses the request without an answer. */
+  onRequest(kind: RequestKind, handler: (from: Peer, body: Uint8Array) => Promise<Uint8Array>): void
+  /** Disconnects the peer and refuses it for a while; logged with the reason. */
+  drop(peer: PeerId, misbehaviour: Misbehaviour): void
+  close(): Promise<void>
+}

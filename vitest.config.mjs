@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+// Tests run on the compiled output, so that what is tested is what ships (worker threads included).
+export default defineConfig({
+  test: {
+    include: ['build/src/**/*.test.js', 'build/test/**/*.test.js'],
+    exclude: ['build/test/e2e/**'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+})
