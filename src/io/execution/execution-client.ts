@@ -18,6 +18,8 @@ export interface BlockAttributes {
   readonly withdrawals: readonly Withdrawal[]
   /** Candidates in order, EIP-2718 encoded. */
   readonly transactions: readonly Uint8Array[]
+  /** Senders already recovered by this node, aligned with the transactions; null where unknown. Never taken from a peer. */
+  readonly senders?: readonly (Address | null)[]
   /** Leave out transactions that cannot execute here (a proposer) or fail on the first (derivation). */
   readonly onInvalidTransaction: 'skip' | 'fail'
 }
@@ -81,7 +83,7 @@ export interface ExecutionClient {
   /** Executes the candidates on the parent and returns the finished block; it is known as a candidate afterwards. */
   buildBlock(attributes: BlockAttributes): Promise<BuiltBlock>
   /** Re-executes a block and compares every root; a VALID block is known as a candidate (engine_newPayload). */
-  newPayload(block: Block): Promise<PayloadStatus>
+  newPayload(block: Block, senders?: readonly (Address | null)[]): Promise<PayloadStatus>
   /** Makes a known block the head, durably before it resolves; resolves null when the head is unchanged (engine_forkchoiceUpdated). */
   forkchoiceUpdated(state: ForkchoiceState): Promise<HeadChange | null>
   head(): Promise<{ readonly hash: BlockHash; readonly header: BlockHeader }>
