@@ -7,11 +7,13 @@ import { verifyKzgProof } from './kzg-proof.js'
 export const hardfork = Hardfork.Osaka
 
 /**
- * Chain rules for the EVM library. It hands its parameters in anew for every transaction object and copies the rules each
- * time; here the second time costs nothing, and the rules, which never change, are their own copy.
+ * Chain rules for the EVM library that never change. The library hands its parameters in anew for every transaction object,
+ * copies the rules each time, and searches lists at every opcode; here the second time of each costs nothing.
  */
 class FixedCommon extends Common {
   private readonly known = new Set<ParamsDict>()
+  private readonly activated = new Map<number, boolean>()
+  private readonly reached = new Map<string, boolean>()
 
   override updateParams(params: ParamsDict): void {
     if (this.known.has(params)) return
@@ -21,6 +23,25 @@ class FixedCommon extends Common {
 
   override copy(): Common {
     return this
+  }
+
+  override isActivatedEIP(eip: number): boolean {
+    // The base constructor asks before the fields of this class exist.
+    let active = this.activated?.get(eip)
+    if (active === undefined) {
+      active = super.isActivatedEIP(eip)
+      this.activated?.set(eip, active)
+    }
+    return active
+  }
+
+  override gteHardfork(name: string): boolean {
+    let reached = this.reached?.get(name)
+    if (reached === undefined) {
+      reached = super.gteHardfork(name)
+      this.reached?.set(name, reached)
+    }
+    return reached
   }
 }
 
