@@ -6,7 +6,12 @@ export async function callRpc<Answer = unknown>({
   method,
   params = [],
   timeoutMs = 5_000,
-}: { url: string; method: string; params?: readonly unknown[]; timeoutMs?: number }): Promise<Answer> {
+}: {
+  url: string
+  method: string
+  params?: readonly unknown[]
+  timeoutMs?: number
+}): Promise<Answer> {
   let body: { result?: unknown; error?: { code: number; message: string } }
   try {
     const response = await fetch(url, {

@@ -19,7 +19,12 @@ export function devnetCommand(): Command {
     .option('--sequencers <n>', 'number of sequencers', whole(1, 64), 4)
     .option('--full-nodes <n>', 'number of full nodes', whole(0, 32), 1)
     .option('--l1-port <port>', 'port of L1', whole(1, 65_535), 8545)
-    .option('--rpc-port <port>', 'port of the first full node; sequencers and further full nodes follow', whole(1, 65_535), 9545)
+    .option(
+      '--rpc-port <port>',
+      'port of the first full node; sequencers and further full nodes follow',
+      whole(1, 65_535),
+      9545,
+    )
     .option('--data-dir <dir>', 'where chains, keys and logs are kept', path.join('.morphism', 'devnet'))
     .option('--fresh', 'forget an earlier devnet in that directory')
     .option('--quiet', 'print only when the network is ready, and errors')
@@ -40,7 +45,8 @@ export function devnetCommand(): Command {
 export function whole(min: number, max: number): (text: string) => number {
   return text => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || value < min || value > max) throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`)
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`)
     return value
   }
 }

@@ -41,13 +41,30 @@ export function keysCommand(): Command {
 }
 
 /** Opens a keystore with the password in a file. @throws KeyError AppError */
-export async function openKeystore({ file, passwordFile }: { file: string; passwordFile: string }): Promise<BlsSecretKey> {
+export async function openKeystore({
+  file,
+  passwordFile,
+}: {
+  file: string
+  passwordFile: string
+}): Promise<BlsSecretKey> {
   return BlsSecretKey.fromBytes(await decryptKeystore(await loadKeystore(file), await readPassword(passwordFile)))
 }
 
-async function saveNew({ out, passwordFile, key }: { out: string; passwordFile: string; key: BlsSecretKey }): Promise<void> {
+async function saveNew({
+  out,
+  passwordFile,
+  key,
+}: {
+  out: string
+  passwordFile: string
+  key: BlsSecretKey
+}): Promise<void> {
   const publicKey = key.publicKey()
-  await saveKeystore(out, await encryptKeystore({ secret: key.toBytes(), password: await readPassword(passwordFile), publicKey }))
+  await saveKeystore(
+    out,
+    await encryptKeystore({ secret: key.toBytes(), password: await readPassword(passwordFile), publicKey }),
+  )
   console.log(`${bytesToHex(publicKey)}  ${out}`)
 }
 

@@ -12,7 +12,9 @@ const artifacts = path.join(packageRoot, 'contracts', 'artifacts')
  * Accounts of an L2 genesis: the system contracts of Ethereum (EIP-4788, 2935, 7002, 7251), Multicall3, the CREATE2 deployer
  * and Permit2, the predeploys of protocol.md section 6, and the funded accounts.
  */
-export async function genesisAlloc(funded: readonly { address: Address; balance: bigint }[]): Promise<Record<Address, GenesisAccountJson>> {
+export async function genesisAlloc(
+  funded: readonly { address: Address; balance: bigint }[],
+): Promise<Record<Address, GenesisAccountJson>> {
   const alloc: Record<Address, GenesisAccountJson> = {}
   const canonical = await readJson<Record<string, { address: string; code: string }>>('canonical.json')
   for (const { address, code } of Object.values(canonical)) alloc[lower(address)] = { balance: '0', nonce: 1, code }

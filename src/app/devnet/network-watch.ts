@@ -62,7 +62,9 @@ export class NetworkWatch {
     const head = await ask<string>(url, 'eth_blockNumber')
     // Bounded work per look: a long history is counted over several.
     for (let looked = 0; head !== null && this.countedTo < Number(head) && looked < 200; looked++) {
-      const count = await ask<string>(url, 'eth_getBlockTransactionCountByNumber', [`0x${(this.countedTo + 1).toString(16)}`])
+      const count = await ask<string>(url, 'eth_getBlockTransactionCountByNumber', [
+        `0x${(this.countedTo + 1).toString(16)}`,
+      ])
       if (count === null) return
       this.transactions += Number(count)
       this.countedTo++

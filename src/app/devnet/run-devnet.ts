@@ -7,8 +7,8 @@ import { morphismBin } from '../package-root.js'
 import { callRpc } from '../rpc-client.js'
 import { type Anvil, startAnvil } from './anvil.js'
 import { createNetwork } from './create-network.js'
-import { type DevnetNode, planNodes } from './devnet-nodes.js'
 import { devnetAccounts } from './devnet-accounts.js'
+import { type DevnetNode, planNodes } from './devnet-nodes.js'
 import { NetworkWatch } from './network-watch.js'
 import { type NodeProcess, processExists, startNodeProcess } from './node-process.js'
 import { requireFreePort } from './ports.js'
@@ -52,14 +52,13 @@ export async function runDevnet(options: DevnetOptions): Promise<void> {
       started.push(process_)
       return { ...node, process: process_ }
     })
-    const stoppedEarly = await Promise.race([
-      waitUntilReady(running),
-      stopRequest.then(() => true as const),
-    ])
+    const stoppedEarly = await Promise.race([waitUntilReady(running), stopRequest.then(() => true as const)])
     if (!stoppedEarly) {
       await writeDevnetJson({ options, networkFile, l1RpcUrl: anvil.rpcUrl, nodes: running })
       const first = running.find(node => node.role === 'full') ?? running[0]!
-      console.log(`Devnet is ready: L2 ${first.rpcUrl}, L1 ${anvil.rpcUrl}, details in ${path.join(options.dataDir, 'devnet.json')}`)
+      console.log(
+        `Devnet is ready: L2 ${first.rpcUrl}, L1 ${anvil.rpcUrl}, details in ${path.join(options.dataDir, 'devnet.json')}`,
+      )
       await show({ options, l1RpcUrl: anvil.rpcUrl, nodes: running, until: stopRequest })
     }
   } finally {
@@ -85,10 +84,14 @@ function openDataDir({ dataDir, fresh }: DevnetOptions): () => void {
     mkdirSync(dataDir, { recursive: true })
     const holder = readPid(lock)
     if (holder !== null && holder !== process.pid && processExists(holder)) {
-      throw new AppError('DEVNET_RUNNING', `A devnet already runs on ${dataDir} (process ${holder}): stop it, or choose another --data-dir.`)
+      throw new AppError(
+        'DEVNET_RUNNING',
+        `A devnet already runs on ${dataDir} (process ${holder}): stop it, or choose another --data-dir.`,
+      )
     }
     if (fresh) {
-      for (const entry of ['l1', 'nodes', 'network.json', 'devnet.json']) rmSync(path.join(dataDir, entry), { recursive: true, force: true })
+      for (const entry of ['l1', 'nodes', 'network.json', 'devnet.json'])
+        rmSync(path.join(dataDir, entry), { recursive: true, force: true })
     }
     rmSync(path.join(dataDir, 'devnet.json'), { force: true })
     writeFileSync(lock, `${process.pid}\n`)
@@ -122,10 +125,17 @@ async function waitUntilReady(nodes: readonly RunningNode[]): Promise<false> {
   for (const node of nodes) {
     for (;;) {
       if (!node.process.alive()) {
-        throw new AppError('NODE_FAILED', `${node.name} stopped while starting: ${lastError(node.logFile)} (log: ${node.logFile})`)
+        throw new AppError(
+          'NODE_FAILED',
+          `${node.name} stopped while starting: ${lastError(node.logFile)} (log: ${node.logFile})`,
+        )
       }
       if (await isReady(node.rpcUrl)) break
-      if (Date.now() > deadline) throw new AppError('NOT_READY', `${node.name} was not ready within ${readyTimeoutMs / 1_000} s (log: ${node.logFile})`)
+      if (Date.now() > deadline)
+        throw new AppError(
+          'NOT_READY',
+          `${node.name} was not ready within ${readyTimeoutMs / 1_000} s (log: ${node.logFile})`,
+        )
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
@@ -150,7 +160,12 @@ async function writeDevnetJson({
   networkFile,
   l1RpcUrl,
   nodes,
-}: { options: DevnetOptions; networkFile: string; l1RpcUrl: string; nodes: readonly RunningNode[] }): Promise<void> {
+}: {
+  options: DevnetOptions
+  networkFile: string
+  l1RpcUrl: string
+  nodes: readonly RunningNode[]
+}): Promise<void> {
   const network = await readNetworkFile(networkFile)
   const first = nodes.find(node => node.role === 'full') ?? nodes[0]!
   const content = {
@@ -179,13 +194,21 @@ async function show({
   l1RpcUrl,
   nodes,
   until,
-}: { options: DevnetOptions; l1RpcUrl: string; nodes: readonly RunningNode[]; until: Promise<void> }): Promise<void> {
+}: {
+  options: DevnetOptions
+  l1RpcUrl: string
+  nodes: readonly RunningNode[]
+  until: Promise<void>
+}): Promise<void> {
   let stopped = false
   const stop = until.then(() => {
     stopped = true
   })
   if (options.quiet) return stop
-  const watch = new NetworkWatch(nodes.map(node => ({ ...node, pid: node.process.pid })), l1RpcUrl)
+  const watch = new NetworkWatch(
+    nodes.map(node => ({ ...node, pid: node.process.pid })),
+    l1RpcUrl,
+  )
   const screen = process.stdout.isTTY ? new Screen(process.stdout) : null
   while (!stopped) {
     const view = await watch.look()

@@ -40,7 +40,11 @@ export function renderTable({ network, nodes }: { network: NetworkRow; nodes: re
     rpcUrl,
   ])
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map(row => row[column]!.length)))
-  const line = (cells: readonly string[]) => cells.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd()
   return [
     `L2   height ${network.height} · round ${network.round} · proposer ${network.proposer} · ${network.transactions} transactions`,
     `L1   ${l1.block === null ? 'down' : `block ${l1.block}`} · ${l1.rpcUrl} · batches ${batches.sealed} sealed, ${batches.committed} committed, ${batches.finalized} final`,

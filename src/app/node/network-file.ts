@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Address } from '../../base/primitives/hashes.js'
-import { type ProtocolParameters, defaultParameters } from '../../base/protocol/protocol-parameters.js'
+import { defaultParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { AppError } from '../app-error.js'
 
 /** One account of genesis, hex as in geth's genesis.json. */
@@ -65,7 +65,8 @@ function parseNetworkFile(json: unknown): NetworkFile {
   const l2 = object(root.l2, 'l2')
   const genesis = object(l2.genesis, 'l2.genesis')
   const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
-  const contract = (name: string): Address => match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
+  const contract = (name: string): Address =>
+    match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
   return {
     name: typeof root.name === 'string' ? root.name : 'morphism',
     l1: {
@@ -104,12 +105,14 @@ function parseParameters(given: Readonly<Record<string, unknown>>): ProtocolPara
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new AppError('NETWORK_FILE', `${what} must be an object`)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AppError('NETWORK_FILE', `${what} must be an object`)
   return value as Record<string, unknown>
 }
 
 function whole(value: unknown, what: string): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new AppError('NETWORK_FILE', `${what} must be a whole number`)
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw new AppError('NETWORK_FILE', `${what} must be a whole number`)
   return value as number
 }
 
