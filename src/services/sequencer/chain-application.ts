@@ -15,7 +15,13 @@ import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from '../../rules/blocks/block-attributes.js'
-import { checkContext, checkFixedAttributes, checkOrigin, type OriginView } from '../../rules/blocks/proposal-rules.js'
+import {
+  checkContext,
+  checkFixedAttributes,
+  checkOrigin,
+  type OriginView,
+  type Refused,
+} from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import type { Application, ProposalRefused, WorkSource } from './application.js'
 
