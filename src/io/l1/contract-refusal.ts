@@ -12,8 +12,7 @@ export function refusalOf(error: unknown): ContractRefusal | null {
   return namedError(data) ?? { errorName: 'Reverted', detail: shortText(error) }
 }
 
-/** The error of our contracts with this revert data, or null. */
-export function namedError(data: Hex): ContractRefusal | null {
+function namedError(data: Hex): ContractRefusal | null {
   try {
     const { errorName, args } = decodeErrorResult({ abi: errors, data })
     return { errorName, detail: `${errorName}(${((args ?? []) as readonly unknown[]).map(String).join(', ')})` }

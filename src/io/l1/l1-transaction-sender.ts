@@ -110,14 +110,17 @@ class Sender implements L1TransactionSender {
   }): Promise<L1TransactionOutcome | null> {
     const { clock } = this.ports
     const { pollMs, stuckAfterBlocks, maxFailures } = this.config
+    let usedSince: L1BlockNumber | null = null
     for (let failures = 0; !signal?.aborted; ) {
       try {
-        // The nonce is read before the receipts: when it has moved on, a receipt of ours exists already.
         const used = (await this.ports.rpc.nonce()) > nonce
         const found = await this.receiptOf(hashes)
         if (found) return found
-        if (used) return pending
-        if ((await this.ports.rpc.blockNumber()) >= since + stuckAfterBlocks) return null
+        const now = await this.ports.rpc.blockNumber()
+        // Nodes may count a transaction before they show its receipt: a nonce is lost only when none comes for some blocks.
+        if (used) usedSince ??= now
+        if (usedSince !== null && now >= usedSince + stuckAfterBlocks) return pending
+        if (usedSince === null && now >= since + stuckAfterBlocks) return null
         failures = 0
       } catch (error) {
         if (!(error instanceof L1Error) || ++failures > maxFailures) throw error
