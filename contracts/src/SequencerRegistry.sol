@@ -43,9 +43,7 @@ contract SequencerRegistry {
     /// @param totalPower sum of the members' powers, in gwei of stake
     /// @param keyTable code table: aggregate key (96 bytes), then for each member power (8 bytes) and key (96 bytes)
     /// @param accountTable code table: for each member operator, submitter, feeRecipient (20 bytes each)
-    event SetCreated(
-        uint256 indexed setId, uint256 size, uint256 totalPower, address keyTable, address accountTable
-    );
+    event SetCreated(uint256 indexed setId, uint256 size, uint256 totalPower, address keyTable, address accountTable);
 
     /// @notice Only the staking contract creates sets.
     error NotStaking(address caller);
@@ -80,21 +78,21 @@ contract SequencerRegistry {
 
     /// @notice Records the next set.
     /// @dev The staking contract has checked a proof of possession for every key: without it, aggregation is forgeable.
-    /// @param members the members, in the order of their indices
+    /// @param elected the members, in the order of their indices
     /// @return setId number of the new set
-    function createSet(Member[] calldata members_) external returns (uint256 setId) {
+    function createSet(Member[] calldata elected) external returns (uint256 setId) {
         if (msg.sender != staking) revert NotStaking(msg.sender);
-        uint256 size = members_.length;
+        uint256 size = elected.length;
         if (size == 0 || size > MAX_MEMBERS) revert WrongSetSize(size);
 
         bytes memory keys = new bytes(COMPACT_KEY_LENGTH + size * KEY_ENTRY_LENGTH);
         bytes memory accounts = new bytes(size * ACCOUNT_ENTRY_LENGTH);
         Bls12381.G1Point memory aggregate;
-        uint64 totalPower;
+        uint64 power;
         for (uint256 i = 0; i < size; ++i) {
-            Member calldata member = members_[i];
+            Member calldata member = elected[i];
             if (member.power == 0) revert PowerIsZero(i);
-            totalPower += member.power;
+            power += member.power;
             Bls12381.G1Point memory key = abi.decode(member.publicKey, (Bls12381.G1Point));
             Bls12381.addTo(aggregate, key);
             _store(keys, COMPACT_KEY_LENGTH + i * KEY_ENTRY_LENGTH, abi.encodePacked(member.power, _packed(key)));
@@ -109,12 +107,12 @@ contract SequencerRegistry {
         setId = ++latestSetId;
         Set memory set = Set({
             keyTable: CodeTable.write(keys),
-            totalPower: totalPower,
+            totalPower: power,
             size: uint16(size),
             accountTable: CodeTable.write(accounts)
         });
         _sets[setId] = set;
-        emit SetCreated(setId, size, totalPower, set.keyTable, set.accountTable);
+        emit SetCreated(setId, size, power, set.keyTable, set.accountTable);
     }
 
     /// @notice Whether members with more than 2/3 of the power of a set signed a digest.
@@ -137,12 +135,12 @@ contract SequencerRegistry {
         returns (Verdict)
     {
         Set storage set = _sets[setId];
-        (address table, uint256 totalPower, uint256 size) = (set.keyTable, set.totalPower, set.size);
+        (address table, uint256 power, uint256 size) = (set.keyTable, set.totalPower, set.size);
         if (size == 0) revert UnknownSet(setId);
         if (absent >> size != 0) return Verdict.AbsentOutOfRange;
 
         (Bls12381.G1Point memory absentKeys, uint256 absentPower) = _sumOf(table, absent);
-        if ((totalPower - absentPower) * 3 <= totalPower * 2) return Verdict.QuorumNotReached;
+        if ((power - absentPower) * 3 <= power * 2) return Verdict.QuorumNotReached;
 
         Bls12381.G1Point memory key = _aggregateKey(table);
         if (absent != 0) {
@@ -224,11 +222,7 @@ contract SequencerRegistry {
         }
     }
 
-    function _keyEntry(address table, uint256 index)
-        private
-        view
-        returns (uint64 power, Bls12381.G1Point memory key)
-    {
+    function _keyEntry(address table, uint256 index) private view returns (uint64 power, Bls12381.G1Point memory key) {
         bytes memory entry = CodeTable.read(table, COMPACT_KEY_LENGTH + index * KEY_ENTRY_LENGTH, KEY_ENTRY_LENGTH);
         power = uint64(bytes8(entry));
         key = _unpacked(entry, 8);
