@@ -4,8 +4,11 @@ import { asciiToBytes, bytesToUint, concatBytes, uintToBytes } from '../../base/
 import type { BatchHash } from '../../base/primitives/hashes.js'
 import type { BatchIndex } from '../../base/primitives/quantities.js'
 import {
+  type BatchAttestation,
   type BatchCertificate,
+  decodeAttestation,
   decodeBatchCertificate,
+  encodeAttestation,
   encodeBatchCertificate,
 } from '../../base/protocol/batch-attestation.js'
 import { type BatchHeader, batchHash, decodeBatchHeader, encodeBatchHeader } from '../../base/protocol/batch-header.js'
@@ -20,11 +23,15 @@ export interface SealedBatch {
 }
 
 const sealedPrefix = asciiToBytes('batch/sealed/')
+const attestationPrefix = asciiToBytes('batch/attestation/')
 const certificatePrefix = asciiToBytes('batch/certificate/')
 const certifiedKey = asciiToBytes('batch/certified-up-to')
 const indexKey = (prefix: Uint8Array, index: BatchIndex) => concatBytes(prefix, uintToBytes(index, 8))
 
-/** What the batcher keeps, under `batch/` of the node's store: sealed batches, certificates, and up to where all have one. */
+/**
+ * What the batcher keeps, under `batch/` of the node's store: sealed batches, this node's attestations, certificates, and
+ * up to where all have one.
+ */
 export class BatchStore {
   constructor(private readonly store: KeyValueStore) {}
 
@@ -52,6 +59,18 @@ export class BatchStore {
 
   putSealed(batch: SealedBatch): Promise<void> {
     return this.store.write([{ key: indexKey(sealedPrefix, batch.header.batchIndex), value: encodeSealed(batch) }])
+  }
+
+  /** This node's own. */
+  attestation(index: BatchIndex): BatchAttestation | null {
+    const bytes = this.store.get(indexKey(attestationPrefix, index))
+    return bytes ? decodeAttestation(bytes) : null
+  }
+
+  /** Synced: the signer's own record is, and it signs nothing below its last. */
+  putAttestation(attestation: BatchAttestation): Promise<void> {
+    const key = indexKey(attestationPrefix, attestation.batchIndex)
+    return this.store.write([{ key, value: encodeAttestation(attestation) }], { sync: true })
   }
 
   /** One write: a crash leaves the certificate with its mark, or neither. */

@@ -2,7 +2,11 @@ import { DecodeError } from '../../base/encoding/decode-error.js'
 import { bytesEqual } from '../../base/primitives/bytes.js'
 import type { BatchHash, Hash32 } from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, MemberIndex } from '../../base/primitives/quantities.js'
-import { type BatchCertificate, decodeAttestation } from '../../base/protocol/batch-attestation.js'
+import {
+  type BatchAttestation,
+  type BatchCertificate,
+  decodeAttestation,
+} from '../../base/protocol/batch-attestation.js'
 import { type BatchHeader, batchHash } from '../../base/protocol/batch-header.js'
 import type { Block } from '../../base/protocol/block.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
@@ -265,16 +269,26 @@ export class Batcher {
     if (!signer) return
     for (const { own, set, sealed } of this.desk.openBatches()) {
       if (own || !memberByKey(set, signer.publicKey)) continue
-      const content = { batchIndex: sealed.header.batchIndex, batchHash: sealed.batchHash }
+      const { batchIndex } = sealed.header
       try {
-        const attestation = { ...content, signature: await signer.signAttestation(content) }
+        const attestation = this.store.attestation(batchIndex) ?? (await this.sign(signer, sealed))
         this.desk.ownAttestation(signer.publicKey, attestation)
         const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
         if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
-        logger.error('the batch attestation was not signed', { ...content, error: String(error) })
+        logger.error('the batch attestation was not signed', { batchIndex, error: String(error) })
       }
     }
+  }
+
+  private async sign(
+    signer: NonNullable<BatcherPorts['signer']>,
+    { header, batchHash }: SealedBatch,
+  ): Promise<BatchAttestation> {
+    const content = { batchIndex: header.batchIndex, batchHash }
+    const attestation = { ...content, signature: await signer.signAttestation(content) }
+    await this.store.putAttestation(attestation)
+    return attestation
   }
 
   /** A batch that others have had time to certify: one older than the newest. */
