@@ -83,8 +83,8 @@ contract Rollup {
     error TimestampBeforeParent(uint64 parentTimestamp, uint64 timestamp);
     /// @notice A batch is signed by the set of its parent or the next one.
     error SetNotActive(uint64 setId, uint64 currentSetId);
-    /// @notice The set has not been elected.
-    error UnknownSet(uint64 setId);
+    /// @notice The set has not been elected. Raised by the registry; declared here for those who decode errors by this ABI.
+    error UnknownSet(uint256 setId);
     /// @notice The ring is full of batches that are not final: finalize some first.
     error TooManyUnfinalizedBatches(uint64 lastFinalized, uint64 ringSize);
     /// @notice The transaction carries no blobs.
@@ -346,9 +346,7 @@ contract Rollup {
     /// @dev The turn starts when the batch can exist: after its parent is on L1 and its last block is made.
     function _takeTurn(BatchHeader calldata header, uint64 parentCommittedAt) private {
         uint64 setId = header.setId;
-        if (setId == 0 || setId > registry.latestSetId()) revert UnknownSet(setId);
-        uint256 memberIndex = header.batchIndex % registry.setSize(setId);
-        address submitter = registry.submitterOf(setId, memberIndex);
+        (uint256 memberIndex, address submitter) = registry.turnOf(setId, header.batchIndex);
         if (msg.sender == submitter) return;
 
         uint256 start = header.timestamp > parentCommittedAt ? header.timestamp : parentCommittedAt;

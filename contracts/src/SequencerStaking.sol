@@ -194,12 +194,19 @@ contract SequencerStaking {
     }
 
     function _memberFrom(Candidate storage candidate) private view returns (SequencerRegistry.Member memory) {
+        Bls12381.CompactG1 memory compact = candidate.key;
+        Bls12381.G1Point memory key;
+        uint256 source;
+        assembly ("memory-safe") {
+            source := compact
+        }
+        Bls12381.unpack(source, key);
         return SequencerRegistry.Member({
             operator: candidate.operator,
             submitter: candidate.submitter,
             feeRecipient: candidate.feeRecipient,
             power: candidate.power,
-            publicKey: abi.encode(Bls12381.unpack(candidate.key))
+            publicKey: abi.encode(key)
         });
     }
 }

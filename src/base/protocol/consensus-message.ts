@@ -15,7 +15,7 @@ export type ConsensusMessage =
 
 const kinds = ['proposal', 'votes', 'status'] as const
 /** Most votes in one message: both steps of a full set. */
-const maxVotes = 512
+export const maxVotesPerMessage = 512
 
 export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
   const kind = rlpUint(kinds.indexOf(message.kind))
@@ -49,7 +49,7 @@ function readMessage(fields: RlpFields, kind: ConsensusMessage['kind'] | undefin
     case 'votes':
       return {
         kind,
-        votes: fields.items({ max: maxVotes }).map(item => {
+        votes: fields.items({ max: maxVotesPerMessage }).map(item => {
           if (!(item instanceof Uint8Array)) throw new DecodeError('consensus message: a vote is not bytes')
           return decodeVote(item)
         }),

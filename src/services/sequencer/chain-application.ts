@@ -15,7 +15,13 @@ import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from '../../rules/blocks/block-attributes.js'
-import { checkContext, checkFixedAttributes, checkOrigin, type OriginView } from '../../rules/blocks/proposal-rules.js'
+import {
+  checkContext,
+  checkFixedAttributes,
+  checkOrigin,
+  type OriginView,
+  type Refused,
+} from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import type { Application, ProposalRefused, WorkSource } from './application.js'
 
@@ -129,9 +135,9 @@ export class ChainApplication implements Application, WorkSource {
       const set = ports.sets.setAt(proposal.height)
       const { round, validRound } = proposal
       const checked = checkContext({ block, parent, set, round, validRound, parameters, nowMs: ports.clock.nowMs() })
-      if (!checked.ok) return checked
+      if (!checked.ok) return refused(checked.error)
       const origin = await this.checkOriginWithin(maxOriginWaitMs, { block, parent })
-      if (!origin.ok) return origin
+      if (!origin.ok) return refused(origin.error)
       const fixed = checkFixedAttributes({
         block,
         parent,
@@ -139,13 +145,11 @@ export class ChainApplication implements Application, WorkSource {
         messages: this.consumed(parent, block.context),
         parameters,
       })
-      if (!fixed.ok) return fixed
+      if (!fixed.ok) return refused(fixed.error)
       const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
       if (status.status === 'VALID') return ok(undefined)
-      return refuse({
-        reason: 'invalid-execution',
-        detail: status.status === 'INVALID' ? status.reason : 'parent unknown',
-      })
+      const detail = status.status === 'INVALID' ? status.reason : 'parent unknown'
+      return refuse<ProposalRefused>({ reason: 'invalid-execution', detail, blame: 'block' })
     })
   }
 
@@ -217,7 +221,7 @@ export class ChainApplication implements Application, WorkSource {
   private async checkOriginWithin(
     limitMs: number,
     { block, parent }: { block: Block; parent: ParentBlock },
-  ): Promise<Result<void, ProposalRefused>> {
+  ): Promise<Result<void, Refused>> {
     const { clock, l1 } = this.ports
     const until = clock.nowMs() + limitMs
     for (;;) {
@@ -248,4 +252,17 @@ export class ChainApplication implements Application, WorkSource {
       this.timing[what].observe((this.ports.clock.nowMs() - began) / 1_000)
     }
   }
+}
+
+/** Refusals that rest on this node's clock or L1 endpoint rather than on the block alone. */
+const ownView: ReadonlySet<Refused['reason']> = new Set([
+  'timestamp-not-timely',
+  'l1-origin-unknown',
+  'l1-origin-not-canonical',
+  'l1-origin-must-advance',
+  'wrong-message-count',
+])
+
+function refused(error: Refused): Result<void, ProposalRefused> {
+  return refuse({ ...error, blame: ownView.has(error.reason) ? 'own-view' : 'block' })
 }

@@ -2,7 +2,11 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
-import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
+import {
+  type ConsensusMessage,
+  encodeConsensusMessage,
+  maxVotesPerMessage,
+} from '../../base/protocol/consensus-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
@@ -96,7 +100,7 @@ export class ConsensusEngine {
     private readonly ports: EnginePorts,
   ) {
     this.set = ports.sets.setAt(ports.head().header.number + 1)
-    this.core = createConsensusCore({ parameters: config.parameters, publicKey: ports.signer.publicKey })
+    this.core = createConsensusCore({ self: null, parameters: config.parameters })
     this.door = new MessageDoor({
       config,
       ports: {
@@ -106,7 +110,7 @@ export class ConsensusEngine {
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
         onStatus: (peer, status) => this.help(peer, status),
-        currentRound: () => this.core.state.round,
+        currentRound: () => this.round(),
         onFailure: ports.onFatal,
       },
     })
@@ -140,8 +144,13 @@ export class ConsensusEngine {
   }
 
   status(): EngineStatus {
-    const { round, step } = this.core.state
+    const round = this.round()
+    const step = this.core.state?.waiting ? 'new-height' : (this.core.state?.step ?? 'propose')
     return { height: this.height, round, step, proposer: proposerOf(this.set, this.height, round), self: this.self }
+  }
+
+  private round(): Round {
+    return this.core.state?.round ?? 0
   }
 
   /** The chain has a new head, decided here or imported: the next height begins. */
@@ -176,7 +185,7 @@ export class ConsensusEngine {
     this.metrics.height.set(this.height)
     this.metrics.round.set(0)
     if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
-    const begun = this.step({ type: 'start-height', height: this.height, set: this.set })
+    const begun = this.step({ type: 'start-height', height: this.height, set: this.set, self: this.self })
     this.door.startHeight(this.height, this.set)
     const unanswered = this.replay(records.filter(record => record.height === this.height))
     for (const output of [...begun, ...unanswered]) this.perform(output)
@@ -316,7 +325,8 @@ export class ConsensusEngine {
     try {
       const verdict = await this.ports.application.processProposal({ proposal, block })
       if (!verdict.ok) this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
-      this.feed({ type: 'validated', height, blockHash, valid: verdict.ok })
+      const valid = verdict.ok || verdict.error.blame === 'own-view'
+      this.feed({ type: 'validated', height, blockHash, valid, acceptable: verdict.ok })
     } catch (error) {
       this.ports.logger.error('a proposal could not be judged', { height, round, blockHash, error })
     }
@@ -404,33 +414,35 @@ export class ConsensusEngine {
   }
 
   private sendStatus(peers: readonly PeerId[]): void {
-    const { round } = this.core.state
-    const hasProposal = this.core.messagesOf(round).proposals.length > 0
+    const round = this.round()
+    const hasProposal = this.core.messagesOf(this.height, round).proposals.length > 0
     const bytes = encodeConsensusMessage({ kind: 'status', height: this.height, round, hasProposal })
     for (const peer of peers) this.ports.network.send(peer, 'consensus', bytes)
   }
 
-  /** Sends a peer of the same height what it may lack: the votes from its round to ours, and the proposals behind them. */
+  /** Sends a peer of the same height what it may lack: votes and proposals of the last rounds, and of the valid round. */
   private help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
-    if (status.height !== this.height || status.round > this.core.state.round) return
+    const current = this.round()
+    if (status.height !== this.height || status.round > current) return
+    const rounds = new Set<Round>()
+    for (let round = Math.max(status.round, current - 2); round <= current; round++) rounds.add(round)
+    const validRound = this.core.state?.validRound ?? -1
+    if (validRound >= 0) rounds.add(validRound)
     const votes: Vote[] = []
-    const proposals = new Map<string, Proposal>()
-    const want = (round: Round) => {
-      for (const proposal of this.core.messagesOf(round).proposals)
-        proposals.set(`${proposal.round}/${proposal.blockHash}`, proposal)
+    for (const round of rounds) {
+      const messages = this.core.messagesOf(this.height, round)
+      votes.push(...messages.prevotes, ...messages.precommits)
+      if (round === status.round && status.hasProposal) continue
+      for (const proposal of messages.proposals) {
+        const block = this.blocks.get(proposal.blockHash)
+        if (block)
+          this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'proposal', proposal, block }))
+      }
     }
-    for (let round = Math.max(status.round, this.core.state.round - 2); round <= this.core.state.round; round++) {
-      votes.push(...this.core.messagesOf(round).votes)
-      if (round !== status.round || !status.hasProposal) want(round)
+    for (let at = 0; at < votes.length; at += maxVotesPerMessage) {
+      const some = votes.slice(at, at + maxVotesPerMessage)
+      this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'votes', votes: some }))
     }
-    if (this.core.state.validRound >= 0) votes.push(...this.core.messagesOf(this.core.state.validRound).votes)
-    for (const proposal of proposals.values()) {
-      const block = this.blocks.get(proposal.blockHash)
-      if (block)
-        this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'proposal', proposal, block }))
-    }
-    if (votes.length > 0)
-      this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'votes', votes: votes.slice(0, 512) }))
   }
 }
 

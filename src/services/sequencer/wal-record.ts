@@ -1,7 +1,6 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
-import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import { type Block, decodeBlock, encodeBlock } from '../../base/protocol/block.js'
 import { decodeProposal, encodeProposal } from '../../base/protocol/proposal.js'
@@ -41,7 +40,7 @@ function inputFields(input: LoggedInput): RlpItem[] {
     case 'proposal':
       return [encodeProposal(input.proposal)]
     case 'validated':
-      return [rlpHex(input.blockHash), rlpUint(input.valid ? 1 : 0)]
+      return [rlpHex(input.blockHash), rlpUint(input.valid ? 1 : 0), rlpUint(input.acceptable === false ? 0 : 1)]
     case 'prepared':
       return [rlpUint(input.round), rlpHex(input.blockHash)]
     case 'votes':
@@ -69,7 +68,7 @@ function readInput(fields: RlpFields, type: LoggedInput['type'] | undefined, hei
     case 'proposal':
       return { type, proposal: asVerified(decodeProposal(fields.bytes())) }
     case 'validated':
-      return { type, height, blockHash: fields.hash() as BlockHash, valid: fields.uint(8) === 1n }
+      return { type, height, blockHash: fields.hash(), valid: fields.uint(8) === 1n, acceptable: fields.uint(8) === 1n }
     case 'prepared':
       return { type, height, round: Number(fields.uint(32)), blockHash: fields.hash() }
     case 'votes': {
