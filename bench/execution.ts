@@ -10,7 +10,7 @@ import { bytesToHex, concatBytes, hexToBytes, uintToBytes } from '../src/base/pr
 import { type Address, zeroHash } from '../src/base/primitives/hashes.js'
 import { feeVaultAddress } from '../src/base/protocol/protocol-parameters.js'
 import { ChainEngine } from '../src/io/execution/embedded/engine/chain-engine.js'
-import { ThreadStore } from '../src/io/execution/embedded/store/thread-store.js'
+import { LevelStore } from '../src/io/storage/level-store.js'
 import type { Genesis } from '../src/io/execution/genesis.js'
 import { signTransaction } from '../src/io/execution/sign-transaction.js'
 
@@ -72,7 +72,7 @@ function makeTransaction(kind: Kind, index: number, nonce: number): Uint8Array {
 
 async function measure(kind: Kind): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'morphism-bench-'))
-  const stores = await Promise.all(['a', 'b'].map(name => ThreadStore.open(join(directory, name))))
+  const stores = await Promise.all(['a', 'b'].map(name => LevelStore.open({ path: join(directory, name), writeBufferBytes: 32 << 20 })))
   const [builder, importer] = await Promise.all(stores.map(store => ChainEngine.open({ store, genesis })))
   const nonces = new Array<number>(accounts).fill(0)
   const times = { build: 0, import: 0, commit: 0 }
