@@ -13,17 +13,30 @@ export const maxTransactionGas = 16_777_216n
 const maxInitCodeBytes = 49_152
 const maxWord = 1n << 256n
 
-/** The least gas limit that a transaction may have: its intrinsic gas, or the calldata floor of EIP-7623. */
-export function requiredGas(transaction: Transaction): bigint {
-  const { data, to, accessList, authorizations } = transaction
+/** Gas of a transaction before anything runs (EIP-2028, 2930, 3860, 7702), and the least it pays for its data (EIP-7623). */
+export function requiredGasOf({
+  data,
+  isCreation,
+  accessList,
+  authorizations,
+}: {
+  readonly data: Uint8Array
+  readonly isCreation: boolean
+  readonly accessList: readonly { readonly storageKeys: readonly unknown[] }[]
+  readonly authorizations: number
+}): { readonly intrinsic: number; readonly floor: number } {
   let tokens = 0
   for (let i = 0; i < data.length; i++) tokens += data[i] === 0 ? 1 : 4
   let keys = 0
   for (const entry of accessList) keys += entry.storageKeys.length
-  const creation = to === null ? 32_000 + 2 * Math.ceil(data.length / 32) : 0
-  const intrinsic =
-    21_000 + 4 * tokens + creation + 2_400 * accessList.length + 1_900 * keys + 25_000 * authorizations.length
-  return BigInt(Math.max(intrinsic, 21_000 + 10 * tokens))
+  const creation = isCreation ? 32_000 + 2 * Math.ceil(data.length / 32) : 0
+  const lists = 2_400 * accessList.length + 1_900 * keys + 25_000 * authorizations
+  return { intrinsic: 21_000 + 4 * tokens + creation + lists, floor: 21_000 + 10 * tokens }
+}
+
+function requiredGas({ data, to, accessList, authorizations }: Transaction): bigint {
+  const gas = requiredGasOf({ data, isCreation: to === null, accessList, authorizations: authorizations.length })
+  return BigInt(Math.max(gas.intrinsic, gas.floor))
 }
 
 /** What no state can heal: chain, gas bounds, size of the init code. */
