@@ -371,6 +371,16 @@ const contracts: readonly ComplianceCheck[] = [
     assert.deepEqual(await client.accounts([carol]), [{ nonce: 1, balance: 1_000n * ether, hasCode: false }])
     assert.equal(await client.request('eth_getCode', [carol, 'latest']), `0xef0100${contract.slice(2)}`)
   }),
+  check('refunds for the authority of a delegation only when it exists (EIP-7702)', async client => {
+    const authorize = (authorityKey: Uint8Array) => [{ chainId, address: zeroAddress, nonce: 0, authorityKey }]
+    const draft = { type: 4, gasLimit: 100_000 } as const
+    const fresh = await advance(client, { transactions: [sign({ ...draft, authorizations: authorize(word(99)) })] })
+    assert.equal(fresh.header.gasUsed, 46_000)
+    const existing = await advance(client, {
+      transactions: [sign({ ...draft, nonce: 1, authorizations: authorize(keys[2]!) })],
+    })
+    assert.equal(existing.header.gasUsed, 46_000 - 46_000 / 5)
+  }),
   check('keeps block contexts and hashes in the system contracts (EIP-4788, EIP-2935)', async client => {
     const block = await advance(client)
     const next = await advance(client)
