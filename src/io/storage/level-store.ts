@@ -44,7 +44,9 @@ export class LevelStore implements KeyValueStore {
 
   get(key: Uint8Array): Uint8Array | undefined {
     try {
-      return this.level.getSync(key)
+      const value = this.level.getSync(key)
+      // LevelDB gives a Buffer, whose slice shares memory where that of other arrays copies.
+      return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
     } catch (error) {
       throw this.failure(error)
     }

@@ -99,13 +99,17 @@ export class QueryLane {
   private run(job: Job): void {
     const link = this.link ?? this.start()
     this.running.add(job)
-    const isFirst = () => this.running.values().next().value === job
-    const watch = () => {
-      // Requests are answered in order: only the first can be the one that hangs.
-      if (isFirst()) void this.replace(link, job)
-      else timer = setTimeout(watch, this.options.timeoutMs)
+    let timer: NodeJS.Timeout | undefined
+    const watch = (delayMs: number) => {
+      if (!this.running.has(job)) return
+      timer = setTimeout(() => {
+        // Requests are answered in order: only the first can be the one that hangs.
+        if (this.running.values().next().value === job) void this.replace(link, job)
+        else watch(this.options.timeoutMs)
+      }, delayMs)
     }
-    let timer = setTimeout(watch, this.options.timeoutMs + graceMs)
+    // A thread that is still starting is not late.
+    void link.ready.then(() => watch(this.options.timeoutMs + graceMs))
     link
       .call(job.method, job.args)
       .then(job.resolve, error => {

@@ -2,7 +2,7 @@ import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../../../base/primitives/invariant.js'
-import { type LinkReply, type LinkRequest, toWire } from './worker-link.js'
+import { type LinkReply, type LinkRequest, readyMethod, toWire } from './worker-link.js'
 
 /** Methods that a worker offers; an answer may name buffers to hand over instead of copying. */
 export type LinkMethods = Readonly<Record<string, (...args: never[]) => unknown>>
@@ -23,7 +23,8 @@ export function serveLink(methods: Promise<LinkMethods>): void {
     let reply: LinkReply
     let buffers: readonly ArrayBuffer[] = []
     try {
-      const target = (await methods)[method]
+      const offered: LinkMethods = { ...(await methods), [readyMethod]: () => {} }
+      const target = offered[method]
       invariant(target !== undefined, 'the worker offers the method', { method })
       const value = await target(...(args as never[]))
       if (value instanceof Transferred) buffers = value.buffers

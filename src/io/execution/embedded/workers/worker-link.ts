@@ -27,6 +27,9 @@ export type LinkReply =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: WireError }
 
+/** Offered by every worker. */
+export const readyMethod = 'ready'
+
 interface Pending {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
@@ -35,6 +38,8 @@ interface Pending {
 /** Calls methods of one worker thread; once the thread has died, all calls fail, and `died` resolves with the reason. */
 export class WorkerLink {
   readonly died: Promise<ExecutionError>
+  /** Resolves when the thread answers calls, or never will. */
+  readonly ready: Promise<void>
   private readonly worker: Worker
   private readonly pending = new Map<number, Pending>()
   private nextId = 0
@@ -60,6 +65,7 @@ export class WorkerLink {
       this.worker.on('messageerror', fail)
       this.worker.on('exit', code => fail(`exit code ${code}`))
     })
+    this.ready = this.call<void>(readyMethod, []).catch(() => {})
   }
 
   /** @throws what the method threw, or ExecutionError WORKER_FAILED */
