@@ -15,6 +15,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Compression } from '../../io/compression/compression.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
 import type { Kzg } from '../../io/kzg/kzg.js'
 import type { BlobSidecar } from '../../io/l1/l1-client.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
@@ -277,6 +278,8 @@ export class Batcher {
         if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
         logger.error('the batch attestation was not signed', { batchIndex, error: String(error) })
+        // The signer signs nothing below its last, so a later batch must not overtake one that can still be signed.
+        if (!(error instanceof SignerRefusal)) return
       }
     }
   }
