@@ -212,12 +212,14 @@ library Bls12381 {
     }
 
     /// @notice The inverse of `pack`.
-    function unpack(CompactG1 memory compact) internal pure returns (G1Point memory) {
-        return G1Point({
-            xHigh: compact.word0 >> 128,
-            xLow: compact.word0 << 128 | compact.word1 >> 128,
-            yHigh: uint128(compact.word1),
-            yLow: compact.word2
-        });
+    /// @param source memory address of 96 bytes
+    /// @param point receives the point
+    function unpack(uint256 source, G1Point memory point) internal pure {
+        assembly ("memory-safe") {
+            mstore(point, shr(128, mload(source)))
+            mstore(add(point, 32), mload(add(source, 16)))
+            mstore(add(point, 64), shr(128, mload(add(source, 48))))
+            mstore(add(point, 96), mload(add(source, 64)))
+        }
     }
 }

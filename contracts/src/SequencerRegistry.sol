@@ -43,9 +43,7 @@ contract SequencerRegistry {
     /// @param totalPower sum of the members' powers, in gwei of stake
     /// @param keyTable code table: aggregate key (96 bytes), then for each member power (8 bytes) and key (96 bytes)
     /// @param accountTable code table: for each member operator, submitter, feeRecipient (20 bytes each)
-    event SetCreated(
-        uint256 indexed setId, uint256 size, uint256 totalPower, address keyTable, address accountTable
-    );
+    event SetCreated(uint256 indexed setId, uint256 size, uint256 totalPower, address keyTable, address accountTable);
 
     /// @notice Only the staking contract creates sets.
     error NotStaking(address caller);
@@ -62,7 +60,7 @@ contract SequencerRegistry {
     uint256 public constant MAX_MEMBERS = 200;
 
     uint256 private constant COMPACT_KEY_LENGTH = 96;
-    uint256 private constant KEY_ENTRY_LENGTH = 8 + COMPACT_KEY_LENGTH;
+    uint256 private constant KEY_ENTRY_LENGTH = 104; // power (8), key (96)
     uint256 private constant ACCOUNT_ENTRY_LENGTH = 60;
 
     /// @notice The contract that creates sets.
@@ -80,21 +78,21 @@ contract SequencerRegistry {
 
     /// @notice Records the next set.
     /// @dev The staking contract has checked a proof of possession for every key: without it, aggregation is forgeable.
-    /// @param members the members, in the order of their indices
+    /// @param elected the members, in the order of their indices
     /// @return setId number of the new set
-    function createSet(Member[] calldata members_) external returns (uint256 setId) {
+    function createSet(Member[] calldata elected) external returns (uint256 setId) {
         if (msg.sender != staking) revert NotStaking(msg.sender);
-        uint256 size = members_.length;
+        uint256 size = elected.length;
         if (size == 0 || size > MAX_MEMBERS) revert WrongSetSize(size);
 
         bytes memory keys = new bytes(COMPACT_KEY_LENGTH + size * KEY_ENTRY_LENGTH);
         bytes memory accounts = new bytes(size * ACCOUNT_ENTRY_LENGTH);
         Bls12381.G1Point memory aggregate;
-        uint64 totalPower;
+        uint64 power;
         for (uint256 i = 0; i < size; ++i) {
-            Member calldata member = members_[i];
+            Member calldata member = elected[i];
             if (member.power == 0) revert PowerIsZero(i);
-            totalPower += member.power;
+            power += member.power;
             Bls12381.G1Point memory key = abi.decode(member.publicKey, (Bls12381.G1Point));
             Bls12381.addTo(aggregate, key);
             _store(keys, COMPACT_KEY_LENGTH + i * KEY_ENTRY_LENGTH, abi.encodePacked(member.power, _packed(key)));
@@ -109,12 +107,12 @@ contract SequencerRegistry {
         setId = ++latestSetId;
         Set memory set = Set({
             keyTable: CodeTable.write(keys),
-            totalPower: totalPower,
+            totalPower: power,
             size: uint16(size),
             accountTable: CodeTable.write(accounts)
         });
         _sets[setId] = set;
-        emit SetCreated(setId, size, totalPower, set.keyTable, set.accountTable);
+        emit SetCreated(setId, size, power, set.keyTable, set.accountTable);
     }
 
     /// @notice Whether members with more than 2/3 of the power of a set signed a digest.
@@ -137,12 +135,12 @@ contract SequencerRegistry {
         returns (Verdict)
     {
         Set storage set = _sets[setId];
-        (address table, uint256 totalPower, uint256 size) = (set.keyTable, set.totalPower, set.size);
+        (address table, uint256 power, uint256 size) = (set.keyTable, set.totalPower, set.size);
         if (size == 0) revert UnknownSet(setId);
         if (absent >> size != 0) return Verdict.AbsentOutOfRange;
 
         (Bls12381.G1Point memory absentKeys, uint256 absentPower) = _sumOf(table, absent);
-        if ((totalPower - absentPower) * 3 <= totalPower * 2) return Verdict.QuorumNotReached;
+        if ((power - absentPower) * 3 <= power * 2) return Verdict.QuorumNotReached;
 
         Bls12381.G1Point memory key = _aggregateKey(table);
         if (absent != 0) {
@@ -167,12 +165,14 @@ contract SequencerRegistry {
         return _member(_known(setId), setId, index);
     }
 
-    /// @notice The account that may post batches in the turn of a member.
-    function submitterOf(uint256 setId, uint256 index) external view returns (address submitter) {
+    /// @notice Who may post batches in a turn. Turns go around the set by index.
+    /// @param setId the set
+    /// @param turn number of the turn
+    function turnOf(uint256 setId, uint256 turn) external view returns (uint256 index, address submitter) {
         Set storage set = _known(setId);
-        if (index >= set.size) revert UnknownMember(setId, index);
+        index = turn % set.size;
         bytes memory entry = CodeTable.read(set.accountTable, index * ACCOUNT_ENTRY_LENGTH + 20, 20);
-        return address(bytes20(entry));
+        submitter = address(bytes20(entry));
     }
 
     /// @notice All members of a set, in the order of their indices. Meant for callers off chain.
@@ -191,7 +191,8 @@ contract SequencerRegistry {
 
     function _member(Set storage set, uint256 setId, uint256 index) private view returns (Member memory member) {
         if (index >= set.size) revert UnknownMember(setId, index);
-        (uint64 power, Bls12381.G1Point memory key) = _keyEntry(set.keyTable, index);
+        Bls12381.G1Point memory key;
+        uint64 power = _readMember(set.keyTable, index, key);
         bytes memory accounts = CodeTable.read(set.accountTable, index * ACCOUNT_ENTRY_LENGTH, ACCOUNT_ENTRY_LENGTH);
         assembly ("memory-safe") {
             mstore(member, shr(96, mload(add(accounts, 32))))
@@ -204,50 +205,46 @@ contract SequencerRegistry {
 
     /// @dev Sum of the keys and of the powers of the members in a bitmap whose bits are known to be in range.
     function _sumOf(address table, uint256 bitmap) private view returns (Bls12381.G1Point memory keys, uint256 power) {
-        uint256 freeMemory;
-        assembly ("memory-safe") {
-            freeMemory := mload(0x40)
-        }
+        Bls12381.G1Point memory key;
         while (bitmap != 0) {
             uint256 index;
             assembly ("memory-safe") {
                 index := sub(255, clz(bitmap))
             }
             bitmap ^= 1 << index;
-            (uint64 memberPower, Bls12381.G1Point memory key) = _keyEntry(table, index);
+            power += _readMember(table, index, key);
             Bls12381.addTo(keys, key);
-            power += memberPower;
-            // Nothing allocated in this turn of the loop is used again.
-            assembly ("memory-safe") {
-                mstore(0x40, freeMemory)
-            }
         }
     }
 
-    function _keyEntry(address table, uint256 index)
+    /// @dev Reads the power of a member, and its key into `key`.
+    function _readMember(address table, uint256 index, Bls12381.G1Point memory key)
         private
         view
-        returns (uint64 power, Bls12381.G1Point memory key)
+        returns (uint64 power)
     {
-        bytes memory entry = CodeTable.read(table, COMPACT_KEY_LENGTH + index * KEY_ENTRY_LENGTH, KEY_ENTRY_LENGTH);
-        power = uint64(bytes8(entry));
-        key = _unpacked(entry, 8);
+        uint256 offset = CodeTable.PREFIX + COMPACT_KEY_LENGTH + index * KEY_ENTRY_LENGTH;
+        uint256 scratch;
+        assembly ("memory-safe") {
+            scratch := mload(0x40) // free memory: nothing is allocated before it is read
+            extcodecopy(table, scratch, offset, KEY_ENTRY_LENGTH)
+            power := shr(192, mload(scratch))
+        }
+        Bls12381.unpack(scratch + 8, key);
     }
 
-    function _aggregateKey(address table) private view returns (Bls12381.G1Point memory) {
-        return _unpacked(CodeTable.read(table, 0, COMPACT_KEY_LENGTH), 0);
+    function _aggregateKey(address table) private view returns (Bls12381.G1Point memory key) {
+        uint256 offset = CodeTable.PREFIX;
+        uint256 scratch;
+        assembly ("memory-safe") {
+            scratch := mload(0x40)
+            extcodecopy(table, scratch, offset, COMPACT_KEY_LENGTH)
+        }
+        Bls12381.unpack(scratch, key);
     }
 
     function _packed(Bls12381.G1Point memory key) private pure returns (bytes memory) {
         return abi.encode(Bls12381.pack(key));
-    }
-
-    function _unpacked(bytes memory data, uint256 offset) private pure returns (Bls12381.G1Point memory) {
-        Bls12381.CompactG1 memory compact;
-        assembly ("memory-safe") {
-            mcopy(compact, add(add(data, 32), offset), COMPACT_KEY_LENGTH)
-        }
-        return Bls12381.unpack(compact);
     }
 
     function _store(bytes memory target, uint256 offset, bytes memory data) private pure {

@@ -12,7 +12,7 @@ import {StakeRanking} from "./StakeRanking.sol";
 contract SequencerStaking {
     /// @notice A registered sequencer.
     /// @param operator L1 account that registered and owns the stake
-    /// @param power stake in gwei, rounded down
+    /// @param power stake in gwei
     /// @param submitter L1 account that posts batches in its turn
     /// @param feeRecipient L2 account that receives priority fees
     /// @param key consensus key without padding
@@ -40,6 +40,8 @@ contract SequencerStaking {
     error WrongParameters();
     /// @notice The stake is too small.
     error StakeTooLow(uint256 stake, uint256 minStake);
+    /// @notice A stake is a whole number of gwei (1e9 wei): that number is the voting power.
+    error NotWholeGwei(uint256 stake);
     /// @notice Fees or turns would go to nobody.
     error ZeroAddress();
     /// @notice A key has 128 bytes.
@@ -93,7 +95,9 @@ contract SequencerStaking {
         uint256 minSequencers_,
         uint256 maxSequencers_
     ) {
-        if (registry_.staking() != address(this)) revert WrongRegistry(address(this), registry_.staking());
+        if (registry_.staking() != address(this)) {
+            revert WrongRegistry(address(this), registry_.staking());
+        }
         if (
             rollup_ == address(0) || minStake_ < 1 gwei || minSequencers_ == 0 || minSequencers_ > maxSequencers_
                 || maxSequencers_ > registry_.MAX_MEMBERS()
@@ -117,6 +121,7 @@ contract SequencerStaking {
         address submitter
     ) external payable {
         if (msg.value < minStake) revert StakeTooLow(msg.value, minStake);
+        if (msg.value % 1 gwei != 0) revert NotWholeGwei(msg.value);
         if (feeRecipient == address(0) || submitter == address(0)) revert ZeroAddress();
         if (isOperator[msg.sender]) revert OperatorAlreadyRegistered(msg.sender);
         if (publicKey.length != Bls12381.KEY_LENGTH) revert WrongKeyLength(publicKey.length);
@@ -189,12 +194,19 @@ contract SequencerStaking {
     }
 
     function _memberFrom(Candidate storage candidate) private view returns (SequencerRegistry.Member memory) {
+        Bls12381.CompactG1 memory compact = candidate.key;
+        Bls12381.G1Point memory key;
+        uint256 source;
+        assembly ("memory-safe") {
+            source := compact
+        }
+        Bls12381.unpack(source, key);
         return SequencerRegistry.Member({
             operator: candidate.operator,
             submitter: candidate.submitter,
             feeRecipient: candidate.feeRecipient,
             power: candidate.power,
-            publicKey: abi.encode(Bls12381.unpack(candidate.key))
+            publicKey: abi.encode(key)
         });
     }
 }

@@ -1,3 +1,5 @@
+import { StorageError } from './storage-error.js'
+
 /** A file of records that is only appended to: the write-ahead log. */
 export interface AppendLog {
   /** All whole records; a torn last record is cut off, a corrupt one in the middle is an error (LOG_CORRUPT). */
@@ -11,4 +13,13 @@ export interface AppendLog {
   /** Bytes held. */
   size(): number
   close(): Promise<void>
+}
+
+/** Most bytes of one record. */
+export const maxRecordLength = 16 << 20
+
+/** @throws StorageError RECORD_TOO_LARGE */
+export function requireFitting(record: Uint8Array): void {
+  if (record.length > maxRecordLength)
+    throw new StorageError('RECORD_TOO_LARGE', `a record of ${record.length} bytes is above ${maxRecordLength}`)
 }

@@ -1,5 +1,5 @@
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
@@ -11,14 +11,32 @@ export type TimeoutStep = 'propose' | 'prevote' | 'precommit'
 
 /** Everything that can happen to the core. The write-ahead log is a list of these. */
 export type ConsensusInput =
-  /** Begins a height: waits in round 0 without a timer until there is work. */
-  | { readonly type: 'start-height'; readonly height: Height; readonly set: SequencerSet }
+  /**
+   * Begins a height: waits in round 0 without a timer until there is work. `self` is this node's index in the set, null
+   * for none; when it is left out, the index that the core was created with holds.
+   */
+  | {
+      readonly type: 'start-height'
+      readonly height: Height
+      readonly set: SequencerSet
+      readonly self?: MemberIndex | null
+    }
   /** There is something to put into a block (or an empty block is due): round 0 starts its clock or its proposal. */
   | { readonly type: 'work-available'; readonly height: Height }
   /** A proposal whose block body is at hand and hashes to `blockHash`; from peers or, once signed, from this node. */
   | { readonly type: 'proposal'; readonly proposal: Verified<Proposal> }
-  /** The application's answer to 'validate'. */
-  | { readonly type: 'validated'; readonly height: Height; readonly blockHash: BlockHash; readonly valid: boolean }
+  /**
+   * The application's answer to 'validate'. `valid` is what the chain's rules alone say: a quorum for a block that is not
+   * valid stops the node. `acceptable: false` says that this node's own view (its clock, its L1 endpoint) is against the
+   * block: the node does not prevote it when it is new, yet follows a quorum that does (the `timely` of PBTS). Left out: true.
+   */
+  | {
+      readonly type: 'validated'
+      readonly height: Height
+      readonly blockHash: BlockHash
+      readonly valid: boolean
+      readonly acceptable?: boolean
+    }
   /** The application's answer to 'prepare-proposal'. */
   | { readonly type: 'prepared'; readonly height: Height; readonly round: Round; readonly blockHash: BlockHash }
   /** Votes of peers, or of this node once signed. */

@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { BlsSecretKey } from '../../base/crypto/bls.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
+import { decryptKeystore, encryptKeystore, loadKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
+import { loadKeyFile } from '../../io/keys/key-file.js'
+import { AppError } from '../app-error.js'
+
+/** `morphism keys`: makes and inspects consensus keys in EIP-2335 keystores. */
+export function keysCommand(): Command {
+  const keys = new Command('keys').description('Make and inspect consensus keys (BLS12-381) in EIP-2335 keystores.')
+  keys
+    .command('new')
+    .description('Make a new consensus key and save it encrypted (mode 0600).')
+    .requiredOption('--out <file>', 'keystore file to write')
+    .requiredOption('--password-file <file>', 'file that holds the password')
+    .action(async ({ out, passwordFile }: { out: string; passwordFile: string }) => {
+      await saveNew({ out, passwordFile, key: BlsSecretKey.fromSeed(randomBytes(32)) })
+    })
+  keys
+    .command('import')
+    .description('Encrypt an existing secret key (32 bytes in hex in a file).')
+    .requiredOption('--secret-file <file>', 'file that holds the secret key')
+    .requiredOption('--out <file>', 'keystore file to write')
+    .requiredOption('--password-file <file>', 'file that holds the password')
+    .action(async ({ secretFile, out, passwordFile }: { secretFile: string; out: string; passwordFile: string }) => {
+      await saveNew({ out, passwordFile, key: BlsSecretKey.fromBytes(await loadKeyFile(secretFile)) })
+    })
+  keys
+    .command('show')
+    .description('Print the public key of a keystore; with a password, check that it opens.')
+    .argument('<keystore>', 'keystore file')
+    .option('--password-file <file>', 'file that holds the password')
+    .action(async (file: string, { passwordFile }: { passwordFile?: string }) => {
+      const keystore = await loadKeystore(file)
+      if (!passwordFile) return console.log(`0x${(keystore.pubkey ?? '').replace(/^0x/, '')}`)
+      console.log(bytesToHex((await openKeystore({ file, passwordFile })).publicKey()))
+    })
+  return keys
+}
+
+/** Opens a keystore with the password in a file. @throws KeyError AppError */
+export async function openKeystore({
+  file,
+  passwordFile,
+}: {
+  file: string
+  passwordFile: string
+}): Promise<BlsSecretKey> {
+  return BlsSecretKey.fromBytes(await decryptKeystore(await loadKeystore(file), await readPassword(passwordFile)))
+}
+
+async function saveNew({
+  out,
+  passwordFile,
+  key,
+}: {
+  out: string
+  passwordFile: string
+  key: BlsSecretKey
+}): Promise<void> {
+  const publicKey = key.publicKey()
+  await saveKeystore(
+    out,
+    await encryptKeystore({ secret: key.toBytes(), password: await readPassword(passwordFile), publicKey }),
+  )
+  console.log(`${bytesToHex(publicKey)}  ${out}`)
+}
+
+async function readPassword(file: string): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).replace(/\r?\n$/, '')
+  } catch (cause) {
+    throw new AppError('PASSWORD_FILE', `the password file ${file} cannot be read`, { file }, { cause })
+  }
+}

@@ -1,0 +1,26 @@
+import { Command } from 'commander'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import { benchCommand } from './bench-command.js'
+import { devnetCommand } from './devnet-command.js'
+import { keysCommand } from './keys-command.js'
+import { nodeCommand } from './node-command.js'
+import { statusCommand } from './status-command.js'
+import { version } from './version.js'
+
+const program = new Command('morphism')
+  .description('A decentralized sequencer network for an Ethereum rollup.')
+  .version(version)
+  .showHelpAfterError()
+  .addCommand(devnetCommand())
+  .addCommand(nodeCommand())
+  .addCommand(keysCommand())
+  .addCommand(statusCommand())
+  .addCommand(benchCommand())
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // What a person can mend is one sentence; anything else is a bug and shows its stack.
+  console.error(error instanceof MorphismError ? `morphism: ${error.message}` : error)
+  process.exit(1)
+}

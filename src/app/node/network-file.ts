@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises'
+import type { Address } from '../../base/primitives/hashes.js'
+import { defaultParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { AppError } from '../app-error.js'
+
+/** One account of genesis, hex as in geth's genesis.json. */
+export interface GenesisAccountJson {
+  readonly balance: string
+  readonly nonce?: number
+  readonly code?: string
+  readonly storage?: Readonly<Record<string, string>>
+}
+
+/** The network file: everything that all nodes of one network must agree on. */
+export interface NetworkFile {
+  readonly name: string
+  readonly l1: {
+    readonly chainId: number
+    /** First L1 block that can hold events of the contracts. */
+    readonly startBlock: number
+    readonly contracts: {
+      readonly rollup: Address
+      readonly registry: Address
+      readonly staking: Address
+      readonly messageQueue: Address
+    }
+  }
+  readonly l2: {
+    readonly chainId: number
+    readonly genesis: {
+      /** Seconds. */
+      readonly timestamp: number
+      /** Decimal wei. */
+      readonly baseFeePerGas: string
+      readonly l1Origin: { readonly number: number; readonly hash: `0x${string}` }
+      readonly alloc: Readonly<Record<Address, GenesisAccountJson>>
+    }
+  }
+  readonly parameters: ProtocolParameters
+}
+
+/** Reads a network file; parameters that it leaves out take their defaults. @throws AppError NETWORK_FILE */
+export async function readNetworkFile(file: string): Promise<NetworkFile> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (cause) {
+    throw new AppError('NETWORK_FILE', `the network file ${file} cannot be read`, { file }, { cause })
+  }
+  try {
+    return parseNetworkFile(JSON.parse(text))
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new AppError('NETWORK_FILE', `the network file ${file} is not valid: ${why}`, { file }, { cause })
+  }
+}
+
+const address = /^0x[0-9a-f]{40}$/i
+const hash = /^0x[0-9a-f]{64}$/i
+
+function parseNetworkFile(json: unknown): NetworkFile {
+  const root = object(json, 'the file')
+  const l1 = object(root.l1, 'l1')
+  const contracts = object(l1.contracts, 'l1.contracts')
+  const l2 = object(root.l2, 'l2')
+  const genesis = object(l2.genesis, 'l2.genesis')
+  const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
+  const contract = (name: string): Address =>
+    match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
+  return {
+    name: typeof root.name === 'string' ? root.name : 'morphism',
+    l1: {
+      chainId: whole(l1.chainId, 'l1.chainId'),
+      startBlock: whole(l1.startBlock, 'l1.startBlock'),
+      contracts: {
+        rollup: contract('rollup'),
+        registry: contract('registry'),
+        staking: contract('staking'),
+        messageQueue: contract('messageQueue'),
+      },
+    },
+    l2: {
+      chainId: whole(l2.chainId, 'l2.chainId'),
+      genesis: {
+        timestamp: whole(genesis.timestamp, 'l2.genesis.timestamp'),
+        baseFeePerGas: match(genesis.baseFeePerGas, /^\d+$/, 'l2.genesis.baseFeePerGas'),
+        l1Origin: {
+          number: whole(origin.number, 'l2.genesis.l1Origin.number'),
+          hash: match(origin.hash, hash, 'l2.genesis.l1Origin.hash') as `0x${string}`,
+        },
+        alloc: object(genesis.alloc, 'l2.genesis.alloc') as Record<Address, GenesisAccountJson>,
+      },
+    },
+    parameters: parseParameters(root.parameters === undefined ? {} : object(root.parameters, 'parameters')),
+  }
+}
+
+function parseParameters(given: Readonly<Record<string, unknown>>): ProtocolParameters {
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `parameters.${name} is unknown`)
+    if (name === 'l1Confirmations' && value === 'finalized') continue
+    whole(value, `parameters.${name}`)
+  }
+  return { ...defaultParameters, ...given }
+}
+
+function object(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new AppError('NETWORK_FILE', `${what} must be an object`)
+  return value as Record<string, unknown>
+}
+
+function whole(value: unknown, what: string): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0)
+    throw new AppError('NETWORK_FILE', `${what} must be a whole number`)
+  return value as number
+}
+
+function match(value: unknown, pattern: RegExp, what: string): string {
+  if (typeof value !== 'string' || !pattern.test(value)) throw new AppError('NETWORK_FILE', `${what} is malformed`)
+  return value
+}

@@ -1,0 +1,62 @@
+import { DecodeError } from '../encoding/decode-error.js'
+import { encodeRlp } from '../encoding/rlp.js'
+import { RlpFields, rlpUint } from '../encoding/rlp-fields.js'
+import type { Height, Round } from '../primitives/quantities.js'
+import { type Block, decodeBlock, encodeBlock } from './block.js'
+import { decodeProposal, encodeProposal, type Proposal } from './proposal.js'
+import { decodeVote, encodeVote, type Vote } from './vote.js'
+
+/** What sequencers say to one another on the consensus channel. */
+export type ConsensusMessage =
+  | { readonly kind: 'proposal'; readonly proposal: Proposal; readonly block: Block }
+  | { readonly kind: 'votes'; readonly votes: readonly Vote[] }
+  /** Where the sender stands; the receiver answers with what the sender lacks. */
+  | { readonly kind: 'status'; readonly height: Height; readonly round: Round; readonly hasProposal: boolean }
+
+const kinds = ['proposal', 'votes', 'status'] as const
+/** Most votes in one message: both steps of a full set. */
+export const maxVotesPerMessage = 512
+
+export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
+  const kind = rlpUint(kinds.indexOf(message.kind))
+  switch (message.kind) {
+    case 'proposal':
+      return encodeRlp([kind, encodeProposal(message.proposal), encodeBlock(message.block)])
+    case 'votes':
+      return encodeRlp([kind, message.votes.map(encodeVote)])
+    case 'status':
+      return encodeRlp([kind, rlpUint(message.height), rlpUint(message.round), rlpUint(message.hasProposal ? 1 : 0)])
+  }
+}
+
+/** @throws DecodeError */
+export function decodeConsensusMessage(bytes: Uint8Array): ConsensusMessage {
+  const fields = RlpFields.decode(bytes, 'consensus message')
+  const message = readMessage(fields, kinds[Number(fields.uint(8))])
+  fields.end()
+  return message
+}
+
+function readMessage(fields: RlpFields, kind: ConsensusMessage['kind'] | undefined): ConsensusMessage {
+  switch (kind) {
+    case 'proposal': {
+      const proposal = decodeProposal(fields.bytes({ max: 512 }))
+      const block = decodeBlock(fields.bytes())
+      if (block.hash !== proposal.blockHash)
+        throw new DecodeError('consensus message: the block is not the one proposed')
+      return { kind, proposal, block }
+    }
+    case 'votes':
+      return {
+        kind,
+        votes: fields.items({ max: maxVotesPerMessage }).map(item => {
+          if (!(item instanceof Uint8Array)) throw new DecodeError('consensus message: a vote is not bytes')
+          return decodeVote(item)
+        }),
+      }
+    case 'status':
+      return { kind, height: fields.safeUint(), round: Number(fields.uint(32)), hasProposal: fields.uint(8) === 1n }
+    default:
+      throw new DecodeError('consensus message: unknown kind')
+  }
+}

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FileSigningRecord } from './file-signing-record.js'
+import { emptyRecord, type SigningRecord } from './signing-record.js'
+
+const owner = Uint8Array.of(1, 2, 3)
+const at = (height: number): SigningRecord => ({
+  ...emptyRecord,
+  prevote: { height, round: 0, digest: `0x${'ab'.repeat(32)}` },
+})
+let directory: string
+let path: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'record-'))
+  path = join(directory, 'record')
+})
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+async function load(): Promise<SigningRecord> {
+  const store = await FileSigningRecord.open({ path, owner })
+  await store.close()
+  return store.load()
+}
+
+async function save(...records: SigningRecord[]): Promise<Buffer> {
+  const store = await FileSigningRecord.open({ path, owner })
+  for (const record of records) await store.save(record)
+  await store.close()
+  return readFile(path)
+}
+
+describe('FileSigningRecord', () => {
+  it('starts empty, in a file that only its owner reads', async () => {
+    expect(await load()).toEqual(emptyRecord)
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+  })
+
+  it('loads the last record that was saved; its file does not grow', async () => {
+    const first = await save(at(1))
+    const last = await save(...[2, 3, 4, 5, 6, 7].map(at))
+    expect(await load()).toEqual(at(7))
+    expect(last.length).toBe(first.length)
+  })
+
+  it('shares writes among saves that overlap, and keeps the newest', async () => {
+    const store = await FileSigningRecord.open({ path, owner })
+    await Promise.all(Array.from({ length: 100 }, (_, i) => store.save(at(i + 1))))
+    await store.close()
+    expect(await load()).toEqual(at(100))
+  })
+
+  it('keeps the record before a write that was torn at any byte', async () => {
+    const before = await save(at(1), at(2))
+    const after = await save(at(3))
+    const first = before.findIndex((byte, i) => byte !== after[i])
+    const last = before.findLastIndex((byte, i) => byte !== after[i])
+    for (let cut = first + 1; cut <= last; cut++) {
+      await writeFile(path, Buffer.concat([after.subarray(0, cut), before.subarray(cut)]))
+      expect(await load()).toEqual(at(2))
+      await writeFile(path, Buffer.concat([before.subarray(0, cut), after.subarray(cut)]))
+      expect(await load()).toEqual(at(2))
+    }
+  })
+
+  it.each([
+    ['emptied', () => Buffer.alloc(0)],
+    ['zeroed', (bytes: Buffer) => Buffer.alloc(bytes.length)],
+    ['cut', (bytes: Buffer) => bytes.subarray(0, 100)],
+    ['replaced', () => Buffer.from('{"height":1}')],
+  ])('refuses a file that was %s', async (_, change) => {
+    const bytes = await save(at(1))
+    await writeFile(path, change(bytes))
+    await expect(load()).rejects.toMatchObject({ name: 'KeyError', code: 'SIGNING_RECORD_CORRUPT' })
+  })
+
+  it('refuses the record of another key', async () => {
+    await save(at(1))
+    await expect(FileSigningRecord.open({ path, owner: Uint8Array.of(9) })).rejects.toMatchObject({
+      code: 'SIGNING_RECORD_CORRUPT',
+      message: expect.stringContaining('another key'),
+    })
+    expect(await load()).toEqual(at(1))
+  })
+
+  it('is open once at a time, and free again after its close', async () => {
+    const store = await FileSigningRecord.open({ path, owner })
+    await expect(load()).rejects.toMatchObject({ code: 'SIGNING_RECORD_LOCKED' })
+    await store.close()
+    await expect(store.save(at(1))).rejects.toMatchObject({ code: 'SIGNING_RECORD_UNWRITABLE' })
+    expect(await load()).toEqual(emptyRecord)
+  })
+
+  it('is free again when its process was killed, also when the process id is taken by another', async () => {
+    const script = `import(${JSON.stringify(new URL('./file-signing-record.js', import.meta.url).href)}).then(async m => {
+      await m.FileSigningRecord.open({ path: ${JSON.stringify(path)}, owner: Uint8Array.of(1, 2, 3) })
+      console.log('open')
+      setInterval(() => {}, 1000)
+    })`
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    await expect(load()).rejects.toMatchObject({
+      code: 'SIGNING_RECORD_LOCKED',
+      message: expect.stringContaining(`process ${child.pid}`),
+    })
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(await load()).toEqual(emptyRecord)
+    await writeFile(`${path}.lock`, `${process.pid} 1`)
+    expect(await load()).toEqual(emptyRecord)
+  })
+})

@@ -1,0 +1,25 @@
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+
+/** Why a key or a signing record cannot be used. */
+export type KeyErrorCode =
+  | 'KEYSTORE_WRONG_PASSWORD'
+  | 'KEYSTORE_MALFORMED'
+  | 'KEYSTORE_UNREADABLE'
+  | 'KEYSTORE_UNWRITABLE'
+  | 'SIGNING_RECORD_CORRUPT'
+  | 'SIGNING_RECORD_LOCKED'
+  | 'SIGNING_RECORD_UNWRITABLE'
+
+/** A key file, a keystore or a signing record failed the node. Never holds key material. */
+export class KeyError extends MorphismError {
+  override readonly name = 'KeyError'
+  declare readonly code: KeyErrorCode
+  constructor(
+    code: KeyErrorCode,
+    message: string,
+    data: Readonly<Record<string, unknown>> = {},
+    options?: { cause?: unknown },
+  ) {
+    super(code, message, data, options)
+  }
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { syncDirectory } from '../storage/sync-directory.js'
+import { KeyError } from './key-error.js'
+
+/** Most bytes read from a key file: a keystore has about a thousand. */
+const maxFileLength = 64 << 10
+
+/**
+ * Writes a file that only its owner reads (0600): whole or not at all, durable when it resolves. Never replaces a
+ * file: a key overwritten is a key lost. @throws KeyError KEYSTORE_UNWRITABLE
+ */
+export async function writePrivateFile({
+  path,
+  content,
+}: {
+  path: string
+  content: string | Uint8Array
+}): Promise<void> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await writeDurably(temporary, content)
+    await link(temporary, path)
+    await syncDirectory(dirname(path))
+  } catch (error) {
+    throw new KeyError(
+      'KEYSTORE_UNWRITABLE',
+      `${path} cannot be written: ${(error as Error).message}`,
+      { path },
+      {
+        cause: error,
+      },
+    )
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+/** The text of a key file. @throws KeyError KEYSTORE_UNREADABLE */
+export async function readPrivateFile(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path)
+    if (size <= maxFileLength) return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new KeyError(
+      'KEYSTORE_UNREADABLE',
+      `${path} cannot be read: ${(error as Error).message}`,
+      { path },
+      {
+        cause: error,
+      },
+    )
+  }
+  throw new KeyError('KEYSTORE_UNREADABLE', `${path} is no key file: it is larger than ${maxFileLength} bytes`, {
+    path,
+  })
+}
+
+async function writeDurably(path: string, content: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(content)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}

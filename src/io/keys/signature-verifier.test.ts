@@ -1,0 +1,43 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
+import { inlineSignatureVerifier, type SignatureVerifier } from './signature-verifier.js'
+import { createWorkerSignatureVerifier } from './worker-signature-verifier.js'
+
+const digest = new Uint8Array(32).fill(7)
+const signers = [1, 2, 3, 4, 5].map(seed => {
+  const secret = BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed))
+  return { key: parseBlsPublicKey(secret.publicKey())!, signature: secret.sign(digest) }
+})
+const opened: SignatureVerifier[] = []
+afterAll(() => Promise.all(opened.map(verifier => verifier.close())))
+
+describe.each([
+  ['inline', () => inlineSignatureVerifier],
+  ['worker', createWorkerSignatureVerifier],
+])('%s signature verifier', (_name, create) => {
+  const verifier = create()
+  opened.push(verifier)
+
+  it('accepts what each key signed', async () => {
+    expect(await verifier.verify({ digest, signed: signers })).toEqual([true, true, true, true, true])
+  })
+
+  it('finds the forged ones among many', async () => {
+    const signed = signers.map((signer, i) =>
+      i === 1 || i === 4 ? { ...signer, signature: signers[0]!.signature } : signer,
+    )
+    expect(await verifier.verify({ digest, signed })).toEqual([true, false, true, true, false])
+  })
+
+  it('refuses garbage', async () => {
+    const signed = [{ key: signers[0]!.key, signature: new Uint8Array(96) }, signers[1]!]
+    expect(await verifier.verify({ digest, signed })).toEqual([false, true])
+  })
+
+  it('answers questions that overlap', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => verifier.verify({ digest, signed: [signers[i % 5]!] })),
+    )
+    expect(answers.every(([verdict]) => verdict)).toBe(true)
+  })
+})

@@ -1,0 +1,13 @@
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+
+/** Why a signer refuses: the same position with another content, or a position before the last signed one. */
+export type SignerRefusalCode = 'DOUBLE_PROPOSAL' | 'DOUBLE_VOTE' | 'DOUBLE_ATTESTATION' | 'BELOW_RECORD'
+
+/** The signature would put the stake at risk; the node goes on without it. */
+export class SignerRefusal extends MorphismError {
+  override readonly name = 'SignerRefusal'
+  declare readonly code: SignerRefusalCode
+  constructor(code: SignerRefusalCode, message: string, data: Readonly<Record<string, unknown>>) {
+    super(code, message, data)
+  }
+}

@@ -1,0 +1,212 @@
+import { constants, type FileHandle, open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { crc32 } from 'node:zlib'
+import { type AppendLog, requireFitting } from './append-log.js'
+import { fileFailure, StorageError } from './storage-error.js'
+import { syncDirectory } from './sync-directory.js'
+
+/** Length of the frame, its checksum, checksum of these two: u32 each, little-endian. */
+const headLength = 12
+const prefixLength = 4
+
+/**
+ * AppendLog in one file. Everything between two syncs is one frame (head, then each record with its length), written
+ * by one write: what a crash tears is the last frame, and nothing in it was promised to anybody.
+ */
+export class FileLog implements AppendLog {
+  private pending: Uint8Array[] = []
+  private pendingLength = 0
+  private tail: Promise<unknown> = Promise.resolve()
+  private queuedSync: Promise<void> | null = null
+  private closed = false
+  /** A failed fdatasync leaves unknown what the disk holds: nothing is promised after it. */
+  private broken: unknown = null
+
+  private constructor(
+    private readonly path: string,
+    private file: FileHandle,
+    private length: number,
+  ) {}
+
+  /** Opens or creates the log and cuts off a torn end. @throws StorageError LOG_CORRUPT (data.offset), STORE_FAILED */
+  static async open({ path }: { path: string }): Promise<FileLog> {
+    let file: FileHandle | undefined
+    try {
+      file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+      const { end } = readFrames(await file.readFile(), path)
+      await file.truncate(end)
+      await file.sync()
+      await syncDirectory(dirname(path))
+      return new FileLog(path, file, end)
+    } catch (error) {
+      await file?.close()
+      throw fileFailure(error, path)
+    }
+  }
+
+  readAll(): Promise<Uint8Array[]> {
+    return this.exclusive(async () => {
+      await this.flush()
+      const bytes = Buffer.alloc(this.length)
+      await this.file.read(bytes, 0, bytes.length, 0)
+      return readFrames(bytes, this.path).records
+    })
+  }
+
+  append(record: Uint8Array): void {
+    this.requireOpen()
+    requireFitting(record)
+    this.pending.push(Uint8Array.from(record))
+    this.pendingLength += prefixLength + record.length
+  }
+
+  /** Concurrent calls share one write and one fdatasync. */
+  sync(): Promise<void> {
+    this.queuedSync ??= this.exclusive(() => {
+      this.queuedSync = null
+      return this.flush()
+    })
+    return this.queuedSync
+  }
+
+  replace(records: readonly Uint8Array[]): Promise<void> {
+    this.requireOpen()
+    for (const record of records) requireFitting(record)
+    const frame = encodeFrame(records)
+    this.pending = []
+    this.pendingLength = 0
+    return this.exclusive(async () => {
+      const temporary = `${this.path}.new`
+      const file = await open(temporary, 'w+', 0o600)
+      try {
+        await writeFully(file, frame, 0)
+        await file.sync()
+        await rename(temporary, this.path)
+      } catch (error) {
+        await file.close()
+        throw error
+      }
+      const old = this.file
+      this.file = file
+      this.length = frame.length
+      await old.close()
+      await syncDirectory(dirname(this.path))
+    })
+  }
+
+  size(): number {
+    return this.length + (this.pendingLength && headLength + this.pendingLength)
+  }
+
+  /** Syncs what is buffered, then closes. */
+  async close(): Promise<void> {
+    if (this.closed) return
+    const last = this.sync()
+    this.closed = true
+    try {
+      await last
+    } finally {
+      await this.file.close()
+    }
+  }
+
+  private async flush(): Promise<void> {
+    if (this.pending.length === 0) return
+    const records = this.pending
+    const frame = encodeFrame(records)
+    this.pending = []
+    this.pendingLength = 0
+    try {
+      await writeFully(this.file, frame, this.length)
+    } catch (error) {
+      this.pending = [...records, ...this.pending]
+      this.pendingLength += frame.length - headLength
+      await this.file.truncate(this.length)
+      throw error
+    }
+    try {
+      await this.file.datasync()
+    } catch (error) {
+      this.broken = error
+      throw error
+    }
+    this.length += frame.length
+  }
+
+  /** Runs one task on the file at a time, in the order of the calls. */
+  private exclusive<T>(task: () => Promise<T>): Promise<T> {
+    if (this.closed) return Promise.reject(this.closedError())
+    const run = this.tail.then(() => {
+      if (this.broken) throw this.broken
+      return task()
+    })
+    this.tail = run.catch(() => {})
+    return run.catch(error => {
+      throw fileFailure(error, this.path)
+    })
+  }
+
+  private requireOpen(): void {
+    if (this.closed) throw this.closedError()
+  }
+
+  private closedError(): StorageError {
+    return new StorageError('STORE_CLOSED', `the log ${this.path} is closed`, { path: this.path })
+  }
+}
+
+function encodeFrame(records: readonly Uint8Array[]): Buffer {
+  if (records.length === 0) return Buffer.alloc(0)
+  const frame = Buffer.allocUnsafe(records.reduce((sum, record) => sum + prefixLength + record.length, headLength))
+  let at = headLength
+  for (const record of records) {
+    at = frame.writeUInt32LE(record.length, at)
+    frame.set(record, at)
+    at += record.length
+  }
+  frame.writeUInt32LE(frame.length - headLength, 0)
+  frame.writeUInt32LE(crc32(frame.subarray(headLength)), 4)
+  frame.writeUInt32LE(crc32(frame.subarray(0, 8)), 8)
+  return frame
+}
+
+/**
+ * The records of all whole frames and where they end. The rest is torn when it is less than its head promises, a last
+ * frame of the right length with the wrong content, or zeros (a file that grew before its data came); else corrupt.
+ */
+function readFrames(bytes: Buffer, path: string): { records: Uint8Array[]; end: number } {
+  const records: Uint8Array[] = []
+  let at = 0
+  while (at + headLength <= bytes.length) {
+    const start = at + headLength
+    const end = start + bytes.readUInt32LE(at)
+    if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32LE(at + 8)) {
+      if (bytes.subarray(at).every(byte => byte === 0)) break
+      throw corrupt(path, at)
+    }
+    if (end > bytes.length) break
+    if (crc32(bytes.subarray(start, end)) !== bytes.readUInt32LE(at + 4)) {
+      if (end === bytes.length) break
+      throw corrupt(path, at)
+    }
+    for (let next = start; next < end; ) {
+      const length = bytes.readUInt32LE(next)
+      records.push(Uint8Array.from(bytes.subarray(next + prefixLength, next + prefixLength + length)))
+      next += prefixLength + length
+    }
+    at = end
+  }
+  return { records, end: at }
+}
+
+function corrupt(path: string, offset: number): StorageError {
+  return new StorageError('LOG_CORRUPT', `the log ${path} is corrupt at byte ${offset}`, { path, offset })
+}
+
+/** A write may stop short (a full disk, a signal): goes on until all is written or the system says why not. */
+async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
+    done += bytesWritten
+  }
+}

@@ -1,0 +1,97 @@
+import { ClassicLevel } from 'classic-level'
+import type { KeyValueStore, StoreChange } from './key-value-store.js'
+import { StorageError, systemCode } from './storage-error.js'
+
+type Level = ClassicLevel<Uint8Array, Uint8Array>
+
+/** KeyValueStore on LevelDB; one process at a time. */
+export class LevelStore implements KeyValueStore {
+  private constructor(
+    private readonly level: Level,
+    private readonly path: string,
+  ) {}
+
+  /**
+   * Opens the store in the directory, creating both when absent; `cacheBytes` bounds its block cache.
+   * @throws StorageError STORE_LOCKED, STORE_CORRUPT, STORE_FAILED
+   */
+  static async open({ path, cacheBytes = 64 << 20 }: { path: string; cacheBytes?: number }): Promise<LevelStore> {
+    const level: Level = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view', cacheSize: cacheBytes })
+    try {
+      await level.open()
+    } catch (error) {
+      throw openFailure(error, path)
+    }
+    return new LevelStore(level, path)
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return this.level.getSync(key)
+    } catch (error) {
+      throw this.failure(error)
+    }
+  }
+
+  async write(changes: readonly StoreChange[], { sync = false }: { sync?: boolean } = {}): Promise<void> {
+    const operations = changes.map(({ key, value }) =>
+      value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
+    )
+    try {
+      await this.level.batch(operations, { sync })
+    } catch (error) {
+      throw this.failure(error)
+    }
+  }
+
+  async *entries({
+    from,
+    to,
+    reverse = false,
+    limit = -1,
+  }: {
+    from: Uint8Array
+    to: Uint8Array
+    reverse?: boolean
+    limit?: number
+  }): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+    try {
+      yield* this.level.iterator({ gte: from, lt: to, reverse, limit })
+    } catch (error) {
+      throw this.failure(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.level.close()
+  }
+
+  private failure(error: unknown): StorageError {
+    const { path } = this
+    const cause = { cause: error }
+    const text = String((error as Error)?.message ?? error)
+    if (systemCode(error) === 'LEVEL_DATABASE_NOT_OPEN')
+      return new StorageError('STORE_CLOSED', `the store ${path} is closed`, { path }, cause)
+    if (/no space left|quota exceeded/i.test(text))
+      return new StorageError('DISK_FULL', `no space is left on the disk of ${path}`, { path }, cause)
+    if (systemCode(error) === 'LEVEL_CORRUPTION')
+      return new StorageError('STORE_CORRUPT', `the store ${path} is damaged: ${text}`, { path }, cause)
+    return new StorageError('STORE_FAILED', `${path}: ${text}`, { path }, cause)
+  }
+}
+
+function openFailure(error: unknown, path: string): StorageError {
+  const inner = (error as { cause?: unknown })?.cause ?? error
+  const cause = { cause: error }
+  const text = String((inner as Error)?.message ?? inner)
+  if (systemCode(inner) === 'LEVEL_LOCKED')
+    return new StorageError(
+      'STORE_LOCKED',
+      `the store ${path} is in use by another process: is a node already running on this data directory?`,
+      { path },
+      cause,
+    )
+  if (systemCode(inner) === 'LEVEL_CORRUPTION')
+    return new StorageError('STORE_CORRUPT', `the store ${path} is damaged: ${text}`, { path }, cause)
+  return new StorageError('STORE_FAILED', `the store ${path} cannot be opened: ${text}`, { path }, cause)
+}

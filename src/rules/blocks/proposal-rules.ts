@@ -1,0 +1,194 @@
+import type { L1BlockHash } from '../../base/primitives/hashes.js'
+import type { MemberIndex, Round } from '../../base/primitives/quantities.js'
+import { ok, type Result, refuse } from '../../base/primitives/result.js'
+import type { Block } from '../../base/protocol/block.js'
+import { contextHash, contextVersion, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { Withdrawal } from '../../base/protocol/withdrawal.js'
+import { proposerOf } from '../consensus/proposer-rotation.js'
+import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from './block-attributes.js'
+
+/** Why a proposed block is refused before it is executed. */
+export type ProposalRefusal =
+  | 'wrong-parent'
+  | 'wrong-height'
+  | 'wrong-version'
+  | 'wrong-set'
+  | 'wrong-proposer'
+  | 'context-hash-mismatch'
+  | 'timestamp-too-early'
+  | 'timestamp-not-timely'
+  | 'header-field-mismatch'
+  | 'withdrawals-mismatch'
+  | 'wrong-inbox-root'
+  | 'l1-origin-behind-parent'
+  | 'l1-origin-unknown'
+  | 'l1-origin-not-canonical'
+  | 'l1-origin-must-advance'
+  | 'wrong-message-count'
+  | 'block-too-large'
+
+export interface Refused {
+  readonly reason: ProposalRefusal
+  readonly detail: string
+}
+
+/** This node's own view of L1, as far as a proposal is judged by it. */
+export interface OriginView {
+  /** Newest L1 block that is deep enough to be an origin. */
+  readonly eligible: { readonly number: number; readonly timestamp: number } | null
+  /** Canonical block at the proposal's origin number, when this node knows it. */
+  readonly origin: { readonly hash: L1BlockHash } | null
+  /** Seconds of the parent's origin, when known. */
+  readonly parentOriginTimestamp: number | null
+  /** Messages in L1 blocks up to the proposal's origin. */
+  readonly messageCountAtOrigin: number
+}
+
+/** Checks that need neither L1 nor execution: links, proposer, times, the context's own fields. */
+export function checkContext({
+  block,
+  parent,
+  set,
+  round,
+  validRound,
+  parameters,
+  nowMs,
+}: {
+  block: Block
+  parent: ParentBlock
+  set: SequencerSet
+  round: Round
+  validRound: Round | -1
+  parameters: ProtocolParameters
+  nowMs: number
+}): Result<void, Refused> {
+  const { header, context } = block
+  const no = (reason: ProposalRefusal, detail: string) => refuse<Refused>({ reason, detail })
+  if (header.parentHash !== parent.hash) return no('wrong-parent', `parent ${header.parentHash}, head ${parent.hash}`)
+  if (header.number !== parent.header.number + 1) return no('wrong-height', `number ${header.number}`)
+  if (context.version !== contextVersion) return no('wrong-version', `context version ${context.version}`)
+  if (context.setId !== set.setId) return no('wrong-set', `set ${context.setId}, active ${set.setId}`)
+  if (!mayHaveProposed({ member: context.proposerIndex, set, height: header.number, round, validRound }))
+    return no('wrong-proposer', `member ${context.proposerIndex} does not propose in round ${round}`)
+  if (header.parentBeaconBlockRoot !== contextHash(context)) return no('context-hash-mismatch', 'parentBeaconBlockRoot')
+  if (context.inboxRoot !== emptyInboxRoot) return no('wrong-inbox-root', context.inboxRoot)
+  const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
+  if (context.timestampMs < earliest) return no('timestamp-too-early', `${context.timestampMs} < ${earliest}`)
+  // A block that already had a polka was timely for a quorum then; only a fresh one is held against the clock.
+  if (validRound === -1 && Math.abs(context.timestampMs - nowMs) > parameters.maxClockDriftMs)
+    return no('timestamp-not-timely', `${context.timestampMs - nowMs} ms from the local clock`)
+  let bytes = 0
+  for (const transaction of block.transactions) bytes += transaction.length
+  if (bytes > parameters.maxBlockTransactionBytes) return no('block-too-large', `${bytes} bytes of transactions`)
+  return ok(undefined)
+}
+
+function mayHaveProposed({
+  member,
+  set,
+  height,
+  round,
+  validRound,
+}: {
+  member: MemberIndex
+  set: SequencerSet
+  height: number
+  round: Round
+  validRound: Round | -1
+}): boolean {
+  if (validRound === -1) return proposerOf(set, height, round) === member
+  for (let earlier = 0; earlier <= validRound; earlier++) if (proposerOf(set, height, earlier) === member) return true
+  return false
+}
+
+/** Checks the L1 origin and the number of messages consumed against this node's own view of L1. */
+export function checkOrigin({
+  block,
+  parent,
+  view,
+  parameters,
+}: {
+  block: Block
+  parent: ParentBlock
+  view: OriginView
+  parameters: ProtocolParameters
+}): Result<void, Refused> {
+  const { context } = block
+  const no = (reason: ProposalRefusal, detail: string) => refuse<Refused>({ reason, detail })
+  if (context.l1OriginNumber < parent.context.l1OriginNumber)
+    return no('l1-origin-behind-parent', `${context.l1OriginNumber} < ${parent.context.l1OriginNumber}`)
+  if (context.l1OriginNumber === parent.context.l1OriginNumber) {
+    if (context.l1OriginHash !== parent.context.l1OriginHash) return no('l1-origin-not-canonical', context.l1OriginHash)
+    const lag =
+      view.eligible && view.parentOriginTimestamp !== null ? view.eligible.timestamp - view.parentOriginTimestamp : 0
+    if (lag > parameters.maxL1LagSec)
+      return no('l1-origin-must-advance', `${lag} s behind the newest eligible L1 block`)
+  } else {
+    if (!view.origin || !view.eligible || context.l1OriginNumber > view.eligible.number)
+      return no('l1-origin-unknown', `L1 block ${context.l1OriginNumber} is not deep enough here`)
+    if (view.origin.hash !== context.l1OriginHash) return no('l1-origin-not-canonical', context.l1OriginHash)
+  }
+  const expected = messagesConsumedAfter({
+    parentConsumed: parent.context.messagesConsumed,
+    countAtOrigin: view.messageCountAtOrigin,
+    maxMessagesPerBlock: parameters.maxMessagesPerBlock,
+  })
+  if (context.messagesConsumed !== expected)
+    return no('wrong-message-count', `${context.messagesConsumed}, expected ${expected}`)
+  return ok(undefined)
+}
+
+/** Checks every header field and withdrawal that consensus fixes; `messages` are those that the block consumes. */
+export function checkFixedAttributes({
+  block,
+  parent,
+  set,
+  messages,
+  parameters,
+}: {
+  block: Block
+  parent: ParentBlock
+  set: SequencerSet
+  messages: readonly L1Message[]
+  parameters: ProtocolParameters
+}): Result<{ feeCarryWei: bigint }, Refused> {
+  const { header } = block
+  const { attributes, feeCarryWei } = fixedAttributes({
+    parent,
+    context: block.context,
+    messages,
+    set,
+    gasLimit: parameters.gasLimit,
+  })
+  for (const field of ['timestamp', 'feeRecipient', 'prevRandao', 'gasLimit'] as const) {
+    if (header[field] !== attributes[field])
+      return refuse({
+        reason: 'header-field-mismatch',
+        detail: `${field} ${header[field]}, expected ${attributes[field]}`,
+      })
+  }
+  if (!sameWithdrawals(block.withdrawals, attributes.withdrawals))
+    return refuse({
+      reason: 'withdrawals-mismatch',
+      detail: `${block.withdrawals.length}, expected ${attributes.withdrawals.length}`,
+    })
+  return ok({ feeCarryWei })
+}
+
+function sameWithdrawals(a: readonly Withdrawal[], b: readonly Withdrawal[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((one, i) => {
+      const other = b[i]!
+      return (
+        one.index === other.index &&
+        one.validatorIndex === other.validatorIndex &&
+        one.address === other.address &&
+        one.amount === other.amount
+      )
+    })
+  )
+}

@@ -1,0 +1,87 @@
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import type { Vote } from '../../base/protocol/vote.js'
+import type { ConsensusInput, ConsensusOutput, TimeoutStep } from './core-messages.js'
+import { RoundMachine } from './round-machine.js'
+import type { TimeoutParameters } from './timeouts.js'
+import type { Verified } from './verified.js'
+
+/** Where a height stands, for status, explanation and tests. */
+export interface ConsensusState {
+  readonly height: Height
+  readonly round: Round
+  readonly step: TimeoutStep
+  /** Round 0 waits for work. */
+  readonly waiting: boolean
+  readonly decided: boolean
+  /** The member who proposes in this round. */
+  readonly proposer: MemberIndex
+  readonly lockedRound: Round | -1
+  readonly lockedValue: BlockHash | null
+  readonly validRound: Round | -1
+  readonly validValue: BlockHash | null
+}
+
+/** The messages of one round that are known here. */
+export interface RoundMessages {
+  readonly proposals: readonly Verified<Proposal>[]
+  readonly prevotes: readonly Verified<Vote>[]
+  readonly precommits: readonly Verified<Vote>[]
+}
+
+/** Tendermint as data in, data out: synchronous, without clock or I/O; the same inputs give the same outputs. */
+export interface ConsensusCore {
+  /** Takes one input; inputs of another height than the one begun are ignored. @throws InvariantError when a quorum precommitted an invalid block */
+  step(input: ConsensusInput): ConsensusOutput[]
+  /** Null before the first height. */
+  readonly state: ConsensusState | null
+  /** Messages to send again to a peer that lacks them; a proposal with a validRound needs the prevotes of that round too. */
+  messagesOf(height: Height, round: Round): RoundMessages
+}
+
+const noMessages: RoundMessages = { proposals: [], prevotes: [], precommits: [] }
+
+/** A core whose node is the member `self` of the sets it is given (null only watches) unless 'start-height' says otherwise. */
+export function createConsensusCore({
+  self,
+  parameters,
+}: {
+  self: MemberIndex | null
+  parameters: TimeoutParameters
+}): ConsensusCore {
+  let machine: RoundMachine | null = null
+
+  const startHeight = (input: Extract<ConsensusInput, { type: 'start-height' }>): ConsensusOutput[] => {
+    const { height, set } = input
+    // Beginning a height twice would forget its locks.
+    if (machine && height <= machine.height) return []
+    machine = new RoundMachine({ height, set, self: input.self === undefined ? self : input.self, parameters })
+    return machine.begin()
+  }
+
+  return {
+    step(input) {
+      if (input.type === 'start-height') return startHeight(input)
+      if (!machine || (heightOf(input) ?? machine.height) !== machine.height) return []
+      return machine.handle(input)
+    },
+    get state() {
+      if (!machine) return null
+      const { height, round, step, waiting, decided, proposer } = machine
+      const { lockedRound, lockedValue, validRound, validValue } = machine
+      return { height, round, step, waiting, decided, proposer, lockedRound, lockedValue, validRound, validValue }
+    },
+    messagesOf(height, round) {
+      const known = machine?.height === height ? machine.known(round) : undefined
+      if (!known) return noMessages
+      return { proposals: known.proposals(), prevotes: known.prevotes.votes(), precommits: known.precommits.votes() }
+    },
+  }
+}
+
+/** The one height of an input; votes carry one each. */
+function heightOf(input: Exclude<ConsensusInput, { type: 'start-height' }>): Height | null {
+  if (input.type === 'votes') return null
+  return input.type === 'proposal' ? input.proposal.height : input.height
+}

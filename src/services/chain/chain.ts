@@ -1,0 +1,270 @@
+import { encodeRlp } from '../../base/encoding/rlp.js'
+import { RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
+import { asciiToBytes, concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
+import type { Address, BlockHash } from '../../base/primitives/hashes.js'
+import { InvariantError, invariant } from '../../base/primitives/invariant.js'
+import { type Height, weiPerGwei } from '../../base/primitives/quantities.js'
+import { ok, type Result, refuse } from '../../base/primitives/result.js'
+import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
+import { contextHash } from '../../base/protocol/block-context.js'
+import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import {
+  decodeCertificate,
+  encodeCertificate,
+  type QuorumCertificate,
+  verifyCertificate,
+} from '../../base/protocol/quorum-certificate.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
+import type { KeyValueStore } from '../../io/storage/key-value-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
+import { checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
+
+/** Why a certified block from elsewhere is not imported. `l1-behind` is this node's own shortcoming, all else the sender's. */
+export type ImportRefusal =
+  | 'not-next'
+  | 'wrong-parent'
+  | 'certificate-mismatch'
+  | 'forged-certificate'
+  | 'wrong-set'
+  | 'context-hash-mismatch'
+  | 'header-mismatch'
+  | 'invalid-execution'
+  | 'l1-behind'
+
+export interface RefusedImport {
+  readonly reason: ImportRefusal
+  readonly detail: string
+}
+
+/** A block that became the head, with everything that listeners need. */
+export interface CommittedBlock {
+  readonly block: Block
+  readonly certificate: QuorumCertificate
+  readonly change: HeadChange
+  /** Whether this node's own consensus decided it (else it was imported). */
+  readonly decidedHere: boolean
+}
+
+export interface ChainPorts {
+  readonly execution: Pick<ExecutionClient, 'newPayload' | 'forkchoiceUpdated' | 'head' | 'blockAt'>
+  readonly store: KeyValueStore
+  readonly sets: { setAt(height: Height): SequencerSet }
+  /** L1 messages [from, to) by this node's own view of L1, or null while it has not seen them all. */
+  readonly messages: (range: { from: number; to: number }) => Promise<readonly L1Message[] | null>
+  /** Senders that this node recovered before, for the block's transactions. */
+  readonly sendersOf: (transactions: readonly Uint8Array[]) => readonly (Address | null)[]
+  readonly logger: Logger
+}
+
+const prefix = asciiToBytes('certificate/')
+const recordKey = (height: Height) => concatBytes(prefix, uintToBytes(height, 8))
+
+/** What is kept of each height besides the block: its certificate, and the burned fees below one gwei carried on. */
+interface ChainRecord {
+  readonly certificate: QuorumCertificate
+  readonly feeCarryWei: bigint
+}
+
+const encodeRecord = ({ certificate, feeCarryWei }: ChainRecord) =>
+  encodeRlp([encodeCertificate(certificate), rlpUint(feeCarryWei)])
+
+function decodeRecord(bytes: Uint8Array): ChainRecord {
+  const fields = RlpFields.decode(bytes, 'chain record')
+  const certificate = decodeCertificate(fields.bytes())
+  const feeCarryWei = fields.uint(64)
+  fields.end()
+  return { certificate, feeCarryWei }
+}
+
+/**
+ * The chain of certified blocks of this node: the one place where a block becomes the head, whether decided here or
+ * imported from a peer. Writes are serialized; the record of a height is durable before execution makes it the head.
+ */
+export class Chain {
+  private readonly listeners: ((committed: CommittedBlock) => void)[] = []
+  private queue: Promise<unknown> = Promise.resolve()
+  private safe: Height = 0
+  private finalized: Height = 0
+
+  private constructor(
+    private readonly ports: ChainPorts,
+    private readonly config: { readonly parameters: ProtocolParameters; readonly domain: SigningDomain },
+    private current: ParentBlock,
+  ) {}
+
+  /** Opens at the head that the execution client kept. */
+  static async open(args: {
+    config: { parameters: ProtocolParameters; domain: SigningDomain }
+    ports: ChainPorts
+  }): Promise<Chain> {
+    const { hash, header } = await args.ports.execution.head()
+    const block = await args.ports.execution.blockAt(header.number)
+    invariant(block, 'the execution client does not hold its own head', { height: header.number, hash })
+    let feeCarryWei = 0n
+    if (header.number > 0) {
+      const bytes = args.ports.store.get(recordKey(header.number))
+      invariant(bytes, 'the certificate of the head is missing from the store', { height: header.number })
+      feeCarryWei = decodeRecord(bytes).feeCarryWei
+    }
+    return new Chain(args.ports, args.config, { hash, header, context: block.context, feeCarryWei })
+  }
+
+  head(): ParentBlock {
+    return this.current
+  }
+
+  height(): Height {
+    return this.current.header.number
+  }
+
+  /** Heights whose batches L1 accepted and finalized. */
+  labels(): { readonly safe: Height; readonly finalized: Height } {
+    return { safe: this.safe, finalized: this.finalized }
+  }
+
+  /** Called for each new head, in order. */
+  onCommitted(listener: (committed: CommittedBlock) => void): void {
+    this.listeners.push(listener)
+  }
+
+  certificateAt(height: Height): QuorumCertificate | null {
+    const bytes = this.ports.store.get(recordKey(height))
+    return bytes && height <= this.height() ? decodeRecord(bytes).certificate : null
+  }
+
+  async certifiedBlockAt(height: Height): Promise<CertifiedBlock | null> {
+    const certificate = this.certificateAt(height)
+    if (!certificate) return null
+    const block = await this.ports.execution.blockAt(height)
+    return block && block.hash === certificate.blockHash ? { block, certificate } : null
+  }
+
+  /** Makes a block that this node's consensus decided the head; a no-op when an import was faster. */
+  commit(certified: CertifiedBlock): Promise<void> {
+    return this.serialized(async () => {
+      const { number } = certified.block.header
+      if (number <= this.height()) {
+        invariant(
+          this.certificateAt(number)?.blockHash === certified.block.hash,
+          'two blocks were decided at one height',
+          {
+            height: number,
+            blockHash: certified.block.hash,
+          },
+        )
+        return
+      }
+      const status = await this.ports.execution.newPayload(certified.block)
+      if (status.status !== 'VALID') {
+        throw new InvariantError('a decided block does not execute', {
+          height: number,
+          hash: certified.block.hash,
+          ...status,
+        })
+      }
+      await this.advance(certified, true)
+    })
+  }
+
+  /** Verifies a certified block from elsewhere, re-executes it and makes it the head. */
+  import(certified: CertifiedBlock): Promise<Result<void, RefusedImport>> {
+    return this.serialized(async () => {
+      const checked = await this.check(certified)
+      if (!checked.ok) return checked
+      const { block } = certified
+      const status = await this.ports.execution.newPayload(block, this.ports.sendersOf(block.transactions))
+      if (status.status !== 'VALID') {
+        return refuse<RefusedImport>({
+          reason: 'invalid-execution',
+          detail: status.status === 'INVALID' ? status.reason : 'parent unknown',
+        })
+      }
+      await this.advance(certified, false)
+      return ok(undefined)
+    })
+  }
+
+  /** Moves the safe and finalized labels; they never go back and never pass the head. */
+  setLabels({ safe, finalized }: { safe: Height; finalized: Height }): Promise<void> {
+    return this.serialized(async () => {
+      const nextSafe = Math.min(Math.max(this.safe, safe), this.height())
+      const nextFinalized = Math.min(Math.max(this.finalized, finalized), nextSafe)
+      if (nextSafe === this.safe && nextFinalized === this.finalized) return
+      this.safe = nextSafe
+      this.finalized = nextFinalized
+      await this.ports.execution.forkchoiceUpdated(await this.forkchoice(this.current.hash))
+    })
+  }
+
+  private async check({ block, certificate }: CertifiedBlock): Promise<Result<void, RefusedImport>> {
+    const no = (reason: ImportRefusal, detail: string) => refuse<RefusedImport>({ reason, detail })
+    const { header, context } = block
+    if (header.number !== this.height() + 1) return no('not-next', `block ${header.number}, head ${this.height()}`)
+    if (header.parentHash !== this.current.hash) return no('wrong-parent', header.parentHash)
+    if (certificate.height !== header.number || certificate.blockHash !== block.hash)
+      return no('certificate-mismatch', `certificate for ${certificate.blockHash} at ${certificate.height}`)
+    const set = this.ports.sets.setAt(header.number)
+    const verified = verifyCertificate({ certificate, set, domain: this.config.domain })
+    if (!verified.ok) return no(verified.error === 'wrong-set' ? 'wrong-set' : 'forged-certificate', verified.error)
+    if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
+    if (context.proposerIndex >= set.members.length)
+      return no('header-mismatch', `proposer index ${context.proposerIndex}`)
+    if (contextHash(context) !== header.parentBeaconBlockRoot)
+      return no('context-hash-mismatch', header.parentBeaconBlockRoot)
+    return this.checkMessages(block, set)
+  }
+
+  private async checkMessages(block: Block, set: SequencerSet): Promise<Result<void, RefusedImport>> {
+    const range = { from: this.current.context.messagesConsumed, to: block.context.messagesConsumed }
+    if (range.to < range.from || range.to - range.from > this.config.parameters.maxMessagesPerBlock)
+      return refuse({ reason: 'header-mismatch', detail: `messagesConsumed ${range.to} after ${range.from}` })
+    const messages = range.to === range.from ? [] : await this.ports.messages(range)
+    if (!messages)
+      return refuse({ reason: 'l1-behind', detail: `L1 messages up to ${range.to} are not known here yet` })
+    const fixed = checkFixedAttributes({
+      block,
+      parent: this.current,
+      set,
+      messages,
+      parameters: this.config.parameters,
+    })
+    return fixed.ok
+      ? ok(undefined)
+      : refuse({ reason: 'header-mismatch', detail: `${fixed.error.reason}: ${fixed.error.detail}` })
+  }
+
+  private async advance({ block, certificate }: CertifiedBlock, decidedHere: boolean): Promise<void> {
+    const burned = this.current.header.baseFeePerGas * BigInt(this.current.header.gasUsed)
+    const feeCarryWei = (this.current.feeCarryWei + burned) % weiPerGwei
+    await this.ports.store.write(
+      [{ key: recordKey(block.header.number), value: encodeRecord({ certificate, feeCarryWei }) }],
+      { sync: true },
+    )
+    const change = await this.ports.execution.forkchoiceUpdated(await this.forkchoice(block.hash))
+    invariant(change, 'the execution client did not take the new head', { hash: block.hash })
+    this.current = { hash: block.hash, header: block.header, context: block.context, feeCarryWei }
+    for (const listener of this.listeners) listener({ block, certificate, change, decidedHere })
+  }
+
+  private async forkchoice(head: BlockHash): Promise<{ head: BlockHash; safe: BlockHash; finalized: BlockHash }> {
+    return { head, safe: await this.hashAt(this.safe), finalized: await this.hashAt(this.finalized) }
+  }
+
+  private async hashAt(height: Height): Promise<BlockHash> {
+    const certificate = this.certificateAt(height)
+    if (certificate) return certificate.blockHash
+    const block = await this.ports.execution.blockAt(height)
+    invariant(block, 'a block below the head is missing', { height })
+    return block.hash
+  }
+
+  private serialized<Value>(task: () => Promise<Value>): Promise<Value> {
+    const run = this.queue.then(task)
+    this.queue = run.catch(() => undefined)
+    return run
+  }
+}

@@ -1,0 +1,268 @@
+import type { Address } from '../../base/primitives/hashes.js'
+import { invariant } from '../../base/primitives/invariant.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
+import { ok, type Result, refuse } from '../../base/primitives/result.js'
+import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
+import { type BlockContext, contextVersion, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { ExecutionClient, SkippedTransaction } from '../../io/execution/execution-client.js'
+import type { L1Block } from '../../io/l1/l1-client.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
+import { type Clock, pause } from '../../io/time/clock.js'
+import { nextBaseFee } from '../../rules/blocks/base-fee.js'
+import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from '../../rules/blocks/block-attributes.js'
+import {
+  checkContext,
+  checkFixedAttributes,
+  checkOrigin,
+  type OriginView,
+  type Refused,
+} from '../../rules/blocks/proposal-rules.js'
+import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import type { Application, ProposalRefused, WorkSource } from './application.js'
+
+/** How long a proposal may wait for this node's own view of L1 to reach its origin. */
+const maxOriginWaitMs = 500
+const originRetryMs = 50
+
+/** The mempool as block production uses it. */
+export interface TransactionSource {
+  select(limits: { baseFee: bigint; maxGas: number; maxBytes: number }): {
+    transactions: Uint8Array[]
+    senders: Address[]
+  }
+  discard(skipped: readonly SkippedTransaction[]): void
+  sendersOf(transactions: readonly Uint8Array[]): (Address | null)[]
+  hasExecutable(): boolean
+  onExecutable(listener: () => void): void
+}
+
+/** This node's own view of L1. */
+export interface L1View {
+  eligibleOrigin(): L1Block | null
+  canonical(number: number): L1Block | null
+  messages(range: { from: number; upToL1Block: number; limit: number }): L1Message[]
+  messageCountAt(l1BlockNumber: number): number
+  onChange(listener: () => void): void
+  refresh(): Promise<void>
+}
+
+/** Where batch attestations come from and go to. */
+export interface AttestationDesk {
+  extension(): Uint8Array
+  onExtension(args: { set: SequencerSet; member: MemberIndex; bytes: Uint8Array }): void
+}
+
+export interface ChainApplicationPorts {
+  readonly chain: { head(): ParentBlock; commit(certified: CertifiedBlock): Promise<void> }
+  readonly execution: Pick<ExecutionClient, 'buildBlock' | 'newPayload'>
+  readonly mempool: TransactionSource
+  readonly l1: L1View
+  readonly attestations: AttestationDesk
+  readonly sets: { setAt(height: Height): SequencerSet }
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** The application behind consensus: builds, judges and commits L2 blocks by the rules of `rules/blocks`. */
+export class ChainApplication implements Application, WorkSource {
+  private readonly timing: { readonly build: Histogram; readonly validate: Histogram; readonly commit: Histogram }
+
+  constructor(
+    private readonly parameters: ProtocolParameters,
+    private readonly ports: ChainApplicationPorts,
+  ) {
+    const histogram = (name: string, help: string) =>
+      ports.metrics.histogram(`morphism_sequencer_${name}_seconds`, help)
+    this.timing = {
+      build: histogram('build', 'Time to build a proposal'),
+      validate: histogram('validate', 'Time to judge a proposal'),
+      commit: histogram('commit', 'Time to make a decided block the head'),
+    }
+  }
+
+  hasWork(): boolean {
+    if (this.ports.mempool.hasExecutable()) return true
+    const origin = this.ports.l1.eligibleOrigin()
+    return (
+      origin !== null && this.ports.l1.messageCountAt(origin.number) > this.ports.chain.head().context.messagesConsumed
+    )
+  }
+
+  onWork(listener: () => void): void {
+    this.ports.mempool.onExecutable(listener)
+    this.ports.l1.onChange(listener)
+  }
+
+  prepareProposal({ height, round }: { height: Height; round: Round }): Promise<Block> {
+    return this.timed('build', async () => {
+      const { parameters, ports } = this
+      const parent = ports.chain.head()
+      const set = ports.sets.setAt(height)
+      const context = this.nextContext({ parent, set, height, round })
+      const { attributes } = fixedAttributes({
+        parent,
+        context,
+        messages: this.consumed(parent, context),
+        set,
+        gasLimit: parameters.gasLimit,
+      })
+      const { transactions, senders } = ports.mempool.select({
+        baseFee: nextBaseFee(parent.header),
+        maxGas: parameters.gasLimit,
+        maxBytes: parameters.maxBlockTransactionBytes,
+      })
+      const built = await ports.execution.buildBlock({
+        ...attributes,
+        transactions,
+        senders,
+        onInvalidTransaction: 'skip',
+      })
+      if (built.skipped.length > 0) ports.mempool.discard(built.skipped)
+      return built.block
+    })
+  }
+
+  processProposal({ proposal, block }: { proposal: Proposal; block: Block }): Promise<Result<void, ProposalRefused>> {
+    return this.timed('validate', async () => {
+      const { parameters, ports } = this
+      const parent = ports.chain.head()
+      const set = ports.sets.setAt(proposal.height)
+      const { round, validRound } = proposal
+      const checked = checkContext({ block, parent, set, round, validRound, parameters, nowMs: ports.clock.nowMs() })
+      if (!checked.ok) return refused(checked.error)
+      const origin = await this.checkOriginWithin(maxOriginWaitMs, { block, parent })
+      if (!origin.ok) return refused(origin.error)
+      const fixed = checkFixedAttributes({
+        block,
+        parent,
+        set,
+        messages: this.consumed(parent, block.context),
+        parameters,
+      })
+      if (!fixed.ok) return refused(fixed.error)
+      const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
+      if (status.status === 'VALID') return ok(undefined)
+      const detail = status.status === 'INVALID' ? status.reason : 'parent unknown'
+      return refuse<ProposalRefused>({ reason: 'invalid-execution', detail, blame: 'block' })
+    })
+  }
+
+  extendVote(): Uint8Array {
+    return this.ports.attestations.extension()
+  }
+
+  verifyVoteExtension({
+    set,
+    member,
+    extension,
+  }: {
+    set: SequencerSet
+    member: MemberIndex
+    extension: Uint8Array
+  }): void {
+    this.ports.attestations.onExtension({ set, member, bytes: extension })
+  }
+
+  finalizeBlock(certified: CertifiedBlock): Promise<void> {
+    return this.timed('commit', () => this.ports.chain.commit(certified))
+  }
+
+  private nextContext({
+    parent,
+    set,
+    height,
+    round,
+  }: {
+    parent: ParentBlock
+    set: SequencerSet
+    height: Height
+    round: Round
+  }): BlockContext {
+    const { parameters, ports } = this
+    const eligible = ports.l1.eligibleOrigin()
+    const advances = eligible !== null && eligible.number > parent.context.l1OriginNumber
+    const l1OriginNumber = advances ? eligible.number : parent.context.l1OriginNumber
+    return {
+      version: contextVersion,
+      setId: set.setId,
+      proposerIndex: proposerOf(set, height, round),
+      timestampMs: Math.max(ports.clock.nowMs(), parent.context.timestampMs + parameters.minBlockIntervalMs),
+      l1OriginNumber,
+      l1OriginHash: advances ? eligible.hash : parent.context.l1OriginHash,
+      messagesConsumed: messagesConsumedAfter({
+        parentConsumed: parent.context.messagesConsumed,
+        countAtOrigin: ports.l1.messageCountAt(l1OriginNumber),
+        maxMessagesPerBlock: parameters.maxMessagesPerBlock,
+      }),
+      inboxRoot: emptyInboxRoot,
+    }
+  }
+
+  private consumed(parent: ParentBlock, context: BlockContext): L1Message[] {
+    const from = parent.context.messagesConsumed
+    const limit = context.messagesConsumed - from
+    if (limit <= 0) return []
+    const messages = this.ports.l1.messages({ from, upToL1Block: context.l1OriginNumber, limit })
+    invariant(messages.length === limit, 'the L1 view counts messages that it does not hold', {
+      from,
+      limit,
+      held: messages.length,
+    })
+    return messages
+  }
+
+  /** Judges the origin, giving this node's own view of L1 a bounded time to catch up with the proposer's. */
+  private async checkOriginWithin(
+    limitMs: number,
+    { block, parent }: { block: Block; parent: ParentBlock },
+  ): Promise<Result<void, Refused>> {
+    const { clock, l1 } = this.ports
+    const until = clock.nowMs() + limitMs
+    for (;;) {
+      const verdict = checkOrigin({ block, parent, view: this.originView(block, parent), parameters: this.parameters })
+      if (verdict.ok || clock.nowMs() >= until) return verdict
+      if (verdict.error.reason !== 'l1-origin-unknown' && verdict.error.reason !== 'wrong-message-count') return verdict
+      await l1.refresh()
+      await pause(clock, originRetryMs)
+    }
+  }
+
+  private originView(block: Block, parent: ParentBlock): OriginView {
+    const { l1 } = this.ports
+    const number = block.context.l1OriginNumber
+    return {
+      eligible: l1.eligibleOrigin(),
+      origin: l1.canonical(number),
+      parentOriginTimestamp: l1.canonical(parent.context.l1OriginNumber)?.timestamp ?? null,
+      messageCountAtOrigin: l1.messageCountAt(number),
+    }
+  }
+
+  private async timed<Value>(what: keyof typeof this.timing, task: () => Promise<Value>): Promise<Value> {
+    const began = this.ports.clock.nowMs()
+    try {
+      return await task()
+    } finally {
+      this.timing[what].observe((this.ports.clock.nowMs() - began) / 1_000)
+    }
+  }
+}
+
+/** Refusals that rest on this node's clock or L1 endpoint rather than on the block alone. */
+const ownView: ReadonlySet<Refused['reason']> = new Set([
+  'timestamp-not-timely',
+  'l1-origin-unknown',
+  'l1-origin-not-canonical',
+  'l1-origin-must-advance',
+  'wrong-message-count',
+])
+
+function refused(error: Refused): Result<void, ProposalRefused> {
+  return refuse({ ...error, blame: ownView.has(error.reason) ? 'own-view' : 'block' })
+}

@@ -1,0 +1,479 @@
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import { InvariantError } from '../../base/primitives/invariant.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
+import type { Block } from '../../base/protocol/block.js'
+import {
+  type ConsensusMessage,
+  encodeConsensusMessage,
+  maxVotesPerMessage,
+} from '../../base/protocol/consensus-message.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
+import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { AppendLog } from '../../io/storage/append-log.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Counter, Gauge, Histogram, Metrics } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
+import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
+import { type ConsensusCore, createConsensusCore } from '../../rules/consensus/core.js'
+import type { ConsensusInput, ConsensusOutput } from '../../rules/consensus/core-messages.js'
+import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import type { Application, WorkSource } from './application.js'
+import { MessageDoor } from './message-door.js'
+import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
+import { WorkWatch } from './work-watch.js'
+
+/** Bytes after which the log is emptied at the next height. */
+const maxWalBytes = 32 * 1024 * 1024
+/** How long a height may stand still before this node tells its peers where it stands. */
+const statusIntervalMs = 200
+
+export interface EngineConfig {
+  readonly parameters: ProtocolParameters
+  readonly domain: SigningDomain
+}
+
+export interface EnginePorts {
+  readonly application: Application
+  readonly work: WorkSource
+  /** The head that the next height builds on. */
+  readonly head: () => ParentBlock
+  readonly sets: { setAt(height: Height): SequencerSet }
+  readonly signer: ConsensusSigner
+  readonly verifier: SignatureVerifier
+  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'>
+  readonly wal: AppendLog
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** A broken invariant: the node must stop. */
+  readonly onFatal: (error: unknown) => void
+}
+
+/** Where consensus stands, for status and explain. */
+export interface EngineStatus {
+  readonly height: Height
+  readonly round: Round
+  readonly step: string
+  readonly proposer: MemberIndex
+  readonly self: MemberIndex | null
+}
+
+/**
+ * Runs the consensus core against the world: every input is logged before it is stepped, own messages are synced before
+ * they are sent, and a height ends when the application has the decided block. Inputs run one after the other.
+ */
+export class ConsensusEngine {
+  private readonly core: ConsensusCore
+  private readonly door: MessageDoor
+  private readonly watch: WorkWatch
+  private readonly blocks = new Map<BlockHash, Block>()
+  private readonly loggedBlocks = new Set<BlockHash>()
+  private readonly proposals = new Map<string, Proposal>()
+  private readonly timers = new Set<() => void>()
+  private readonly inputs: { input: LoggedInput; block?: Block }[] = []
+  private readonly metrics: {
+    readonly height: Gauge
+    readonly round: Gauge
+    readonly rounds: Counter
+    readonly interval: Histogram
+    readonly equivocations: Counter
+  }
+  private height: Height = 0
+  private set: SequencerSet
+  private self: MemberIndex | null = null
+  private draining = false
+  private deciding = false
+  private stopped = false
+  private clockStarted = false
+  private lastHeightAtMs = 0
+  private cancelStatus: () => void = () => {}
+
+  private constructor(
+    private readonly config: EngineConfig,
+    private readonly ports: EnginePorts,
+  ) {
+    this.set = ports.sets.setAt(ports.head().header.number + 1)
+    this.core = createConsensusCore({ self: null, parameters: config.parameters })
+    this.door = new MessageDoor({
+      config,
+      ports: {
+        verifier: ports.verifier,
+        network: ports.network,
+        logger: ports.logger,
+        onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
+        onVotes: votes => this.takeVotes(votes),
+        onStatus: (peer, status) => this.help(peer, status),
+        currentRound: () => this.round(),
+        onFailure: ports.onFatal,
+      },
+    })
+    this.watch = new WorkWatch({
+      parameters: config.parameters,
+      clock: ports.clock,
+      work: ports.work,
+      onWork: height => this.feed({ type: 'work-available', height }),
+    })
+    const { metrics } = ports
+    this.metrics = {
+      height: metrics.gauge('morphism_consensus_height', 'Height being decided'),
+      round: metrics.gauge('morphism_consensus_round', 'Round of that height'),
+      rounds: metrics.counter('morphism_consensus_rounds_total', 'Rounds begun beyond round 0'),
+      interval: metrics.histogram('morphism_consensus_block_interval_seconds', 'Time between decided blocks'),
+      equivocations: metrics.counter(
+        'morphism_consensus_equivocations_total',
+        'Pairs of conflicting signed messages seen',
+      ),
+    }
+  }
+
+  /** Replays the log of the height in progress, then takes part. */
+  static async start(args: { config: EngineConfig; ports: EnginePorts }): Promise<ConsensusEngine> {
+    const engine = new ConsensusEngine(args.config, args.ports)
+    const records = (await args.ports.wal.readAll()).map(decodeWalRecord)
+    engine.startHeight(records)
+    args.ports.network.onConnect(peer => engine.sendStatus([peer.id]))
+    engine.tick()
+    return engine
+  }
+
+  status(): EngineStatus {
+    const round = this.round()
+    const step = this.core.state?.waiting ? 'new-height' : (this.core.state?.step ?? 'propose')
+    return { height: this.height, round, step, proposer: proposerOf(this.set, this.height, round), self: this.self }
+  }
+
+  private round(): Round {
+    return this.core.state?.round ?? 0
+  }
+
+  /** The chain has a new head, decided here or imported: the next height begins. */
+  onHead(): void {
+    if (this.stopped || this.ports.head().header.number < this.height) return
+    this.startHeight([])
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true
+    this.cancelStatus()
+    this.watch.stop()
+    this.cancelTimers()
+    await this.ports.wal.sync()
+  }
+
+  private startHeight(records: readonly WalRecord[]): void {
+    const parent = this.ports.head()
+    this.height = parent.header.number + 1
+    this.set = this.ports.sets.setAt(this.height)
+    this.self = memberByKey(this.set, this.ports.signer.publicKey)?.index ?? null
+    this.deciding = false
+    this.clockStarted = false
+    this.cancelTimers()
+    this.blocks.clear()
+    this.loggedBlocks.clear()
+    this.proposals.clear()
+    this.inputs.length = 0
+    const now = this.ports.clock.nowMs()
+    if (this.lastHeightAtMs > 0) this.metrics.interval.observe((now - this.lastHeightAtMs) / 1_000)
+    this.lastHeightAtMs = now
+    this.metrics.height.set(this.height)
+    this.metrics.round.set(0)
+    if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
+    const begun = this.step({ type: 'start-height', height: this.height, set: this.set, self: this.self })
+    this.door.startHeight(this.height, this.set)
+    const unanswered = this.replay(records.filter(record => record.height === this.height))
+    for (const output of [...begun, ...unanswered]) this.perform(output)
+    this.watch.startHeight({ height: this.height, parentTimestampMs: parent.context.timestampMs })
+    this.door.deliverBuffered()
+  }
+
+  /** Steps the logged inputs of this height; returns what was asked for and not answered before the crash. */
+  private replay(records: readonly WalRecord[]): ConsensusOutput[] {
+    let open: ConsensusOutput[] = []
+    for (const { input, block } of records) {
+      if (block) this.remember(block)
+      if (block) this.loggedBlocks.add(block.hash)
+      if (input.type === 'proposal') this.rememberProposal(input.proposal)
+      if (input.type === 'votes') for (const vote of input.votes) this.door.countLogged(vote)
+      open = open.filter(output => !isAnswered(output, input, this.self))
+      open.push(...this.step(input))
+    }
+    if (records.length > 0) {
+      this.ports.logger.info('replayed the log of the height in progress', {
+        height: this.height,
+        inputs: records.length,
+        open: open.length,
+      })
+    }
+    return open
+  }
+
+  private takeVotes(votes: readonly Verified<Vote>[]): void {
+    for (const vote of votes) this.passExtension(vote)
+    this.feed({ type: 'votes', votes })
+  }
+
+  private passExtension({ step, blockHash, member, extension }: Vote): void {
+    if (step !== precommit || isNil(blockHash) || extension.length === 0) return
+    this.ports.application.verifyVoteExtension({ set: this.set, member, extension })
+  }
+
+  /** Queues an input; inputs that an input causes run after it. */
+  private feed(input: LoggedInput, block?: Block): void {
+    if (this.stopped || this.deciding) return
+    this.inputs.push(block ? { input, block } : { input })
+    if (this.draining) return
+    this.draining = true
+    try {
+      for (let next = this.inputs.shift(); next && !this.deciding; next = this.inputs.shift()) this.process(next)
+    } catch (error) {
+      this.ports.onFatal(error)
+    } finally {
+      this.draining = false
+    }
+  }
+
+  private process({ input, block }: { input: LoggedInput; block?: Block }): void {
+    if ('height' in input && input.height !== this.height) return
+    if (block) this.remember(block)
+    if (input.type === 'proposal') this.rememberProposal(input.proposal)
+    this.log(input)
+    if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes') this.clockStarted = true
+    for (const output of this.step(input)) this.perform(output)
+  }
+
+  private step(input: ConsensusInput): readonly ConsensusOutput[] {
+    return this.core.step(input)
+  }
+
+  private log(input: LoggedInput): void {
+    const hash =
+      input.type === 'proposal' ? input.proposal.blockHash : input.type === 'prepared' ? input.blockHash : null
+    const block = hash !== null && !this.loggedBlocks.has(hash) ? this.blocks.get(hash) : undefined
+    if (block) this.loggedBlocks.add(block.hash)
+    this.ports.wal.append(
+      encodeWalRecord(block ? { height: this.height, input, block } : { height: this.height, input }),
+    )
+  }
+
+  private remember(block: Block): void {
+    this.blocks.set(block.hash, block)
+  }
+
+  private rememberProposal(proposal: Proposal): void {
+    this.proposals.set(`${proposal.round}/${proposal.blockHash}`, proposal)
+  }
+
+  private perform(output: ConsensusOutput): void {
+    switch (output.type) {
+      case 'prepare-proposal':
+        return void this.prepare(output.round)
+      case 'sign-proposal':
+        return void this.signProposal(output.content)
+      case 'sign-vote':
+        return void this.signVote(output.content)
+      case 'validate':
+        return void this.validate(output)
+      case 'schedule-timeout':
+        return this.schedule(output)
+      case 'round-started':
+        if (output.round > 0) {
+          this.metrics.rounds.inc()
+          this.ports.logger.info('round started', { height: output.height, round: output.round })
+        }
+        return this.metrics.round.set(output.round)
+      case 'equivocation':
+        this.metrics.equivocations.inc()
+        return this.ports.logger.error('a sequencer signed two conflicting messages', {
+          first: describe(output.first),
+          second: describe(output.second),
+        })
+      case 'decide':
+        return void this.decide(output)
+    }
+  }
+
+  private async prepare(round: Round): Promise<void> {
+    const height = this.height
+    try {
+      const block = await this.ports.application.prepareProposal({ height, round })
+      this.feed({ type: 'prepared', height, round, blockHash: block.hash }, block)
+    } catch (error) {
+      this.ports.logger.error('no proposal could be built', { height, round, error })
+    }
+  }
+
+  private async validate({
+    height,
+    round,
+    blockHash,
+  }: {
+    height: Height
+    round: Round
+    blockHash: BlockHash
+  }): Promise<void> {
+    const block = this.blocks.get(blockHash)
+    const proposal = this.proposals.get(`${round}/${blockHash}`)
+    if (!block || !proposal)
+      return this.ports.onFatal(new InvariantError('validate asked for an unknown block', { height, round, blockHash }))
+    try {
+      const verdict = await this.ports.application.processProposal({ proposal, block })
+      if (!verdict.ok) this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
+      const valid = verdict.ok || verdict.error.blame === 'own-view'
+      this.feed({ type: 'validated', height, blockHash, valid, acceptable: verdict.ok })
+    } catch (error) {
+      this.ports.logger.error('a proposal could not be judged', { height, round, blockHash, error })
+    }
+  }
+
+  private async signProposal(content: Omit<Proposal, 'proposer' | 'signature'>): Promise<void> {
+    const block = this.blocks.get(content.blockHash)
+    if (this.self === null || !block) return
+    const member = this.self
+    try {
+      const signature = await this.ports.signer.signProposal(content)
+      const proposal = { ...content, proposer: member, signature }
+      await this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
+    } catch (error) {
+      this.ports.logger.error('the signer refused a proposal', { ...content, error })
+    }
+  }
+
+  private async signVote(content: Pick<Vote, 'height' | 'round' | 'step' | 'blockHash'>): Promise<void> {
+    if (this.self === null) return
+    const member = this.self
+    try {
+      const signature = await this.ports.signer.signVote(content)
+      const extends_ = content.step === precommit && !isNil(content.blockHash)
+      const extension = extends_ ? this.ports.application.extendVote({ height: content.height }) : new Uint8Array(0)
+      const vote = asVerified<Vote>({ ...content, member, signature, extension })
+      if (content.height !== this.height) return
+      this.passExtension(vote)
+      this.door.countOwn(vote)
+      await this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
+    } catch (error) {
+      this.ports.logger.error('the signer refused a vote', { ...content, error })
+    }
+  }
+
+  /** Feeds an own message, and sends it once the log that holds it is durable. */
+  private async sendOwn(input: LoggedInput, message: ConsensusMessage): Promise<void> {
+    this.feed(input)
+    await this.ports.wal.sync()
+    this.broadcast(message)
+  }
+
+  private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {
+    const cancel = this.ports.clock.schedule(delayMs, () => {
+      this.timers.delete(cancel)
+      this.feed({ type: 'timeout', height, round, step })
+    })
+    this.timers.add(cancel)
+  }
+
+  private async decide({ certificate, blockHash, round }: Extract<ConsensusOutput, { type: 'decide' }>): Promise<void> {
+    this.deciding = true
+    const block = this.blocks.get(blockHash)
+    if (!block) return this.ports.onFatal(new InvariantError('the decided block is not at hand', { blockHash }))
+    this.ports.logger.debug('block decided', { height: this.height, round, blockHash })
+    try {
+      await this.ports.application.finalizeBlock({ block, certificate })
+    } catch (error) {
+      this.ports.onFatal(error)
+    }
+  }
+
+  private cancelTimers(): void {
+    for (const cancel of this.timers) cancel()
+    this.timers.clear()
+  }
+
+  private sequencerPeers(): readonly Peer[] {
+    return this.ports.network.peers().filter(peer => peer.consensusKey && memberByKey(this.set, peer.consensusKey))
+  }
+
+  private broadcast(message: ConsensusMessage): void {
+    const bytes = encodeConsensusMessage(message)
+    for (const peer of this.sequencerPeers()) this.ports.network.send(peer.id, 'consensus', bytes)
+  }
+
+  /** While a height stands still, says now and then where this node stands, so that peers send what it lacks. */
+  private tick(): void {
+    this.cancelStatus = this.ports.clock.schedule(statusIntervalMs, () => {
+      const waited = this.ports.clock.nowMs() - this.lastHeightAtMs
+      if (this.clockStarted && !this.deciding && waited >= statusIntervalMs)
+        this.sendStatus(this.sequencerPeers().map(peer => peer.id))
+      this.tick()
+    })
+  }
+
+  private sendStatus(peers: readonly PeerId[]): void {
+    const round = this.round()
+    const hasProposal = this.core.messagesOf(this.height, round).proposals.length > 0
+    const bytes = encodeConsensusMessage({ kind: 'status', height: this.height, round, hasProposal })
+    for (const peer of peers) this.ports.network.send(peer, 'consensus', bytes)
+  }
+
+  /** Sends a peer of the same height what it may lack: votes and proposals of the last rounds, and of the valid round. */
+  private help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
+    const current = this.round()
+    if (status.height !== this.height || status.round > current) return
+    const rounds = new Set<Round>()
+    for (let round = Math.max(status.round, current - 2); round <= current; round++) rounds.add(round)
+    const validRound = this.core.state?.validRound ?? -1
+    if (validRound >= 0) rounds.add(validRound)
+    const votes: Vote[] = []
+    for (const round of rounds) {
+      const messages = this.core.messagesOf(this.height, round)
+      votes.push(...messages.prevotes, ...messages.precommits)
+      if (round === status.round && status.hasProposal) continue
+      for (const proposal of messages.proposals) {
+        const block = this.blocks.get(proposal.blockHash)
+        if (block)
+          this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'proposal', proposal, block }))
+      }
+    }
+    for (let at = 0; at < votes.length; at += maxVotesPerMessage) {
+      const some = votes.slice(at, at + maxVotesPerMessage)
+      this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'votes', votes: some }))
+    }
+  }
+}
+
+/** Whether an input is the answer to what the core asked for. */
+function isAnswered(output: ConsensusOutput, input: LoggedInput, self: MemberIndex | null): boolean {
+  switch (output.type) {
+    case 'prepare-proposal':
+      return input.type === 'prepared' && input.round === output.round
+    case 'sign-proposal':
+      return (
+        input.type === 'proposal' && input.proposal.round === output.content.round && input.proposal.proposer === self
+      )
+    case 'sign-vote':
+      return (
+        input.type === 'votes' &&
+        input.votes.some(
+          vote => vote.member === self && vote.round === output.content.round && vote.step === output.content.step,
+        )
+      )
+    case 'validate':
+      return input.type === 'validated' && input.blockHash === output.blockHash
+    case 'schedule-timeout':
+      return input.type === 'timeout' && input.round === output.round && input.step === output.step
+    default:
+      return false
+  }
+}
+
+function describe(message: Vote | Proposal): Readonly<Record<string, unknown>> {
+  const { height, round, blockHash } = message
+  return 'member' in message
+    ? { height, round, step: message.step, blockHash, member: message.member }
+    : { height, round, blockHash, member: message.proposer }
+}

@@ -1,0 +1,144 @@
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Block } from '../../base/protocol/block.js'
+import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
+import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { Vote } from '../../base/protocol/vote.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import { VoteDoor } from './vote-door.js'
+
+/** Rounds ahead of the current one from which a proposal is kept. */
+const maxProposalLead = 8
+/** Messages of the next height that are kept while this one ends. */
+const maxBuffered = 1_024
+
+export interface MessageDoorPorts {
+  readonly verifier: SignatureVerifier
+  readonly network: Pick<PeerNetwork, 'onMessage' | 'drop'>
+  readonly logger: Logger
+  readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
+  readonly onVotes: (votes: Verified<Vote>[]) => void
+  readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
+  readonly currentRound: () => Round
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Where consensus messages come in: decoded, their sender and signature checked, the next height's kept for later. */
+export class MessageDoor {
+  private readonly votes: VoteDoor
+  private height: Height = 0
+  private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
+  private readonly proposalsSeen = new Map<string, number>()
+  private buffered: { message: ConsensusMessage; from: PeerId }[] = []
+
+  constructor(
+    private readonly args: { readonly config: { readonly domain: SigningDomain }; readonly ports: MessageDoorPorts },
+  ) {
+    const { config, ports } = args
+    this.votes = new VoteDoor(
+      {
+        verifier: ports.verifier,
+        domain: config.domain,
+        onVerified: ports.onVotes,
+        onForged: (vote, from) =>
+          this.punish(from, 'forged vote', `member ${vote.member}, height ${vote.height}, round ${vote.round}`),
+        onFailure: ports.onFailure,
+      },
+      this.set,
+      0,
+    )
+    ports.network.onMessage('consensus', (from, bytes) => this.receive(from, bytes))
+  }
+
+  startHeight(height: Height, set: SequencerSet): void {
+    this.height = height
+    this.set = set
+    this.proposalsSeen.clear()
+    this.votes.startHeight(height, set)
+  }
+
+  /** Lets in what came early for the height that has just begun. */
+  deliverBuffered(): void {
+    const waiting = this.buffered
+    this.buffered = []
+    for (const { message, from } of waiting) this.admit(message, from)
+  }
+
+  countOwn(vote: Vote): void {
+    this.votes.countOwn(vote, this.args.ports.currentRound())
+  }
+
+  /** Counts a vote read back from the log: it was checked before it was written. */
+  countLogged(vote: Vote): void {
+    this.votes.countOwn(vote, this.args.ports.currentRound())
+  }
+
+  private receive(from: Peer, bytes: Uint8Array): void {
+    if (!from.consensusKey || !memberByKey(this.set, from.consensusKey)) return
+    try {
+      this.admit(decodeConsensusMessage(bytes), from.id)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.punish(from.id, 'malformed consensus message', error.message)
+    }
+  }
+
+  private admit(message: ConsensusMessage, from: PeerId): void {
+    switch (message.kind) {
+      case 'status':
+        return this.args.ports.onStatus(from, message)
+      case 'votes': {
+        const next = message.votes.filter(vote => vote.height === this.height + 1)
+        if (next.length > 0) this.buffer({ kind: 'votes', votes: next }, from)
+        for (const vote of message.votes) this.votes.take(vote, from, this.args.ports.currentRound())
+        return
+      }
+      case 'proposal':
+        if (message.proposal.height === this.height + 1) return this.buffer(message, from)
+        return void this.takeProposal(message, from).catch(this.args.ports.onFailure)
+    }
+  }
+
+  private buffer(message: ConsensusMessage, from: PeerId): void {
+    const proposals = this.buffered.filter(entry => entry.message.kind === 'proposal').length
+    if (this.buffered.length >= maxBuffered || (message.kind === 'proposal' && proposals >= 4)) return
+    this.buffered.push({ message, from })
+  }
+
+  private async takeProposal(
+    { proposal, block }: Extract<ConsensusMessage, { kind: 'proposal' }>,
+    from: PeerId,
+  ): Promise<void> {
+    const { height, round } = proposal
+    if (height !== this.height || round > this.args.ports.currentRound() + maxProposalLead) return
+    const proposer = this.set.members[proposal.proposer]
+    if (!proposer || proposerOf(this.set, height, round) !== proposal.proposer) return
+    const key = `${round}/${proposal.blockHash}`
+    const seenInRound = [...this.proposalsSeen.keys()].filter(seen => seen.startsWith(`${round}/`)).length
+    // Two proposals of one round are an equivocation to report; more are noise.
+    if (this.proposalsSeen.has(key) || seenInRound >= 2) return
+    this.proposalsSeen.set(key, round)
+    const digest = proposalDigest(this.args.config.domain, proposal)
+    const [valid] = await this.args.ports.verifier.verify({
+      digest,
+      signed: [{ key: proposer.publicKey, signature: proposal.signature }],
+    })
+    if (height !== this.height) return
+    if (!valid) {
+      this.proposalsSeen.delete(key)
+      return this.punish(from, 'forged proposal', `height ${height}, round ${round}`)
+    }
+    this.args.ports.onProposal(asVerified(proposal), block)
+  }
+
+  private punish(peer: PeerId, reason: string, detail: string): void {
+    this.args.ports.logger.warn('peer misbehaves on the consensus channel', { peer, reason, detail })
+    this.args.ports.network.drop(peer, { reason, detail })
+  }
+}

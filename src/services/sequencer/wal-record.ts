@@ -1,0 +1,88 @@
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
+import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
+import type { Height } from '../../base/primitives/quantities.js'
+import { type Block, decodeBlock, encodeBlock } from '../../base/protocol/block.js'
+import { decodeProposal, encodeProposal } from '../../base/protocol/proposal.js'
+import { decodeVote, encodeVote } from '../../base/protocol/vote.js'
+import type { ConsensusInput, TimeoutStep } from '../../rules/consensus/core-messages.js'
+import { asVerified } from '../../rules/consensus/verified.js'
+
+/** An input as the write-ahead log keeps it; 'start-height' is not logged, since the height tells it. */
+export type LoggedInput = Exclude<ConsensusInput, { type: 'start-height' }>
+
+/** One record: the height it belongs to, the input, and the block that came with it when it was new. */
+export interface WalRecord {
+  readonly height: Height
+  readonly input: LoggedInput
+  readonly block?: Block
+}
+
+const types: readonly LoggedInput['type'][] = [
+  'work-available',
+  'proposal',
+  'validated',
+  'prepared',
+  'votes',
+  'timeout',
+]
+const timeoutSteps: readonly TimeoutStep[] = ['propose', 'prevote', 'precommit']
+
+export function encodeWalRecord({ height, input, block }: WalRecord): Uint8Array {
+  const body = block ? encodeBlock(block) : new Uint8Array(0)
+  return encodeRlp([rlpUint(height), rlpUint(types.indexOf(input.type)), inputFields(input), body])
+}
+
+function inputFields(input: LoggedInput): RlpItem[] {
+  switch (input.type) {
+    case 'work-available':
+      return []
+    case 'proposal':
+      return [encodeProposal(input.proposal)]
+    case 'validated':
+      return [rlpHex(input.blockHash), rlpUint(input.valid ? 1 : 0), rlpUint(input.acceptable === false ? 0 : 1)]
+    case 'prepared':
+      return [rlpUint(input.round), rlpHex(input.blockHash)]
+    case 'votes':
+      return input.votes.map(encodeVote)
+    case 'timeout':
+      return [rlpUint(input.round), rlpUint(timeoutSteps.indexOf(input.step))]
+  }
+}
+
+/** The log holds only what this node verified before it wrote it, so its messages count as verified. @throws DecodeError */
+export function decodeWalRecord(bytes: Uint8Array): WalRecord {
+  const fields = RlpFields.decode(bytes, 'WAL record')
+  const height = fields.safeUint()
+  const type = types[Number(fields.uint(8))]
+  const input = readInput(fields.fields('WAL input'), type, height)
+  const body = fields.bytes()
+  fields.end()
+  return body.length > 0 ? { height, input, block: decodeBlock(body) } : { height, input }
+}
+
+function readInput(fields: RlpFields, type: LoggedInput['type'] | undefined, height: Height): LoggedInput {
+  switch (type) {
+    case 'work-available':
+      return { type, height }
+    case 'proposal':
+      return { type, proposal: asVerified(decodeProposal(fields.bytes())) }
+    case 'validated':
+      return { type, height, blockHash: fields.hash(), valid: fields.uint(8) === 1n, acceptable: fields.uint(8) === 1n }
+    case 'prepared':
+      return { type, height, round: Number(fields.uint(32)), blockHash: fields.hash() }
+    case 'votes': {
+      const votes = []
+      while (fields.remaining > 0) votes.push(asVerified(decodeVote(fields.bytes())))
+      return { type, votes }
+    }
+    case 'timeout': {
+      const round = Number(fields.uint(32))
+      const step = timeoutSteps[Number(fields.uint(8))]
+      if (!step) throw new DecodeError('WAL input: unknown timeout step')
+      return { type, height, round, step }
+    }
+    default:
+      throw new DecodeError('WAL record: unknown input')
+  }
+}

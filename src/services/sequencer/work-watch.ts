@@ -1,0 +1,57 @@
+import type { Height } from '../../base/primitives/quantities.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import type { Clock } from '../../io/time/clock.js'
+import type { WorkSource } from './application.js'
+
+/**
+ * Says once a height when its block is due: at once when there is work, but not before minBlockIntervalMs since the
+ * parent; without work after emptyBlockIntervalMs (protocol.md section 2).
+ */
+export class WorkWatch {
+  private height: Height = 0
+  private notBeforeMs = 0
+  private due = true
+  private cancelEarliest: () => void = () => {}
+  private cancelEmpty: () => void = () => {}
+
+  constructor(
+    private readonly args: {
+      readonly parameters: Pick<ProtocolParameters, 'minBlockIntervalMs' | 'emptyBlockIntervalMs'>
+      readonly clock: Clock
+      readonly work: WorkSource
+      readonly onWork: (height: Height) => void
+    },
+  ) {
+    args.work.onWork(() => this.look())
+  }
+
+  startHeight({ height, parentTimestampMs }: { height: Height; parentTimestampMs: number }): void {
+    const { clock, parameters } = this.args
+    this.stop()
+    this.height = height
+    this.due = false
+    this.notBeforeMs = parentTimestampMs + parameters.minBlockIntervalMs
+    const now = clock.nowMs()
+    if (now < this.notBeforeMs) this.cancelEarliest = clock.schedule(this.notBeforeMs - now, () => this.look())
+    this.cancelEmpty = clock.schedule(Math.max(0, parentTimestampMs + parameters.emptyBlockIntervalMs - now), () =>
+      this.announce(),
+    )
+    this.look()
+  }
+
+  stop(): void {
+    this.due = true
+    this.cancelEarliest()
+    this.cancelEmpty()
+  }
+
+  private look(): void {
+    if (!this.due && this.args.clock.nowMs() >= this.notBeforeMs && this.args.work.hasWork()) this.announce()
+  }
+
+  private announce(): void {
+    if (this.due) return
+    this.stop()
+    this.args.onWork(this.height)
+  }
+}

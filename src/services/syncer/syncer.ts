@@ -1,0 +1,297 @@
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import type { Height } from '../../base/primitives/quantities.js'
+import type { Result } from '../../base/primitives/result.js'
+import { type CertifiedBlock, encodeCertifiedBlock } from '../../base/protocol/block.js'
+import { type QuorumCertificate, verifyCertificate } from '../../base/protocol/quorum-certificate.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import {
+  blockRangeBytes,
+  decodeBlockRange,
+  decodeBlockRangeRequest,
+  decodeSyncMessage,
+  encodeBlockRange,
+  encodeBlockRangeRequest,
+  encodeSyncMessage,
+  maxBlockRange,
+} from '../../base/protocol/sync-message.js'
+import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
+import { type Clock, pause } from '../../io/time/clock.js'
+
+/** How long a sequencer waits for its own consensus to decide a height that others have decided, before it asks for the block. */
+const graceMs = 100
+/** How often a follower looks whether its provider still delivers. */
+const checkMs = 200
+/** Pushed blocks beyond the next one that are kept until the gap is filled. */
+const maxAhead = 64
+
+/** The chain as the syncer uses it. */
+export interface SyncedChain {
+  height(): Height
+  certificateAt(height: Height): QuorumCertificate | null
+  certifiedBlockAt(height: Height): Promise<CertifiedBlock | null>
+  import(certified: CertifiedBlock): Promise<Result<void, { readonly reason: string; readonly detail: string }>>
+  onCommitted(listener: (committed: CertifiedBlock) => void): void
+}
+
+export interface SyncerPorts {
+  readonly chain: SyncedChain
+  readonly network: Pick<
+    PeerNetwork,
+    'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'request' | 'onRequest' | 'drop'
+  >
+  readonly sets: { setAt(height: Height): SequencerSet }
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface SyncerConfig {
+  readonly domain: SigningDomain
+  /** A follower wants every block pushed; a sequencer decides for itself and asks only when it is behind. */
+  readonly role: 'sequencer' | 'full'
+}
+
+/**
+ * Keeps the chain level with the network: proves its own head to peers, pushes new blocks to those who follow, and fetches
+ * certified blocks when it is behind. Every block is verified and re-executed by the chain; a peer that sent a bad one is dropped.
+ */
+export class Syncer {
+  private readonly heads = new Map<PeerId, Height>()
+  private readonly followers = new Set<PeerId>()
+  private readonly ahead = new Map<Height, { certified: CertifiedBlock; from: PeerId }>()
+  private readonly imported: Counter
+  private readonly refused: Counter
+  private provider: PeerId | null = null
+  private catchingUp: Promise<void> | null = null
+  private importing = false
+  private readonly stopping = new AbortController()
+  private behindSinceMs: number | null = null
+  private cancelCheck: () => void = () => {}
+
+  constructor(
+    private readonly config: SyncerConfig,
+    private readonly ports: SyncerPorts,
+  ) {
+    const { network, chain, metrics } = ports
+    this.imported = metrics.counter('morphism_syncer_imported_blocks_total', 'Certified blocks imported from peers')
+    this.refused = metrics.counter('morphism_syncer_refused_blocks_total', 'Certified blocks refused')
+    network.onMessage('blocks', (from, bytes) => this.receive(from, bytes))
+    network.onRequest('block-range', (_from, body) => this.serve(body))
+    network.onConnect(peer => this.greet(peer))
+    network.onDisconnect(peer => this.forget(peer.id))
+    chain.onCommitted(committed => this.announce(committed))
+    for (const peer of network.peers()) this.greet(peer)
+    this.check()
+  }
+
+  /** Height of the best head that any peer has proved, at least the own one. */
+  bestKnownHeight(): Height {
+    let best = this.ports.chain.height()
+    for (const height of this.heads.values()) if (height > best) best = height
+    return best
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    this.cancelCheck()
+    await this.catchingUp
+  }
+
+  private greet(peer: Peer): void {
+    const certificate = this.ports.chain.certificateAt(this.ports.chain.height())
+    if (certificate) this.ports.network.send(peer.id, 'blocks', encodeSyncMessage({ kind: 'head', certificate }))
+    if (this.config.role === 'full' && !this.provider) this.follow(peer.id)
+  }
+
+  private forget(peer: PeerId): void {
+    this.heads.delete(peer)
+    this.followers.delete(peer)
+    if (this.provider === peer) this.changeProvider()
+  }
+
+  private follow(peer: PeerId): void {
+    this.provider = peer
+    this.ports.network.send(peer, 'blocks', encodeSyncMessage({ kind: 'follow', on: true }))
+  }
+
+  private changeProvider(): void {
+    const last = this.provider
+    this.provider = null
+    if (this.config.role !== 'full') return
+    const peers = this.ports.network.peers()
+    const start = peers.findIndex(peer => peer.id === last) + 1
+    const next = peers.length > 0 ? peers[start % peers.length] : undefined
+    if (last && next && next.id !== last)
+      this.ports.network.send(last, 'blocks', encodeSyncMessage({ kind: 'follow', on: false }))
+    if (next) this.follow(next.id)
+  }
+
+  private announce(certified: CertifiedBlock): void {
+    const head = encodeSyncMessage({ kind: 'head', certificate: certified.certificate })
+    const pushed = this.followers.size > 0 ? encodeSyncMessage({ kind: 'block', certified }) : head
+    for (const peer of this.ports.network.peers()) {
+      this.ports.network.send(peer.id, 'blocks', this.followers.has(peer.id) ? pushed : head)
+    }
+  }
+
+  private receive(from: Peer, bytes: Uint8Array): void {
+    try {
+      const message = decodeSyncMessage(bytes)
+      if (message.kind === 'follow') {
+        if (message.on) this.followers.add(from.id)
+        else this.followers.delete(from.id)
+      } else if (message.kind === 'head') this.learnHead(from.id, message.certificate)
+      else this.takePushed(from.id, message.certified)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.punish(from.id, { reason: 'malformed sync message', detail: error.message })
+    }
+  }
+
+  /** Believes a head only when its certificate verifies; that is checked only when it says that this node is behind. */
+  private learnHead(from: PeerId, certificate: QuorumCertificate): void {
+    const { height } = certificate
+    if (height <= (this.heads.get(from) ?? 0)) return
+    if (height > this.ports.chain.height() + 1 || this.config.role === 'full') {
+      const verified = verifyCertificate({
+        certificate,
+        set: this.ports.sets.setAt(height),
+        domain: this.config.domain,
+      })
+      if (!verified.ok)
+        return this.punish(from, { reason: 'forged certificate', detail: `head ${height}: ${verified.error}` })
+    }
+    this.heads.set(from, height)
+  }
+
+  private takePushed(from: PeerId, certified: CertifiedBlock): void {
+    const height = certified.block.header.number
+    const next = this.ports.chain.height() + 1
+    if (height < next || height >= next + maxAhead) {
+      if (height >= next) this.learnHead(from, certified.certificate)
+      return
+    }
+    this.ahead.set(height, { certified, from })
+    void this.importAhead()
+  }
+
+  private async importAhead(): Promise<void> {
+    if (this.importing || this.catchingUp) return
+    this.importing = true
+    try {
+      for (;;) {
+        const height = this.ports.chain.height() + 1
+        const entry = this.ahead.get(height)
+        if (!entry || this.stopping.signal.aborted) break
+        this.ahead.delete(height)
+        if (!(await this.importFrom(entry.from, entry.certified))) break
+      }
+      for (const height of this.ahead.keys()) if (height <= this.ports.chain.height()) this.ahead.delete(height)
+    } finally {
+      this.importing = false
+    }
+  }
+
+  /** Whether the block is now part of the chain. */
+  private async importFrom(from: PeerId, certified: CertifiedBlock): Promise<boolean> {
+    const verdict = await this.ports.chain.import(certified)
+    if (verdict.ok) {
+      this.imported.inc()
+      this.heads.set(from, Math.max(this.heads.get(from) ?? 0, certified.block.header.number))
+      return true
+    }
+    if (verdict.error.reason === 'not-next') return certified.block.header.number <= this.ports.chain.height()
+    this.refused.inc()
+    if (verdict.error.reason === 'l1-behind') {
+      this.ports.logger.info('a block waits for this node to see its L1 messages', {
+        height: certified.block.header.number,
+      })
+      return false
+    }
+    this.punish(from, verdict.error)
+    return false
+  }
+
+  private check(): void {
+    this.cancelCheck = this.ports.clock.schedule(checkMs / 2, () => {
+      this.checkBehind()
+      this.check()
+    })
+  }
+
+  private checkBehind(): void {
+    const { clock, chain } = this.ports
+    const best = this.bestKnownHeight()
+    if (best <= chain.height()) {
+      this.behindSinceMs = null
+      return
+    }
+    this.behindSinceMs ??= clock.nowMs()
+    const patience = this.config.role === 'full' ? checkMs : graceMs
+    if (this.catchingUp || this.importing || clock.nowMs() - this.behindSinceMs < patience) return
+    if (this.config.role === 'full') this.changeProvider()
+    this.catchingUp = this.catchUp()
+      .catch(error => this.ports.logger.error('catching up failed', { error }))
+      .finally(() => {
+        this.catchingUp = null
+        this.behindSinceMs = null
+        void this.importAhead()
+      })
+  }
+
+  private async catchUp(): Promise<void> {
+    const { chain, network, logger } = this.ports
+    const from = chain.height()
+    for (const [peer, height] of [...this.heads].sort((a, b) => b[1] - a[1])) {
+      while (chain.height() < height && !this.stopping.signal.aborted) {
+        let blocks: CertifiedBlock[]
+        try {
+          const request = encodeBlockRangeRequest({ from: chain.height() + 1, count: maxBlockRange })
+          blocks = decodeBlockRange(await network.request(peer, 'block-range', request, this.stopping.signal))
+        } catch (error) {
+          if (error instanceof DecodeError)
+            this.punish(peer, { reason: 'malformed block range', detail: error.message })
+          else if (!(error instanceof MorphismError)) throw error
+          break
+        }
+        if (blocks.length === 0 || !(await this.importAll(peer, blocks))) break
+      }
+    }
+    if (chain.height() > from) logger.info('caught up with the network', { from, to: chain.height() })
+    else await pause(this.ports.clock, checkMs, this.stopping.signal)
+  }
+
+  private async importAll(peer: PeerId, blocks: readonly CertifiedBlock[]): Promise<boolean> {
+    for (const certified of blocks) {
+      if (this.stopping.signal.aborted) return false
+      if (certified.block.header.number <= this.ports.chain.height()) continue
+      if (!(await this.importFrom(peer, certified))) return false
+    }
+    return true
+  }
+
+  private async serve(body: Uint8Array): Promise<Uint8Array> {
+    const { from, count } = decodeBlockRangeRequest(body)
+    const blocks: Uint8Array[] = []
+    let bytes = 0
+    for (let height = Math.max(1, from); height < from + count && height <= this.ports.chain.height(); height++) {
+      const certified = await this.ports.chain.certifiedBlockAt(height)
+      if (!certified) break
+      const encoded = encodeCertifiedBlock(certified)
+      if (blocks.length > 0 && bytes + encoded.length > blockRangeBytes) break
+      blocks.push(encoded)
+      bytes += encoded.length
+    }
+    return encodeBlockRange(blocks)
+  }
+
+  private punish(peer: PeerId, { reason, detail }: { reason: string; detail: string }): void {
+    this.ports.logger.warn('peer sent a block that is refused', { peer, reason, detail })
+    this.heads.delete(peer)
+    this.ports.network.drop(peer, { reason, detail })
+  }
+}
