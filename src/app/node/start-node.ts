@@ -99,7 +99,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     lifecycle.own('compression', () => compression.close())
     const reader = createViemL1Reader({
       config: { rpcUrl: config.l1RpcUrl, contracts: file.l1.contracts },
-      ports: { commitment: async blob => (await kzg.commitment(blob)).commitment },
+      ports: { kzg },
     })
     const follower = createL1Follower({
       config: { parameters, startBlock: file.l1.startBlock, pollMs: l1PollMs },
@@ -141,8 +141,8 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     const mempool = await createMempool({
       config: {
         ...defaultMempoolConfig,
-        chainId: file.l2.chainId,
-        blockGasLimit: BigInt(parameters.gasLimit),
+        chainId: BigInt(file.l2.chainId),
+        blockGasLimit: parameters.gasLimit,
         baseFeePerGas: nextBaseFee(head.header),
       },
       ports: {
@@ -253,7 +253,6 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
             },
             ports: { clock, logger: logger.child('l1') },
           }),
-          reader,
           follower,
           sets: { set: id => (id === set.setId ? set : undefined) },
           clock,

@@ -44,9 +44,15 @@ export class EvmCallExecutor implements CallExecutor {
     const refusal = checkFunds(working, request, gas)
     if (refusal !== null) return refusal
     const { authorizationList = [], accessList = [], data, to } = request
-    const required = requiredGasOf({ data, isCreation: to === null, accessList, authorizations: authorizationList.length })
+    const required = requiredGasOf({
+      data,
+      isCreation: to === null,
+      accessList,
+      authorizations: authorizationList.length,
+    })
     if (gas < required.intrinsic) return failed(`intrinsic gas too low: have ${gas}, want ${required.intrinsic}`)
-    if (gas < required.floor) return failed(`insufficient gas for floor data gas cost: have ${gas}, want ${required.floor}`)
+    if (gas < required.floor)
+      return failed(`insufficient gas for floor data gas cost: have ${gas}, want ${required.floor}`)
 
     const { vm, state } = this.machine
     state.use(working)
@@ -101,7 +107,11 @@ export class EvmCallExecutor implements CallExecutor {
 const evmAddress = (address: Address) => new EvmAddress(hexToBytes(address))
 const failed = (message: string): Failure => ({ status: 'failed', message, gasUsed: 0 })
 
-function priceOf({ from, maxFeePerGas, maxPriorityFeePerGas }: CallRequest, baseFee: bigint, free: boolean): bigint | Failure {
+function priceOf(
+  { from, maxFeePerGas, maxPriorityFeePerGas }: CallRequest,
+  baseFee: bigint,
+  free: boolean,
+): bigint | Failure {
   if (free) return 0n
   if (maxFeePerGas < maxPriorityFeePerGas)
     return failed(
@@ -153,4 +163,3 @@ const gethMessages: Readonly<Record<string, string>> = {
   'attempting to deploy code starting with 0xEF': 'invalid code: must not begin with 0xef',
   'value out of range': 'return data out of bounds',
 }
-
