@@ -22,6 +22,8 @@ export function readChannel({
   const reader = new FrameReader(limits.messageBytes)
   const bytes = new TokenBucket(limits.bytesPerSec, clock.nowMs())
   const messages = new TokenBucket(limits.messagesPerSec, clock.nowMs())
+  let cancel = () => {}
+  stream.addEventListener('close', () => cancel())
   stream.addEventListener('message', ({ data }) => {
     let count = 0
     try {
@@ -38,7 +40,7 @@ export function readChannel({
     const waitMs = Math.max(bytes.take(data.byteLength, nowMs), messages.take(count, nowMs))
     if (waitMs === 0 || stream.status !== 'open') return
     stream.pause()
-    clock.schedule(waitMs, () => {
+    cancel = clock.schedule(waitMs, () => {
       if (stream.status === 'open') stream.resume()
     })
   })

@@ -206,11 +206,14 @@ export class Libp2pNetwork implements PeerNetwork {
 
   /** A connection is open and encrypted: the side with the lesser peer id leads its handshake. */
   private onConnection(connection: Connection): void {
-    if (this.localPeer < connection.remotePeer.toString()) void this.agree(connection, null)
-    else
-      this.clock.schedule(this.limits.handshakeTimeoutMs, () => {
-        if (!this.agreeing.has(connection.id) && !this.sessionOf(connection)) closeGently(connection)
-      })
+    if (this.localPeer < connection.remotePeer.toString()) {
+      void this.agree(connection, null)
+      return
+    }
+    const cancel = this.clock.schedule(this.limits.handshakeTimeoutMs, () => {
+      if (!this.agreeing.has(connection.id) && !this.sessionOf(connection)) closeGently(connection)
+    })
+    connection.addEventListener('close', cancel)
   }
 
   private follow(stream: Stream, connection: Connection): void {
@@ -295,7 +298,7 @@ export class Libp2pNetwork implements PeerNetwork {
 
   /** A handler that throws on a message blames the message; only a broken invariant blames this node. */
   private handlerFailed(peer: PeerId, where: string, error: unknown): void {
-    if (error instanceof InvariantError) throw error
+    if (error instanceof InvariantError) stopOn(error)
     if (!(error instanceof MorphismError)) this.logger.error('message handler failed', { where, error })
     this.drop(peer, { reason: `BAD_MESSAGE on ${where}`, detail: String((error as Error)?.message ?? error) })
   }
@@ -325,10 +328,7 @@ export class Libp2pNetwork implements PeerNetwork {
         answer: isBusy ? null : handler,
       })
     } catch (error) {
-      if (error instanceof InvariantError)
-        queueMicrotask(() => {
-          throw error
-        })
+      if (error instanceof InvariantError) stopOn(error)
       this.logger.debug('request not answered', { peer: session.peer.id, kind, error: (error as Error).message })
     } finally {
       session.serving--
@@ -367,4 +367,11 @@ export class Libp2pNetwork implements PeerNetwork {
 
 function closeGently(connection: Connection): void {
   connection.close().catch(error => connection.abort(error as Error))
+}
+
+/** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */
+function stopOn(error: InvariantError): void {
+  queueMicrotask(() => {
+    throw error
+  })
 }
