@@ -10,9 +10,9 @@ import { bytesToHex, concatBytes, hexToBytes, uintToBytes } from '../src/base/pr
 import { type Address, zeroHash } from '../src/base/primitives/hashes.js'
 import { feeVaultAddress } from '../src/base/protocol/protocol-parameters.js'
 import { ChainEngine } from '../src/io/execution/embedded/engine/chain-engine.js'
-import { LevelStore } from '../src/io/storage/level-store.js'
 import type { Genesis } from '../src/io/execution/genesis.js'
 import { signTransaction } from '../src/io/execution/sign-transaction.js'
+import { LevelStore } from '../src/io/storage/level-store.js'
 
 const blocks = Number(process.argv[2] ?? 5)
 const perBlock = Number(process.argv[3] ?? 2000)
@@ -72,7 +72,9 @@ function makeTransaction(kind: Kind, index: number, nonce: number): Uint8Array {
 
 async function measure(kind: Kind): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'morphism-bench-'))
-  const stores = await Promise.all(['a', 'b'].map(name => LevelStore.open({ path: join(directory, name), writeBufferBytes: 32 << 20 })))
+  const stores = await Promise.all(
+    ['a', 'b'].map(name => LevelStore.open({ path: join(directory, name), writeBufferBytes: 32 << 20 })),
+  )
   const [builder, importer] = await Promise.all(stores.map(store => ChainEngine.open({ store, genesis })))
   const nonces = new Array<number>(accounts).fill(0)
   const times = { build: 0, import: 0, commit: 0 }

@@ -33,11 +33,13 @@ export class EvmMachine {
     hashes.lookUp = height => this.blockHash(height)
   }
 
-  static async create(chainId: number): Promise<EvmMachine> {
+  /** `interrupt` is called at every jump destination, thus in every loop, and may throw to end the execution. */
+  static async create(chainId: number, interrupt?: () => void): Promise<EvmMachine> {
     const common = createCommon(chainId)
     const stateManager = new EvmState()
     const blockchain = new BlockHashes()
-    const evm = await createEVM({ common, stateManager, blockchain })
+    const customOpcodes = interrupt === undefined ? [] : [jumpDestination(interrupt)]
+    const evm = await createEVM({ common, stateManager, blockchain, customOpcodes })
     const vm = await createVM({ common, stateManager, evm })
     return new EvmMachine(vm, stateManager, blockchain)
   }
@@ -67,6 +69,13 @@ export class EvmMachine {
     return this.vm.evm.precompiles.has(address.slice(2))
   }
 }
+
+const jumpDestination = (interrupt: () => void) => ({
+  opcode: 0x5b,
+  opcodeName: 'JUMPDEST',
+  baseFee: 1,
+  logicFunction: interrupt,
+})
 
 /** Answers BLOCKHASH. */
 class BlockHashes implements EVMMockBlockchainInterface {

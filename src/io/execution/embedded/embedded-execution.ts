@@ -1,0 +1,208 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { encodeRlp } from '../../../base/encoding/rlp.js'
+import type { Address, BlockHash } from '../../../base/primitives/hashes.js'
+import { type Block, decodeBlock, encodeBlock } from '../../../base/protocol/block.js'
+import type { BlockHeader } from '../../../base/protocol/block-header.js'
+import type { Logger } from '../../telemetry/logger.js'
+import type {
+  AccountState,
+  BlockAttributes,
+  BuiltBlock,
+  ExecutionClient,
+  ForkchoiceState,
+  HeadChange,
+  PayloadStatus,
+} from '../execution-client.js'
+import { ExecutionError } from '../execution-error.js'
+import type { Genesis } from '../genesis.js'
+import type { ExecutionWorkerData, PackedAttributes } from './workers/execution-worker.js'
+import { closedError, QueryLane } from './workers/query-lane.js'
+import { WorkerLink } from './workers/worker-link.js'
+
+/** Bounds of queries. */
+export interface QueryBounds {
+  /** Longest that a query runs. */
+  readonly timeoutMs: number
+  /** Calls (eth_call, eth_estimateGas) that may wait. */
+  readonly maxWaitingCalls: number
+  /** Other queries that may wait. */
+  readonly maxWaitingReads: number
+}
+
+const defaultBounds: QueryBounds = { timeoutMs: 5_000, maxWaitingCalls: 256, maxWaitingReads: 1_024 }
+
+/** Methods that execute code. */
+const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
+
+/**
+ * The embedded execution client: an EVM in this process on a LevelDB in `dataDir`. One thread executes blocks; two of lower priority
+ * answer queries, so that calls never delay blocks. `onFailure` hears when the execution thread died: the client is then
+ * of no more use. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT @throws MorphismError of the store
+ */
+export async function createEmbeddedExecution({
+  dataDir,
+  genesis,
+  logger,
+  onFailure,
+  bounds = {},
+}: {
+  readonly dataDir: string
+  readonly genesis: Genesis
+  readonly logger: Logger
+  readonly onFailure?: (error: ExecutionError) => void
+  readonly bounds?: Partial<QueryBounds>
+}): Promise<ExecutionClient> {
+  const directory = join(dataDir, 'execution')
+  try {
+    await mkdir(directory, { recursive: true })
+  } catch (cause) {
+    throw new ExecutionError('STORE_FAILED', `the directory ${directory} cannot be made`, { directory }, { cause })
+  }
+  const data: ExecutionWorkerData = { directory, genesis }
+  const script = new URL('./workers/execution-worker.js', import.meta.url)
+  const link = new WorkerLink({ script, name: 'execution', data, youngGenerationMb: 128 })
+  let head: ChainHead
+  try {
+    head = await link.call<ChainHead>('head', [])
+  } catch (error) {
+    await link.terminate()
+    throw error
+  }
+  const client = new EmbeddedExecution({
+    link,
+    head,
+    directory,
+    chainId: genesis.chainId,
+    bounds: { ...defaultBounds, ...bounds },
+  })
+  void link.died.then(error => {
+    if (client.isClosed) return
+    logger.error('the execution thread died', { error: error.message })
+    onFailure?.(error)
+  })
+  return client
+}
+
+interface ChainHead {
+  readonly hash: BlockHash
+  readonly header: BlockHeader
+}
+
+/** Passes the port's calls on to the threads. */
+class EmbeddedExecution implements ExecutionClient {
+  isClosed = false
+  private readonly link: WorkerLink
+  private readonly calls: QueryLane
+  private readonly reads: QueryLane
+  private currentHead: ChainHead
+
+  constructor({
+    link,
+    head,
+    directory,
+    chainId,
+    bounds: { timeoutMs, maxWaitingCalls, maxWaitingReads },
+  }: {
+    link: WorkerLink
+    head: ChainHead
+    directory: string
+    chainId: number
+    bounds: QueryBounds
+  }) {
+    this.link = link
+    this.currentHead = head
+    const shared = { directory, chainId, timeoutMs }
+    this.calls = new QueryLane({ ...shared, name: 'calls', niceness: 10, maxWaiting: maxWaitingCalls, maxRunning: 1 })
+    this.reads = new QueryLane({ ...shared, name: 'reads', niceness: 5, maxWaiting: maxWaitingReads, maxRunning: 16 })
+    this.calls.warm()
+    this.reads.warm()
+  }
+
+  async buildBlock(attributes: BlockAttributes): Promise<BuiltBlock> {
+    const transactions = encodeRlp(attributes.transactions)
+    const packed: PackedAttributes = { ...attributes, transactions }
+    const built = await this.execute<{ block: Uint8Array; skipped: BuiltBlock['skipped'] }>(
+      'buildBlock',
+      [packed],
+      [transactions],
+    )
+    return { block: decodeBlock(built.block), skipped: built.skipped }
+  }
+
+  newPayload(block: Block, senders: readonly (Address | null)[] = []): Promise<PayloadStatus> {
+    const encoded = encodeBlock(block)
+    return this.execute<PayloadStatus>('newPayload', [encoded, block.hash, senders], [encoded])
+  }
+
+  async forkchoiceUpdated(state: ForkchoiceState): Promise<HeadChange | null> {
+    const change = await this.execute<(Omit<HeadChange, 'block'> & { block: Uint8Array }) | null>('forkchoiceUpdated', [
+      state,
+    ])
+    if (change === null) return null
+    const block = decodeBlock(change.block)
+    this.currentHead = { hash: block.hash, header: block.header }
+    return { ...change, block }
+  }
+
+  async head(): Promise<ChainHead> {
+    return this.currentHead
+  }
+
+  blockAt(height: number): Promise<Block | null> {
+    return this.readBlock('blockAt', height)
+  }
+
+  blockByHash(hash: BlockHash): Promise<Block | null> {
+    return this.readBlock('blockByHash', hash)
+  }
+
+  stateRootAt(height: number): Promise<BlockHash | null> {
+    return this.reads.read('stateRootAt', [height])
+  }
+
+  storageAt(...place: Parameters<ExecutionClient['storageAt']>): ReturnType<ExecutionClient['storageAt']> {
+    return this.reads.read('storageAt', place)
+  }
+
+  async accounts(addresses: readonly Address[]): Promise<readonly AccountState[]> {
+    for (;;) {
+      const { hash } = this.currentHead
+      const states = await this.reads.read<readonly AccountState[]>('accounts', [addresses])
+      // An answer that was read before a head of which the caller has heard by now would be stale.
+      if (hash === this.currentHead.hash) return states
+    }
+  }
+
+  request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+    if (this.isClosed) return Promise.reject(closedError())
+    return (callMethods.has(method) ? this.calls : this.reads).request(method, params, signal)
+  }
+
+  async close(): Promise<void> {
+    if (this.isClosed) return
+    this.isClosed = true
+    await Promise.all([this.calls.close(), this.reads.close()])
+    // A thread that died has nothing left to close.
+    await this.link.call('close', []).catch(() => {})
+    await this.link.terminate()
+  }
+
+  private async readBlock(method: string, argument: unknown): Promise<Block | null> {
+    const encoded = await this.reads.read<Uint8Array | null>(method, [argument])
+    return encoded === null ? null : decodeBlock(encoded)
+  }
+
+  private execute<Value>(
+    method: string,
+    args: readonly unknown[],
+    handOver: readonly Uint8Array[] = [],
+  ): Promise<Value> {
+    if (this.isClosed) return Promise.reject(closedError())
+    return this.link.call<Value>(
+      method,
+      args,
+      handOver.map(bytes => bytes.buffer as ArrayBuffer),
+    )
+  }
+}

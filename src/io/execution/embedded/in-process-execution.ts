@@ -1,0 +1,36 @@
+import type { KeyValueStore } from '../../storage/key-value-store.js'
+import type { ExecutionClient } from '../execution-client.js'
+import type { Genesis } from '../genesis.js'
+import { ChainEngine } from './engine/chain-engine.js'
+import { createQueries } from './queries-of-store.js'
+
+/**
+ * The embedded execution client in the caller's own thread, over any store: deterministic, for simulations and tests. Calls
+ * have no time limit. It owns the store and closes it. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT
+ */
+export async function createInProcessExecution({
+  store,
+  genesis,
+}: {
+  readonly store: KeyValueStore
+  readonly genesis: Genesis
+}): Promise<ExecutionClient> {
+  const engine = await ChainEngine.open({ store, genesis })
+  const { queries, reads } = await createQueries({ store, chainId: genesis.chainId })
+  return {
+    buildBlock: attributes => engine.buildBlock(attributes),
+    newPayload: (block, senders) => engine.newPayload(block, senders),
+    forkchoiceUpdated: state => engine.forkchoiceUpdated(state),
+    head: async () => engine.head,
+    blockAt: async height => reads.blockAt(height),
+    blockByHash: async hash => reads.blockByHash(hash),
+    stateRootAt: async height => reads.stateRootAt(height),
+    storageAt: async (address, slot, height) => reads.storageAt(address, slot, height),
+    accounts: async addresses => reads.accounts(addresses),
+    request: (method, params, signal) => queries.request(method, params, signal),
+    async close() {
+      await engine.idle()
+      await store.close()
+    },
+  }
+}

@@ -1,0 +1,173 @@
+import { ExecutionError } from '../../execution-error.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
+import { timeoutError, withdrawnError } from './call-timer.js'
+import type { QueryWorkerData } from './query-worker.js'
+import { WorkerLink } from './worker-link.js'
+
+interface Job {
+  readonly number: number
+  readonly method: string
+  readonly args: readonly unknown[]
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** What a closed client answers. */
+export function closedError(): ExecutionError {
+  return new ExecutionError('CLOSED', 'the execution client is closed')
+}
+
+/** Beyond the time limit, how long a request may take to notice it before its thread is replaced. */
+const graceMs = 1_000
+const maxNumber = 0x7fffffff
+
+/** One query thread with its queue: bounded, each request bounded in time, a stuck or dead thread replaced. */
+export class QueryLane {
+  private link: WorkerLink | null = null
+  private readonly waiting: Job[] = []
+  private readonly running = new Set<Job>()
+  private readonly stop = new SharedArrayBuffer(4)
+  private nextNumber = 1
+  private isClosed = false
+
+  constructor(
+    private readonly options: Omit<QueryWorkerData, 'stop'> & {
+      readonly name: string
+      readonly maxWaiting: number
+      /** Requests handed to the thread before earlier ones are answered. */
+      readonly maxRunning: number
+    },
+  ) {}
+
+  /** A JSON-RPC query. @throws ExecutionRpcError, limitExceeded when too many wait */
+  request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+    if (signal?.aborted) return Promise.reject(withdrawnError())
+    if (this.waiting.length >= this.options.maxWaiting)
+      return Promise.reject(
+        new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent calls' }),
+      )
+    const { job, answer } = this.newJob('request', number => [number, method, params])
+    this.waiting.push(job)
+    const withdraw = () => this.withdraw(job)
+    signal?.addEventListener('abort', withdraw, { once: true })
+    this.dispatch()
+    return answer.finally(() => signal?.removeEventListener('abort', withdraw))
+  }
+
+  /** A read of the client's owner: it goes before the queries that wait, and is never refused. */
+  read<Value>(method: string, args: readonly unknown[]): Promise<Value> {
+    const { job, answer } = this.newJob(method, () => args)
+    this.waiting.unshift(job)
+    this.dispatch()
+    return answer as Promise<Value>
+  }
+
+  /** Starts the thread before it is needed. */
+  warm(): void {
+    this.start()
+  }
+
+  /** Refuses what waits and what runs, and joins the thread. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    for (const job of [...this.waiting.splice(0), ...this.running]) job.reject(closedError())
+    this.running.clear()
+    const { link } = this
+    this.link = null
+    await link?.terminate()
+  }
+
+  private newJob(method: string, args: (number: number) => readonly unknown[]): { job: Job; answer: Promise<unknown> } {
+    const number = this.nextNumber
+    this.nextNumber = number === maxNumber ? 1 : number + 1
+    const { promise, resolve, reject } = promiseParts()
+    return { job: { number, method, args: args(number), resolve, reject }, answer: promise }
+  }
+
+  private dispatch(): void {
+    if (this.isClosed) {
+      for (const job of this.waiting.splice(0)) job.reject(closedError())
+      return
+    }
+    while (this.running.size < this.options.maxRunning) {
+      const job = this.waiting.shift()
+      if (job === undefined) return
+      this.run(job)
+    }
+  }
+
+  private run(job: Job): void {
+    const link = this.link ?? this.start()
+    this.running.add(job)
+    const isFirst = () => this.running.values().next().value === job
+    const watch = () => {
+      // Requests are answered in order: only the first can be the one that hangs.
+      if (isFirst()) void this.replace(link, job)
+      else timer = setTimeout(watch, this.options.timeoutMs)
+    }
+    let timer = setTimeout(watch, this.options.timeoutMs + graceMs)
+    link
+      .call(job.method, job.args)
+      .then(job.resolve, error => {
+        // Its thread was replaced under it, through no fault of its own: it waits for the next one.
+        if (error instanceof ExecutionError && error.code === 'WORKER_FAILED' && this.link !== link) return
+        job.reject(error)
+      })
+      .finally(() => {
+        clearTimeout(timer)
+        if (this.link === link) this.running.delete(job)
+        this.dispatch()
+      })
+  }
+
+  /** Takes the thread from a request that does not end; the requests behind it go to the next thread. */
+  private async replace(link: WorkerLink, culprit: Job): Promise<void> {
+    if (this.link !== link) return
+    this.link = null
+    culprit.reject(timeoutError(this.options.timeoutMs))
+    this.running.delete(culprit)
+    const others = [...this.running]
+    this.running.clear()
+    this.waiting.unshift(...others)
+    await link.terminate()
+    this.dispatch()
+  }
+
+  private withdraw(job: Job): void {
+    const at = this.waiting.indexOf(job)
+    if (at >= 0) this.waiting.splice(at, 1)
+    else if (this.running.has(job)) Atomics.store(new Int32Array(this.stop), 0, job.number)
+    job.reject(withdrawnError())
+  }
+
+  private start(): WorkerLink {
+    const { directory, chainId, niceness, timeoutMs, name } = this.options
+    const data: QueryWorkerData = { directory, chainId, niceness, timeoutMs, stop: this.stop }
+    const link = new WorkerLink({
+      script: new URL('./query-worker.js', import.meta.url),
+      name,
+      data,
+      youngGenerationMb: 32,
+    })
+    this.link = link
+    void link.died.then(() => {
+      if (this.link === link) this.link = null
+      this.dispatch()
+    })
+    return link
+  }
+}
+
+function promiseParts(): {
+  promise: Promise<unknown>
+  resolve: (value: unknown) => void
+  reject: (error: Error) => void
+} {
+  let resolve: (value: unknown) => void = () => {}
+  let reject: (error: Error) => void = () => {}
+  const promise = new Promise((accept, refuse) => {
+    resolve = accept
+    reject = refuse
+  })
+  return { promise, resolve, reject }
+}

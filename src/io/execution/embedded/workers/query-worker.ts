@@ -1,0 +1,39 @@
+import { workerData } from 'node:worker_threads'
+import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/hashes.js'
+import type { Height } from '../../../../base/primitives/quantities.js'
+import type { Block } from '../../../../base/protocol/block.js'
+import { encodeBlock } from '../../../../base/protocol/block.js'
+import { LevelStore } from '../../../storage/level-store.js'
+import { createQueries } from '../queries-of-store.js'
+import { CallTimer } from './call-timer.js'
+import { type LinkMethods, lowerThreadPriority, serveLink } from './serve-link.js'
+
+/** What a query thread starts from. */
+export interface QueryWorkerData {
+  readonly directory: string
+  readonly chainId: number
+  readonly niceness: number
+  readonly timeoutMs: number
+  /** One 32-bit cell: the number of the request that is to stop. */
+  readonly stop: SharedArrayBuffer
+}
+
+serveLink(open(workerData as QueryWorkerData))
+
+async function open({ directory, chainId, niceness, timeoutMs, stop }: QueryWorkerData): Promise<LinkMethods> {
+  lowerThreadPriority(niceness)
+  const store = await LevelStore.open({ path: directory, writeBufferBytes: 32 << 20, shared: true })
+  const timer = new CallTimer(timeoutMs, stop)
+  const { queries, reads } = await createQueries({ store, chainId, interrupt: () => timer.check() })
+  const encoded = (block: Block | null) => (block === null ? null : encodeBlock(block))
+  return {
+    request: (number: number, method: string, params: readonly unknown[]) =>
+      timer.measure(number, () => queries.request(method, params)),
+    blockAt: (height: Height) => encoded(reads.blockAt(height)),
+    blockByHash: (hash: BlockHash) => encoded(reads.blockByHash(hash)),
+    stateRootAt: (height: Height) => reads.stateRootAt(height),
+    storageAt: (address: Address, slot: Hash32, height: Height) => reads.storageAt(address, slot, height),
+    accounts: (addresses: readonly Address[]) => reads.accounts(addresses),
+    close: () => store.close(),
+  }
+}
