@@ -1,0 +1,161 @@
+import {
+  aggregateSignatures,
+  type BlsPublicKeyBytes,
+  blsKeyId,
+  verifyBls,
+  verifyManyOverOneDigest,
+} from '../../base/crypto/bls.js'
+import type { Hex } from '../../base/primitives/bytes.js'
+import type { BatchIndex, MemberIndex } from '../../base/primitives/quantities.js'
+import {
+  attestationDigest,
+  type BatchAttestation,
+  type BatchCertificate,
+  encodeAttestation,
+} from '../../base/protocol/batch-attestation.js'
+import { isQuorum, maxSetSize, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { SealedBatch } from './batch-store.js'
+
+/** A sealed batch that has no certificate yet. */
+export interface OpenBatch {
+  readonly sealed: SealedBatch
+  readonly set: SequencerSet
+  /** This node's encoded attestation, once it is signed. */
+  own: Uint8Array | null
+}
+
+interface Collected extends OpenBatch {
+  readonly digest: Uint8Array
+  readonly memberOf: ReadonlyMap<Hex, MemberIndex>
+  readonly signatures: Map<MemberIndex, { readonly signature: Uint8Array; isVerified: boolean }>
+  /** Members whose different batch hash was reported. */
+  readonly divergent: Set<MemberIndex>
+}
+
+/** What became of an attestation. `ready`: a quorum may exist now. `divergent`: validly signed for another hash. */
+export type AttestationOutcome = 'ready' | 'added' | 'kept' | 'ignored' | 'divergent'
+
+/** How many batches ahead of this node's own attestations are kept. */
+const maxAhead = 16
+
+/** Collects attestations for the open batches; a signature is verified only when a quorum may exist, all of them as one. */
+export class AttestationPool {
+  private readonly open = new Map<BatchIndex, Collected>()
+  private readonly early = new Map<BatchIndex, Map<Hex, { key: BlsPublicKeyBytes; attestation: BatchAttestation }>>()
+
+  constructor(
+    private readonly domain: SigningDomain,
+    private lastBegun: BatchIndex,
+  ) {}
+
+  /** The newest batch that was begun or passed. */
+  get last(): BatchIndex {
+    return this.lastBegun
+  }
+
+  /** Open batches, oldest first. */
+  batches(): IterableIterator<OpenBatch> {
+    return this.open.values()
+  }
+
+  get(index: BatchIndex): OpenBatch | undefined {
+    return this.open.get(index)
+  }
+
+  /** Begins to collect for a batch (indices rise from call to call); says what became of attestations that came early. */
+  begin(sealed: SealedBatch, set: SequencerSet): { outcome: AttestationOutcome; attestation: BatchAttestation }[] {
+    const { batchIndex } = sealed.header
+    this.open.set(batchIndex, {
+      sealed,
+      set,
+      own: null,
+      digest: attestationDigest(this.domain, { batchIndex, batchHash: sealed.batchHash }),
+      memberOf: new Map(set.members.map(member => [blsKeyId(member.publicKey.bytes), member.index])),
+      signatures: new Map(),
+      divergent: new Set(),
+    })
+    const kept = [...(this.early.get(batchIndex)?.values() ?? [])]
+    this.pass(batchIndex)
+    return kept.map(({ key, attestation }) => ({ outcome: this.add(key, attestation), attestation }))
+  }
+
+  /** Goes past a batch that needs no attestations. */
+  pass(index: BatchIndex): void {
+    this.lastBegun = index
+    for (const early of this.early.keys()) if (early <= index) this.early.delete(early)
+  }
+
+  /** Takes the attestation that a key is said to have signed. */
+  add(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
+    const { batchIndex, batchHash, signature } = attestation
+    if (batchIndex > this.lastBegun) return this.keep(key, attestation)
+    const batch = this.open.get(batchIndex)
+    const member = batch?.memberOf.get(blsKeyId(key))
+    if (!batch || member === undefined) return 'ignored'
+    if (batchHash !== batch.sealed.batchHash) return this.judgeDivergence(batch, member, attestation)
+    if (batch.signatures.has(member)) return 'ignored'
+    batch.signatures.set(member, { signature, isVerified: false })
+    return isQuorum(batch.set, powerOf(batch)) ? 'ready' : 'added'
+  }
+
+  /** Takes this node's own attestation, which the next precommits carry. */
+  addOwn(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
+    const batch = this.open.get(attestation.batchIndex)
+    if (batch) batch.own = encodeAttestation(attestation)
+    return this.add(key, attestation)
+  }
+
+  /** Verifies what is collected, forgets what is forged, and aggregates when a quorum remains. */
+  certify(index: BatchIndex): BatchCertificate | null {
+    const batch = this.open.get(index)
+    if (!batch || !isQuorum(batch.set, powerOf(batch))) return null
+    const unverified = [...batch.signatures].filter(([, entry]) => !entry.isVerified)
+    const valid = verifyManyOverOneDigest({
+      digest: batch.digest,
+      signed: unverified.map(([member, { signature }]) => ({ key: batch.set.members[member]!.publicKey, signature })),
+    })
+    for (const [i, [member, entry]] of unverified.entries()) {
+      if (valid[i]) entry.isVerified = true
+      else batch.signatures.delete(member)
+    }
+    if (!isQuorum(batch.set, powerOf(batch))) return null
+    let absent = 0n
+    for (const member of batch.set.members)
+      if (!batch.signatures.has(member.index)) absent |= 1n << BigInt(member.index)
+    const signature = aggregateSignatures([...batch.signatures.values()].map(entry => entry.signature))
+    return { batchIndex: index, batchHash: batch.sealed.batchHash, absent, signature }
+  }
+
+  /** The batch has its certificate. */
+  end(index: BatchIndex): void {
+    this.open.delete(index)
+  }
+
+  private keep(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
+    const { batchIndex } = attestation
+    if (batchIndex > this.lastBegun + maxAhead) return 'ignored'
+    const kept = this.early.get(batchIndex) ?? new Map()
+    this.early.set(batchIndex, kept)
+    const id = blsKeyId(key)
+    if (kept.has(id) || kept.size >= 2 * maxSetSize) return 'ignored'
+    kept.set(id, { key, attestation })
+    return 'kept'
+  }
+
+  /** Only a valid signature accuses: anybody could have put another's name on a hash. */
+  private judgeDivergence(batch: Collected, member: MemberIndex, attestation: BatchAttestation): AttestationOutcome {
+    if (batch.divergent.has(member)) return 'ignored'
+    const digest = attestationDigest(this.domain, attestation)
+    const key = batch.set.members[member]!.publicKey
+    if (!verifyBls({ digest, key, signature: attestation.signature })) return 'ignored'
+    batch.divergent.add(member)
+    return 'divergent'
+  }
+}
+
+function powerOf({ set, signatures }: Collected): bigint {
+  let power = 0n
+  for (const member of signatures.keys()) power += set.members[member]!.power
+  return power
+}

@@ -1,0 +1,350 @@
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { bytesEqual } from '../../base/primitives/bytes.js'
+import type { BatchHash, Hash32 } from '../../base/primitives/hashes.js'
+import type { BatchIndex, Height, MemberIndex } from '../../base/primitives/quantities.js'
+import {
+  type BatchAttestation,
+  type BatchCertificate,
+  decodeAttestation,
+} from '../../base/protocol/batch-attestation.js'
+import { type BatchHeader, batchHash } from '../../base/protocol/batch-header.js'
+import type { Block } from '../../base/protocol/block.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { Compression } from '../../io/compression/compression.js'
+import type { ExecutionClient } from '../../io/execution/execution-client.js'
+import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
+import type { Kzg } from '../../io/kzg/kzg.js'
+import type { BlobSidecar } from '../../io/l1/l1-client.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
+import type { KeyValueStore } from '../../io/storage/key-value-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
+import { batchParametersProblem } from '../../rules/batch/seal-policy.js'
+import { BatchGossip, type CertificateOutcome } from './batch-gossip.js'
+import { BatchSealer } from './batch-sealer.js'
+import { BatchStore, type SealedBatch } from './batch-store.js'
+import { BatcherError } from './batcher-error.js'
+import { CertificateDesk } from './certificate-desk.js'
+import { GrowingBatch } from './growing-batch.js'
+
+export interface BatcherConfig {
+  readonly parameters: ProtocolParameters
+  readonly domain: SigningDomain
+  /** Header of batch 0. */
+  readonly genesis: BatchHeader
+}
+
+export interface BatcherPorts {
+  readonly store: KeyValueStore
+  readonly execution: Pick<ExecutionClient, 'blockAt' | 'storageAt' | 'head'>
+  /** Rolling hash of the first so many L1 messages by this node's view of L1, or null while it has not seen them all. */
+  readonly l1View: { rollingHashAt(messagesConsumed: number): Hash32 | null }
+  /** The set that signs a height; asked for heights up to the one after the last decided. */
+  readonly sets: { setAt(height: Height): SequencerSet }
+  /** Null in a node that signs nothing. */
+  readonly signer: Pick<ConsensusSigner, 'publicKey' | 'signAttestation'> | null
+  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'> | null
+  readonly compression: Compression
+  readonly kzg: Kzg
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** A sealed batch with everything that a submitter needs. */
+export interface Batch {
+  readonly header: BatchHeader
+  readonly batchHash: BatchHash
+  readonly certificate: BatchCertificate | null
+  /** Computed from the blocks when asked, cell proofs included: takes a second or more. @throws BatcherError KzgError */
+  blobs(): Promise<BlobSidecar[]>
+}
+
+/** How long to wait for L1 or for a block that should be there, and after failures (doubled each time up to the longest). */
+const waitMs = 500
+const longestWaitMs = 30_000
+/** Newest decided blocks kept at hand, so that the head need not be read again. */
+const maxRecent = 32
+
+/**
+ * Seals batches of decided blocks, attests them, collects the attestations and keeps the certificates. Everything is
+ * computed from the chain: after a crash it goes on from the last stored batch. Never delays who calls it.
+ * @throws BatcherError BATCH_PARAMETERS
+ */
+export async function createBatcher(args: { config: BatcherConfig; ports: BatcherPorts }): Promise<Batcher> {
+  const problem = batchParametersProblem(args.config.parameters)
+  if (problem) throw new BatcherError('BATCH_PARAMETERS', problem)
+  const store = new BatchStore(args.ports.store)
+  const last = await store.lastSealed()
+  const { header } = await args.ports.execution.head()
+  return new Batcher(args.config, args.ports, { store, last, head: header.number })
+}
+
+export class Batcher {
+  private readonly store: BatchStore
+  private readonly sealer: BatchSealer
+  private readonly desk: CertificateDesk
+  private readonly gossip: BatchGossip | null
+  private readonly recent = new Map<Height, Block>()
+  private readonly sealedIndex: Gauge
+  private readonly ignoredExtensions: Counter
+  private decided: Height
+  private failures = 0
+  private isRunning = false
+  private isBackingOff = false
+  private isClosed = false
+  private run: Promise<void> = Promise.resolve()
+  private cancelRetry: () => void = () => {}
+
+  /** Use `createBatcher`. */
+  constructor(
+    private readonly config: BatcherConfig,
+    private readonly ports: BatcherPorts,
+    start: { store: BatchStore; last: SealedBatch | null; head: Height },
+  ) {
+    const { metrics, logger, sets } = ports
+    this.store = start.store
+    this.decided = start.head
+    this.sealedIndex = metrics.gauge('morphism_batcher_sealed_index', 'Newest sealed batch')
+    this.ignoredExtensions = metrics.counter('morphism_batcher_malformed_extensions_total', 'Unreadable extensions')
+    this.desk = new CertificateDesk(config.domain, { store: this.store, logger, metrics })
+    const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
+    const { batchIndex, lastBlock } = parent
+    this.sealer = new BatchSealer(
+      config.parameters,
+      { ...ports, sets, store: this.store, blockAt: height => this.blockAt(height) },
+      { batchIndex, batchHash: parentHash, lastBlock },
+    )
+    this.gossip = ports.network ? this.createGossip(ports.network) : null
+    this.desk.onCertified(certificate => {
+      logger.info('batch certified', { batchIndex: certificate.batchIndex, batchHash: certificate.batchHash })
+      this.gossip?.broadcast({ type: 'certificates', certificates: [certificate] })
+    })
+    this.wake()
+  }
+
+  /** A block became this node's head; called in order of height. */
+  onDecided(block: Block): void {
+    const height = block.header.number
+    this.decided = Math.max(this.decided, height)
+    this.recent.set(height, block)
+    this.recent.delete(height - maxRecent)
+    this.wake()
+  }
+
+  /** What the next precommit carries: this node's attestation of the oldest open batch, or nothing. */
+  extension(): Uint8Array {
+    for (const { own } of this.desk.openBatches()) if (own) return own
+    return new Uint8Array(0)
+  }
+
+  /** Takes the extension of a verified precommit by a member of the set that signs its height. */
+  onExtension({ set, member, bytes }: { set: SequencerSet; member: MemberIndex; bytes: Uint8Array }): void {
+    const signer = set.members[member]
+    if (!signer || bytes.length === 0) return
+    try {
+      this.desk.attestation(signer.publicKey.bytes, decodeAttestation(bytes))
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.ignoredExtensions.inc()
+      this.ports.logger.warn('vote extension is malformed', { member, setId: set.setId, reason: error.message })
+    }
+  }
+
+  /** Takes a certificate that was seen elsewhere, such as in a commitBatch transaction; verified before it counts. */
+  acceptCertificate(certificate: BatchCertificate): Promise<CertificateOutcome> {
+    return this.desk.certificate(certificate)
+  }
+
+  /** Called with each certificate once it is stored. */
+  onCertified(listener: (certificate: BatchCertificate) => void): () => void {
+    return this.desk.onCertified(listener)
+  }
+
+  /** Newest batch up to which every batch has its certificate. */
+  latestCertified(): BatchIndex {
+    for (const { sealed } of this.desk.openBatches()) return sealed.header.batchIndex - 1
+    return this.latest()
+  }
+
+  /** Hash of the batch as this node sealed it; null while it has not. */
+  batchHashOf(index: BatchIndex): BatchHash | null {
+    return this.sealed(index)?.batchHash ?? null
+  }
+
+  async batch(index: BatchIndex): Promise<Batch | null> {
+    const sealed = this.sealed(index)
+    if (!sealed) return null
+    return {
+      header: sealed.header,
+      batchHash: sealed.batchHash,
+      certificate: this.store.certificate(index),
+      blobs: () => this.blobs(sealed),
+    }
+  }
+
+  /** Index of the newest sealed batch; 0 before the first. */
+  latest(): BatchIndex {
+    return this.sealer.lastSealed
+  }
+
+  /** Stops, and waits until nothing is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.isClosed = true
+    this.cancelRetry()
+    await this.run
+    await this.desk.settled()
+  }
+
+  private genesis(): SealedBatch {
+    const { genesis } = this.config
+    return { header: genesis, batchHash: batchHash(genesis), commitments: [] }
+  }
+
+  private sealed(index: BatchIndex): SealedBatch | null {
+    return index === 0 ? this.genesis() : this.store.sealed(index)
+  }
+
+  private wake(): void {
+    if (this.isRunning || this.isBackingOff || this.isClosed) return
+    this.cancelRetry()
+    this.isRunning = true
+    this.run = this.work()
+  }
+
+  private async work(): Promise<void> {
+    try {
+      while (!this.isClosed) {
+        await this.openSealed()
+        const outcome = await this.sealer.advance()
+        this.failures = 0
+        if (typeof outcome === 'object') this.announceSealed(outcome)
+        else if (outcome === 'l1-behind') return this.retryIn(waitMs)
+        else if (this.sealer.next > this.decided) return
+        else if (!this.recent.has(this.sealer.next)) return this.retryIn(waitMs)
+      }
+    } catch (error) {
+      if (this.isClosed) return
+      this.isBackingOff = true
+      this.ports.logger.error('batching failed, will be tried again', { error: String(error), next: this.sealer.next })
+      this.retryIn(Math.min(waitMs * 2 ** this.failures++, longestWaitMs))
+    } finally {
+      this.isRunning = false
+    }
+  }
+
+  private retryIn(delayMs: number): void {
+    if (this.isClosed) return
+    this.cancelRetry = this.ports.clock.schedule(delayMs, () => {
+      this.isBackingOff = false
+      this.wake()
+    })
+  }
+
+  private async blockAt(height: Height): Promise<Block | null> {
+    if (height > this.decided) return null
+    const block = this.recent.get(height) ?? (await this.ports.execution.blockAt(height))
+    this.recent.delete(height - 1)
+    return block
+  }
+
+  private announceSealed({ header, batchHash, commitments }: SealedBatch): void {
+    const { batchIndex, firstBlock, lastBlock } = header
+    this.sealedIndex.set(batchIndex)
+    this.ports.logger.info('batch sealed', { batchIndex, batchHash, firstBlock, lastBlock, blobs: commitments.length })
+  }
+
+  /** Opens for attestation whatever is sealed and not open yet: after a seal and after a restart alike. */
+  private async openSealed(): Promise<void> {
+    if (this.desk.last === this.sealer.lastSealed) return
+    while (this.desk.last < this.sealer.lastSealed) {
+      const sealed = this.store.sealed(this.desk.last + 1)
+      if (!sealed) throw new BatcherError('BATCH_MISMATCH', 'a sealed batch is missing', { index: this.desk.last + 1 })
+      this.desk.openBatch(sealed, this.ports.sets.setAt(sealed.header.firstBlock))
+    }
+    await this.signOpen()
+    this.desk.certifyOpen()
+    if (this.wanted() !== null) this.gossip?.ask()
+  }
+
+  private async signOpen(): Promise<void> {
+    const { signer, sets, logger } = this.ports
+    if (!signer) return
+    for (const { own, set, sealed } of this.desk.openBatches()) {
+      if (own || !memberByKey(set, signer.publicKey)) continue
+      const { batchIndex } = sealed.header
+      try {
+        const attestation = this.store.attestation(batchIndex) ?? (await this.sign(signer, sealed))
+        this.desk.ownAttestation(signer.publicKey, attestation)
+        const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
+        if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
+      } catch (error) {
+        logger.error('the batch attestation was not signed', { batchIndex, error: String(error) })
+        // The signer signs nothing below its last, so a later batch must not overtake one that can still be signed.
+        if (!(error instanceof SignerRefusal)) return
+      }
+    }
+  }
+
+  private async sign(
+    signer: NonNullable<BatcherPorts['signer']>,
+    { header, batchHash }: SealedBatch,
+  ): Promise<BatchAttestation> {
+    const content = { batchIndex: header.batchIndex, batchHash }
+    const attestation = { ...content, signature: await signer.signAttestation(content) }
+    await this.store.putAttestation(attestation)
+    return attestation
+  }
+
+  /** A batch that others have had time to certify: one older than the newest. */
+  private wanted(): BatchIndex | null {
+    for (const { sealed } of this.desk.openBatches()) {
+      const { batchIndex } = sealed.header
+      return batchIndex < this.desk.last ? batchIndex : null
+    }
+    return null
+  }
+
+  private createGossip(network: NonNullable<BatcherPorts['network']>): BatchGossip {
+    return new BatchGossip(network, {
+      attestation: (key, attestation) => this.desk.attestation(key, attestation),
+      certificate: certificate => this.desk.certificate(certificate),
+      certificatesFrom: (index, limit) => {
+        const found: BatchCertificate[] = []
+        for (let at = index; at < index + limit && at <= this.sealer.lastSealed; at++) {
+          const certificate = this.store.certificate(at)
+          if (certificate) found.push(certificate)
+        }
+        return found
+      },
+      wanted: () => this.wanted(),
+      ownAttestations: () => [...this.desk.openBatches()].flatMap(({ own }) => (own ? [decodeAttestation(own)] : [])),
+    })
+  }
+
+  private async blobs({ header, commitments }: SealedBatch): Promise<BlobSidecar[]> {
+    if (header.batchIndex === 0) return []
+    const mismatch = (height: Height) =>
+      new BatcherError('BATCH_MISMATCH', 'a sealed batch does not come out the same again', { header, height })
+    let growing: GrowingBatch | null = null
+    for (let height = header.firstBlock; height <= header.lastBlock; height++) {
+      const block = await this.ports.execution.blockAt(height)
+      if (!block) throw mismatch(height)
+      if (!growing) growing = new GrowingBatch(block, this.config.parameters, this.ports.compression)
+      else if (!(await growing.tryAdd(block))) throw mismatch(height)
+    }
+    const sidecars: BlobSidecar[] = []
+    for (const blob of await growing!.blobs()) {
+      const named = await this.ports.kzg.commitment(blob)
+      const expected = commitments[sidecars.length]
+      if (!expected || !bytesEqual(expected, named.commitment)) throw mismatch(header.lastBlock)
+      sidecars.push({ blob, ...named, cellProofs: await this.ports.kzg.cellProofs(blob) })
+    }
+    if (sidecars.length !== commitments.length) throw mismatch(header.lastBlock)
+    return sidecars
+  }
+}

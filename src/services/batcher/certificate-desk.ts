@@ -1,0 +1,165 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import type { BatchIndex } from '../../base/primitives/quantities.js'
+import {
+  attestationDigest,
+  type BatchAttestation,
+  type BatchCertificate,
+} from '../../base/protocol/batch-attestation.js'
+import { verifyQuorum } from '../../base/protocol/quorum-certificate.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
+import { type AttestationOutcome, AttestationPool, type OpenBatch } from './attestation-pool.js'
+import type { CertificateOutcome } from './batch-gossip.js'
+import type { BatchStore, SealedBatch } from './batch-store.js'
+
+/** How far ahead of this node's own batches certificates are kept, and how many for one batch. */
+const maxAhead = 64
+const maxKept = 8
+
+/** Brings open batches to their certificates, from attestations or from peers, and stores each once. */
+export class CertificateDesk {
+  private readonly pool: AttestationPool
+  private readonly early = new Map<BatchIndex, BatchCertificate[]>()
+  private readonly listeners: ((certificate: BatchCertificate) => void)[] = []
+  private readonly certified: Gauge
+  private readonly divergences: Counter
+  private queue: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    private readonly domain: SigningDomain,
+    private readonly ports: { readonly store: BatchStore; readonly logger: Logger; readonly metrics: Metrics },
+  ) {
+    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo())
+    this.certified = ports.metrics.gauge('morphism_batcher_certified_index', 'All batches up to it have a certificate')
+    this.divergences = ports.metrics.counter('morphism_batcher_divergences_total', 'Valid signatures for other hashes')
+  }
+
+  /** The newest batch that was opened. */
+  get last(): BatchIndex {
+    return this.pool.last
+  }
+
+  /** Batches without a certificate, oldest first. */
+  openBatches(): IterableIterator<OpenBatch> {
+    return this.pool.batches()
+  }
+
+  /** Called with each new certificate, after it is stored; the returned function ends it. */
+  onCertified(listener: (certificate: BatchCertificate) => void): () => void {
+    this.listeners.push(listener)
+    return () => {
+      this.listeners.splice(this.listeners.indexOf(listener), 1)
+    }
+  }
+
+  /** Opens the batch after `last`; one that has its certificate is passed over. */
+  openBatch(sealed: SealedBatch, set: SequencerSet): void {
+    const { batchIndex } = sealed.header
+    const early = this.early.get(batchIndex) ?? []
+    for (const index of this.early.keys()) if (index <= batchIndex) this.early.delete(index)
+    if (this.ports.store.certificate(batchIndex)) {
+      this.pool.pass(batchIndex)
+      return
+    }
+    for (const { outcome, attestation } of this.pool.begin(sealed, set)) this.react(outcome, attestation)
+    for (const certificate of early) void this.certificate(certificate)
+  }
+
+  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void {
+    this.react(this.pool.add(key, attestation), attestation)
+  }
+
+  ownAttestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void {
+    this.react(this.pool.addOwn(key, attestation), attestation)
+  }
+
+  /** Takes a certificate from anywhere; verified before it counts. */
+  async certificate(certificate: BatchCertificate): Promise<CertificateOutcome> {
+    if (certificate.batchIndex > this.pool.last) return this.keep(certificate)
+    if (!this.pool.get(certificate.batchIndex)) return 'known'
+    return (await this.serialized(() => this.judge(certificate))) ?? 'known'
+  }
+
+  /** Makes certificates of all open batches that have a quorum. */
+  certifyOpen(): void {
+    for (const { sealed } of this.pool.batches()) this.certify(sealed.header.batchIndex)
+  }
+
+  /** Resolves when what was asked so far is done. */
+  async settled(): Promise<void> {
+    await this.queue
+  }
+
+  private react(outcome: AttestationOutcome, attestation: BatchAttestation): void {
+    if (outcome === 'ready') this.certify(attestation.batchIndex)
+    if (outcome === 'divergent')
+      this.reportDivergence('a sequencer signed another batch than this node sealed', attestation)
+  }
+
+  private certify(index: BatchIndex): void {
+    void this.serialized(async () => {
+      const certificate = this.pool.certify(index)
+      if (certificate) await this.store(certificate)
+    })
+  }
+
+  /** In the queue: of equal certificates that many peers send at once, only the first is verified. */
+  private async judge(certificate: BatchCertificate): Promise<CertificateOutcome> {
+    const { batchIndex, batchHash, absent, signature } = certificate
+    const open = this.pool.get(batchIndex)
+    if (!open) return 'known'
+    const digest = attestationDigest(this.domain, { batchIndex, batchHash })
+    const verdict = verifyQuorum({ set: open.set, absent, digest, signature })
+    if (!verdict.ok) {
+      this.ports.logger.warn('batch certificate refused', { batchIndex, reason: verdict.error })
+      return 'refused'
+    }
+    if (batchHash !== open.sealed.batchHash) {
+      this.reportDivergence('a quorum signed another batch than this node sealed', certificate)
+      return 'divergent'
+    }
+    return (await this.store(certificate)) ? 'stored' : 'known'
+  }
+
+  private async store(certificate: BatchCertificate): Promise<boolean> {
+    const { batchIndex } = certificate
+    if (!this.pool.get(batchIndex)) return false
+    let upTo = this.pool.last
+    for (const { sealed } of this.pool.batches()) {
+      if (sealed.header.batchIndex === batchIndex) continue
+      upTo = sealed.header.batchIndex - 1
+      break
+    }
+    await this.ports.store.putCertificate(certificate, upTo)
+    this.pool.end(batchIndex)
+    this.certified.set(upTo)
+    for (const listener of this.listeners) listener(certificate)
+    return true
+  }
+
+  private keep(certificate: BatchCertificate): CertificateOutcome {
+    const { batchIndex } = certificate
+    const kept = this.early.get(batchIndex) ?? []
+    if (batchIndex > this.pool.last + maxAhead || kept.length === maxKept) return 'known'
+    this.early.set(batchIndex, [...kept, certificate])
+    return 'kept'
+  }
+
+  private reportDivergence(message: string, other: BatchAttestation | BatchCertificate): void {
+    this.divergences.inc()
+    const own = this.pool.get(other.batchIndex)?.sealed.batchHash
+    this.ports.logger.error(message, { batchIndex: other.batchIndex, own, theirs: other.batchHash })
+  }
+
+  /** One after the other; a failure is logged and undone by the next try. */
+  private serialized<Value>(task: () => Promise<Value>): Promise<Value | undefined> {
+    const run = this.queue.then(task).catch(error => {
+      this.ports.logger.error('storing a batch certificate failed', { error: String(error) })
+      return undefined
+    })
+    this.queue = run
+    return run
+  }
+}
