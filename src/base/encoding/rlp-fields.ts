@@ -75,9 +75,14 @@ export class RlpFields {
 
   /** An integer of at most `bits` bits. */
   uint(bits: number): bigint {
+    return bytesToUint(this.uintBytes(bits))
+  }
+
+  /** The same as its big-endian bytes without leading zeros. */
+  uintBytes(bits: number): Uint8Array {
     const bytes = this.bytes({ max: bits / 8 })
     if (bytes[0] === 0) throw this.error('has a leading zero')
-    return bytesToUint(bytes)
+    return bytes
   }
 
   /** An integer that a JavaScript number holds exactly. */

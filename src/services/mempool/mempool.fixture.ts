@@ -3,8 +3,16 @@ import { concatBytes, hexToBytes, uintToBytes } from '../../base/primitives/byte
 import type { Address } from '../../base/primitives/hashes.js'
 import type { AccountState, HeadChange } from '../../io/execution/execution-client.js'
 import type { Peer } from '../../io/network/peer-network.js'
+import { createInlineRecovery } from '../../io/recovery/inline-recovery.js'
 import type { RecoveredTransaction } from '../../io/recovery/sender-recovery.js'
-import { defaultMempoolConfig, type MempoolConfig } from './mempool.js'
+import { signedTransfer, type TransferFields } from '../../io/recovery/signed-transfer.fixture.js'
+import { MemoryLog } from '../../io/storage/memory-log.js'
+import { silentLogger } from '../../io/telemetry/logger.js'
+import { silentMetrics } from '../../io/telemetry/metrics.js'
+import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { createMempool } from './create-mempool.js'
+import { defaultMempoolConfig, type Mempool, type MempoolConfig, type MempoolPorts } from './mempool.js'
+import { encodeTransactionBatch } from './transaction-batch.js'
 import type { GossipNetwork } from './transaction-gossip.js'
 
 export const testConfig: MempoolConfig = {
@@ -93,4 +101,49 @@ export class FakeNetwork implements GossipNetwork {
   deliver(from: Peer, message: Uint8Array): void {
     this.handler(from, message)
   }
+}
+
+export const sequencers: Peer[] = ['s0', 's1', 's2'].map(id => ({ id, consensusKey: null }))
+export const fullNode: Peer = { id: 'f0', consensusKey: null }
+const isSequencerPeer = (peer: Peer) => peer.id.startsWith('s')
+
+const opened: Mempool[] = []
+
+/** Ends what `open` opened; after each test. */
+export async function closeAll(): Promise<void> {
+  for (const mempool of opened.splice(0)) await mempool[Symbol.asyncDispose]()
+}
+
+/** A full node's pool without waiting times, on twins of its ports; every account is rich. */
+export async function open(options: { config?: Partial<MempoolConfig>; ports?: Partial<MempoolPorts> } = {}) {
+  const network = new FakeNetwork()
+  const clock = new VirtualClock(1_000)
+  const journal = new MemoryLog()
+  const mempool = await createMempool({
+    config: { ...testConfig, coalesceMs: 0, journalIntervalMs: 0, gossipIntervalMs: 0, ...options.config },
+    ports: {
+      recovery: createInlineRecovery(),
+      accounts: { accounts: async addresses => addresses.map(() => rich) },
+      network,
+      journal,
+      clock,
+      logger: silentLogger,
+      metrics: silentMetrics,
+      isSequencer: false,
+      isSequencerPeer,
+      ...options.ports,
+    },
+  })
+  opened.push(mempool)
+  return { mempool, network, clock, journal }
+}
+
+export const raw = (nonce: number, fields: Partial<TransferFields> = {}) =>
+  signedTransfer({ account: 0, nonce, ...fields })
+export const batchOf = (transactions: readonly Uint8Array[], relay = false) =>
+  encodeTransactionBatch({ relay, transactions })
+
+/** Lets everything that needs no clock happen. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 40; turn++) await new Promise(resolve => setImmediate(resolve))
 }
