@@ -47,9 +47,7 @@ function contracts() {
     maxBuffer: 1 << 28,
   })
   process.stdout.write(stdout + stderr)
-  const total = [
-    ...`${stdout}${stderr}`.replace(/\u001b\[[0-9;]*m/g, '').matchAll(/(\d+) tests passed, (\d+) failed/g),
-  ].at(-1)
+  const total = [...`${stdout}${stderr}`.matchAll(/(\d+) tests passed, (\d+) failed/g)].at(-1)
   const artifacts = run(process.execPath, ['contracts/bin/artifacts.mjs', '--check'])
   const inStep = artifacts.status === 0
   const passed = Number(total?.[1] ?? 0) + (inStep ? 1 : 0)

@@ -6,8 +6,8 @@ import { readNetworkFile } from '../node/network-file.js'
 import { morphismBin } from '../package-root.js'
 import { callRpc } from '../rpc-client.js'
 import { type Anvil, startAnvil } from './anvil.js'
-import { createNetwork } from './create-network.js'
-import { devnetAccounts } from './devnet-accounts.js'
+import { createNetwork, devnetL1ChainId } from './create-network.js'
+import { devnetUsers } from './devnet-accounts.js'
 import { type DevnetNode, planNodes } from './devnet-nodes.js'
 import { NetworkWatch } from './network-watch.js'
 import { type NodeProcess, processExists, startNodeProcess } from './node-process.js'
@@ -43,7 +43,12 @@ export async function runDevnet(options: DevnetOptions): Promise<void> {
   try {
     await requirePorts(options)
     say(`starting L1 (anvil) on port ${options.l1Port} …`)
-    anvil = await startAnvil({ port: options.l1Port, dataDir: path.join(options.dataDir, 'l1') })
+    anvil = await startAnvil({
+      port: options.l1Port,
+      chainId: devnetL1ChainId,
+      blockTimeSec: 1,
+      dataDir: path.join(options.dataDir, 'l1'),
+    })
     const networkFile = await createNetwork({ ...options, l1RpcUrl: anvil.rpcUrl, say })
     const nodes = await planNodes({ ...options, networkFile, l1RpcUrl: anvil.rpcUrl, bin: morphismBin })
     say(`starting ${options.sequencers} sequencers and ${options.fullNodes} full nodes …`)
@@ -172,7 +177,7 @@ async function writeDevnetJson({
     l1: { rpcUrl: l1RpcUrl, wsUrl: l1RpcUrl.replace(/^http/, 'ws'), chainId: network.l1.chainId },
     l2: { chainId: network.l2.chainId, rpcUrl: first.rpcUrl, wsUrl: first.wsUrl },
     contracts: network.l1.contracts,
-    accounts: devnetAccounts(),
+    accounts: devnetUsers(),
     nodes: nodes.map(({ name, role, rpcUrl, wsUrl, metricsUrl, dataDir, command, process: { pid } }) => ({
       name,
       role,

@@ -2,7 +2,7 @@ import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { type BlockHash, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
 import type { MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { defaultParameters } from '../../base/protocol/protocol-parameters.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { precommit, prevote, type VoteStep } from '../../base/protocol/vote.js'
 import { createConsensusCore } from './core.js'
 import type { ConsensusInput, ConsensusOutput, TimeoutStep } from './core-messages.js'
@@ -12,20 +12,22 @@ import { asVerified } from './verified.js'
 const key = BlsSecretKey.fromSeed(new Uint8Array(32).fill(7))
 const publicKey = parseBlsPublicKey(key.publicKey())!
 const signature = key.sign(new Uint8Array(32))
-const memberOf = (power: bigint) => ({
-  operator: zeroAddress,
-  submitter: zeroAddress,
-  feeRecipient: zeroAddress,
-  publicKey,
-  power,
-})
+/** A set with these powers. */
+export const setOf = (powers: readonly bigint[]): SequencerSet =>
+  makeSequencerSet(
+    1,
+    powers.map(power => ({
+      operator: zeroAddress,
+      submitter: zeroAddress,
+      feeRecipient: zeroAddress,
+      publicKey,
+      power,
+    })),
+  )
 
 // With equal powers the proposer of round r at this height is member r mod 4.
 export const height = 4
-export const set = makeSequencerSet(
-  1,
-  [1n, 1n, 1n, 1n].map(power => memberOf(power)),
-)
+export const set = setOf([1n, 1n, 1n, 1n])
 /** A block hash with a one-letter name; 'nil' is nil. */
 export const hashOf = (name: string): BlockHash =>
   name === 'nil' ? zeroHash : (`0x${name.charCodeAt(0).toString(16).repeat(32)}` as BlockHash)

@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { hexToBytes } from '../../base/primitives/bytes.js'
+import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
+import { saveKeyFile } from '../../io/keys/key-file.js'
+import { AppError } from '../app-error.js'
+import { l2Genesis, l2GenesisBatch } from '../node/l2-genesis.js'
+import { type NetworkFile, readNetworkFile } from '../node/network-file.js'
+import { callRpc } from '../rpc-client.js'
+import { deployContracts } from './deploy-contracts.js'
+import {
+  devnetDeployer,
+  devnetGenesisFunds,
+  devnetSequencer,
+  devnetServiceBalance,
+  devnetUserBalance,
+  devnetUsers,
+} from './devnet-accounts.js'
+import { nodeDir, sequencerNames } from './devnet-nodes.js'
+import { genesisAlloc } from './genesis-alloc.js'
+
+/** L1 chain id of a devnet (anvil's). */
+export const devnetL1ChainId = 31_337
+/** L2 chain id of a devnet. */
+export const devnetL2ChainId = 42_069
+
+/** Makes the network on a new L1 (genesis, keys, contracts, election), or finds the one made before; returns its file. @throws AppError */
+export async function createNetwork({
+  dataDir,
+  sequencers,
+  l1RpcUrl,
+  say,
+}: {
+  dataDir: string
+  sequencers: number
+  l1RpcUrl: string
+  say: (line: string) => void
+}): Promise<string> {
+  const file = path.join(dataDir, 'network.json')
+  if (existsSync(file)) {
+    await requireSame({ file, sequencers, l1RpcUrl })
+    return file
+  }
+  say('deploying the contracts and electing the first set …')
+  const users = devnetUsers()
+  const origin = await callRpc<{ number: string; hash: `0x${string}`; timestamp: string }>({
+    url: l1RpcUrl,
+    method: 'eth_getBlockByNumber',
+    params: ['latest', false],
+  })
+  const l2: NetworkFile['l2'] = {
+    chainId: devnetL2ChainId,
+    genesis: {
+      timestamp: Number(origin.timestamp),
+      baseFeePerGas: '1000000000',
+      l1Origin: { number: Number(origin.number), hash: origin.hash },
+      alloc: await genesisAlloc(users.map(({ address }) => ({ address, balance: devnetUserBalance }))),
+    },
+  }
+  const members = Array.from({ length: sequencers }, (_, i) => devnetSequencer(i))
+  const { contracts, domain, startBlock } = await deployContracts({
+    rpcUrl: l1RpcUrl,
+    deployerKey: devnetDeployer().privateKey,
+    parameters: devnetParameters,
+    genesis: l2GenesisBatch(l2Genesis({ l2, parameters: devnetParameters })),
+    sequencers: members.map(({ operator, submitter, relayer, consensusKey }) => ({
+      operatorKey: operator.privateKey,
+      submitter: submitter.address,
+      feeRecipient: relayer.address,
+      consensusKey,
+    })),
+    l2GenesisFunds: devnetGenesisFunds,
+    balances: [
+      ...users.map(({ address }) => ({ address, balance: devnetUserBalance })),
+      ...members.flatMap(({ operator, submitter }) =>
+        [operator, submitter].map(({ address }) => ({ address, balance: devnetServiceBalance })),
+      ),
+    ],
+  })
+  await writeKeys({ dataDir, sequencers })
+  const network: NetworkFile = {
+    name: 'devnet',
+    l1: { chainId: domain.l1ChainId, startBlock, contracts },
+    l2,
+    parameters: devnetParameters,
+  }
+  await writeFile(`${file}.new`, `${JSON.stringify(network, null, 2)}\n`)
+  await rename(`${file}.new`, file)
+  return file
+}
+
+/** The directory may hold another network than the one asked for, or its L1 may be gone. */
+async function requireSame({
+  file,
+  sequencers,
+  l1RpcUrl,
+}: {
+  file: string
+  sequencers: number
+  l1RpcUrl: string
+}): Promise<void> {
+  const network = await readNetworkFile(file)
+  const hint = 'use --fresh to begin anew'
+  const names = sequencerNames(sequencers)
+  const elected = names.filter(name => existsSync(nodeDir(path.dirname(file), name))).length
+  if (elected !== sequencers || existsSync(nodeDir(path.dirname(file), `sequencer-${sequencers}`))) {
+    throw new AppError(
+      'OTHER_NETWORK',
+      `The network in ${path.dirname(file)} has another number of sequencers than ${sequencers}: ${hint}.`,
+    )
+  }
+  const code = await callRpc<string>({
+    url: l1RpcUrl,
+    method: 'eth_getCode',
+    params: [network.l1.contracts.rollup, 'latest'],
+  })
+  if (code === '0x') throw new AppError('L1_LOST', `The L1 chain in ${path.dirname(file)} has no contracts: ${hint}.`)
+}
+
+async function writeKeys({ dataDir, sequencers }: { dataDir: string; sequencers: number }): Promise<void> {
+  await Promise.all(
+    sequencerNames(sequencers).map(async (name, i) => {
+      const dir = nodeDir(dataDir, name)
+      const { consensusKey, submitter } = devnetSequencer(i)
+      const password = randomBytes(16).toString('hex')
+      await mkdir(dir, { recursive: true })
+      await writeFile(path.join(dir, 'password'), `${password}\n`, { mode: 0o600 })
+      await saveKeyFile(path.join(dir, 'submitter-key'), hexToBytes(submitter.privateKey))
+      const keystore = await encryptKeystore({
+        secret: consensusKey.toBytes(),
+        password,
+        publicKey: consensusKey.publicKey(),
+        cost: 'light',
+      })
+      await saveKeystore(path.join(dir, 'keystore.json'), keystore)
+    }),
+  )
+}

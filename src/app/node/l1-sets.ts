@@ -1,0 +1,45 @@
+import { asciiToBytes } from '../../base/primitives/bytes.js'
+import type { SetId } from '../../base/primitives/quantities.js'
+import { decodeSequencerSet, encodeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { L1Reader } from '../../io/l1/l1-client.js'
+import type { KeyValueStore } from '../../io/storage/key-value-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import { type Clock, pause } from '../../io/time/clock.js'
+
+const retryMs = 1_000
+
+/** The set that the L1 registry holds under an id: read once, kept in the store, so that a restart does not need L1. */
+export async function loadSet({
+  setId,
+  reader,
+  store,
+  clock,
+  logger,
+  signal,
+}: {
+  setId: SetId
+  reader: Pick<L1Reader, 'sequencerSet'>
+  store: KeyValueStore
+  clock: Clock
+  logger: Logger
+  signal: AbortSignal
+}): Promise<SequencerSet> {
+  const key = asciiToBytes(`sequencer-set/${setId}`)
+  const kept = store.get(key)
+  if (kept) return decodeSequencerSet(kept)
+  for (let tries = 0; ; tries++) {
+    try {
+      const set = await reader.sequencerSet(setId)
+      if (set) {
+        await store.write([{ key, value: encodeSequencerSet(set) }], { sync: true })
+        return set
+      }
+      if (tries === 0) logger.info('waiting for the sequencer set to be elected on L1', { setId })
+    } catch (error) {
+      if (tries === 0) logger.warn('L1 does not answer; trying again', { error })
+    }
+    signal.throwIfAborted()
+    await pause(clock, retryMs, signal)
+    signal.throwIfAborted()
+  }
+}

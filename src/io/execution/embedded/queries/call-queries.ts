@@ -1,0 +1,123 @@
+import { bytesToHex } from '../../../../base/primitives/bytes.js'
+import type { CallExecutor, CallOutcome, CallRequest, ChainReader, StateReader } from '../reading.js'
+import { latestBlock, readBlockNumberOrHash, requireHeader } from './block-selector.js'
+import { readBlockOverrides, readCallArguments, readStateOverrides, toCallRequest } from './call-arguments.js'
+import { toQuantity } from './hex-arguments.js'
+import type { QueryMethods } from './query-method.js'
+import { revertError } from './revert-reason.js'
+import { type RpcArguments, serverError } from './rpc-argument.js'
+
+/** Gas of a plain transfer (yellow paper, G_transaction). */
+const transferGas = 21_000
+const callStipend = 2_300
+/** A search ends when its bounds are this near to each other (geth: 1.5 %). */
+const errorRatio = 0.015
+
+/** Bounds of calls. */
+export interface CallLimits {
+  /** Most gas of one eth_call. */
+  readonly callGas: number
+  /** Most gas that a transaction may have (EIP-7825), where the fork has such a bound. */
+  readonly transactionGas?: number
+}
+
+/** eth_call and eth_estimateGas. */
+export function callQueries({
+  chain,
+  state,
+  calls,
+  chainId,
+  limits,
+}: {
+  chain: ChainReader
+  state: StateReader
+  calls: CallExecutor
+  chainId: number
+  limits: CallLimits
+}): QueryMethods {
+  const readRequest = (args: RpcArguments) => {
+    const callArguments = args.required(readCallArguments)
+    const selector = args.optional(readBlockNumberOrHash) ?? latestBlock
+    const overrides = args.optional(readStateOverrides)
+    const blockOverrides = args.optional(readBlockOverrides)
+    args.end()
+    const header = requireHeader(chain, selector)
+    const request: CallRequest = {
+      ...toCallRequest({ args: callArguments, header, gasCap: limits.callGas, chainId }),
+      ...(overrides ? { overrides } : {}),
+      ...(blockOverrides ? { blockOverrides } : {}),
+    }
+    return { request, requestedGas: callArguments.gas }
+  }
+
+  return {
+    async eth_call(args, signal) {
+      const outcome = await calls.call(readRequest(args).request, signal)
+      if (outcome.status === 'returned') return bytesToHex(outcome.data)
+      throw outcome.status === 'reverted' ? revertError(outcome.data) : serverError(outcome.message)
+    },
+    async eth_estimateGas(args, signal) {
+      const { request, requestedGas } = readRequest(args)
+      const gasLimit = request.blockOverrides?.gasLimit ?? request.header.gasLimit
+      let allowance = requestedGas !== undefined && requestedGas >= transferGas ? requestedGas : gasLimit
+      allowance = Math.min(allowance, limits.callGas, limits.transactionGas ?? allowance, affordableGas(state, request))
+      const gas = await estimateGas({ request, allowance, isTransfer: isTransfer(state, request), calls, signal })
+      return toQuantity(gas)
+    },
+  }
+}
+
+/** The most gas that the sender can pay for at the price it offers. @throws ExecutionRpcError */
+function affordableGas(state: StateReader, { header, from, value, maxFeePerGas, overrides }: CallRequest): number {
+  if (maxFeePerGas === 0n) return Number.MAX_SAFE_INTEGER
+  const balance = overrides?.[from]?.balance ?? state.balance(header.stateRoot, from)
+  if (value > balance)
+    throw serverError(`insufficient funds for gas * price + value: address ${from} have ${balance} want ${value}`)
+  return Number((balance - value) / maxFeePerGas)
+}
+
+function isTransfer(state: StateReader, { header, to, data, overrides, authorizationList }: CallRequest): boolean {
+  if (to === null || data.length > 0 || authorizationList) return false
+  return (overrides?.[to]?.code ?? state.code(header.stateRoot, to)).length === 0
+}
+
+async function estimateGas({
+  request,
+  allowance,
+  isTransfer,
+  calls,
+  signal,
+}: {
+  request: CallRequest
+  allowance: number
+  isTransfer: boolean
+  calls: CallExecutor
+  signal: AbortSignal | undefined
+}): Promise<number> {
+  const run = (gas: number): Promise<CallOutcome> => calls.call({ ...request, gas }, signal)
+  if (isTransfer && allowance >= transferGas && (await run(transferGas)).status === 'returned') return transferGas
+
+  const most = await run(allowance)
+  if (most.status === 'reverted') throw revertError(most.data)
+  if (most.status === 'failed')
+    throw serverError(isGasShort(most) ? `gas required exceeds allowance (${allowance})` : most.message)
+
+  let tooLow = most.gasUsed - 1
+  let enough = allowance
+  // Most calls need little more than they use: 1/64 held back per call, and the stipend.
+  const likely = Math.floor(((most.gasUsed + callStipend) * 64) / 63)
+  if (likely < enough) {
+    if ((await run(likely)).status === 'returned') enough = likely
+    else tooLow = likely
+  }
+  while (tooLow + 1 < enough) {
+    if ((enough - tooLow) / enough < errorRatio) break
+    const middle = Math.min(Math.floor((enough + tooLow) / 2), tooLow * 2)
+    if ((await run(middle)).status === 'returned') enough = middle
+    else tooLow = middle
+  }
+  return enough
+}
+
+const isGasShort = ({ message }: { message: string }): boolean =>
+  message.includes('out of gas') || message.includes('intrinsic gas too low') || message.includes('floor data gas')

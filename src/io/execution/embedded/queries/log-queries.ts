@@ -1,0 +1,75 @@
+import { keccak256Hex } from '../../../../base/crypto/keccak.js'
+import { invariant } from '../../../../base/primitives/invariant.js'
+import type { Height } from '../../../../base/primitives/quantities.js'
+import type { BlockHeader } from '../../../../base/protocol/block-header.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
+import type { ChainReader } from '../reading.js'
+import { latestBlock, resolveHeight } from './block-selector.js'
+import { bloomTest, type LogFilter, matchesFilter, readLogFilter } from './log-filter.js'
+import type { QueryMethods } from './query-method.js'
+import { type LogJson, logToJson } from './receipt-json.js'
+import { invalidParams, serverError } from './rpc-argument.js'
+
+/** Bounds of one eth_getLogs. */
+export interface LogLimits {
+  readonly maxBlocks: number
+  readonly maxResults: number
+}
+
+// A long scan gives way to other work of its thread this often.
+const blocksPerTurn = 256
+
+/** eth_getLogs. */
+export function logQueries({ chain, limits }: { chain: ChainReader; limits: LogLimits }): QueryMethods {
+  const limitExceeded = (message: string) => new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
+
+  const collect = (header: BlockHeader, filter: LogFilter, into: LogJson[]) => {
+    const receipts = chain.receiptsAt(header.number)
+    const block = chain.blockAt(header.number)
+    invariant(receipts && block, 'a canonical block has its receipts', { height: header.number })
+    let logIndex = 0
+    receipts.forEach((receipt, transactionIndex) => {
+      let transactionHash: `0x${string}` | undefined
+      for (const log of receipt.logs) {
+        const index = logIndex++
+        if (!matchesFilter(filter, log)) continue
+        if (into.length >= limits.maxResults)
+          throw limitExceeded(`query returned more than ${limits.maxResults} results`)
+        transactionHash ??= keccak256Hex(block.transactions[transactionIndex]!)
+        into.push(logToJson(log, { header, blockHash: block.hash, transactionHash, transactionIndex, logIndex: index }))
+      }
+    })
+  }
+
+  const range = (filter: LogFilter): { first: Height; last: Height } => {
+    if (filter.blockHash) {
+      const height = chain.heightOf(filter.blockHash)
+      if (height === null) throw serverError('unknown block')
+      return { first: height, last: height }
+    }
+    const first = resolveHeight(chain, filter.fromBlock ?? latestBlock) ?? 0
+    const last = resolveHeight(chain, filter.toBlock ?? latestBlock) ?? 0
+    if (first > last) throw invalidParams('invalid block range params')
+    const end = Math.min(last, chain.heads().head.number)
+    if (end - first >= limits.maxBlocks)
+      throw limitExceeded(`block range is too wide: ${end - first + 1} blocks, want at most ${limits.maxBlocks}`)
+    return { first, last: end }
+  }
+
+  return {
+    async eth_getLogs(args, signal) {
+      const filter = args.required(readLogFilter)
+      args.end()
+      const { first, last } = range(filter)
+      const mayMatch = bloomTest(filter)
+      const logs: LogJson[] = []
+      for (let height = first; height <= last; height++) {
+        if ((height - first) % blocksPerTurn === blocksPerTurn - 1) await new Promise(resolve => setImmediate(resolve))
+        if (signal?.aborted) throw serverError('request was aborted')
+        const header = chain.headerAt(height)
+        if (header && header.gasUsed > 0 && mayMatch(header.logsBloom)) collect(header, filter, logs)
+      }
+      return logs
+    },
+  }
+}

@@ -1,0 +1,169 @@
+import type { PrivateKeyAccount } from 'viem/accounts'
+import type { Hash32 } from '../../base/primitives/hashes.js'
+import type { L1BlockNumber } from '../../base/primitives/quantities.js'
+import type { Logger } from '../telemetry/logger.js'
+import { type Clock, pause } from '../time/clock.js'
+import type { L1TransactionOutcome } from './l1-client.js'
+import { L1Error } from './l1-error.js'
+import { type L1Call, type L1Fees, signL1Transaction } from './l1-transaction.js'
+
+/** What the sender needs of an L1 node. All throw L1Error. */
+export interface SenderRpc {
+  /** Number of transactions of the account in blocks. */
+  nonce(): Promise<number>
+  /** What the next blocks probably cost, in wei. */
+  prices(): Promise<{ baseFee: bigint; priorityFee: bigint; blobBaseFee: bigint }>
+  blockNumber(): Promise<L1BlockNumber>
+  /** Whether the node took the transaction, or why it did not. @throws L1Error also L1_REJECTED */
+  send(raw: Uint8Array): Promise<'taken' | 'underpriced' | 'nonce-used'>
+  receipt(hash: Hash32): Promise<{ status: 'success' | 'reverted'; l1BlockNumber: L1BlockNumber } | null>
+}
+
+export interface L1TransactionSenderConfig {
+  readonly chainId: number
+  /** L1 blocks without the transaction after which the fees are raised. */
+  readonly stuckAfterBlocks: number
+  /** Times the fees are raised before the sender gives up. */
+  readonly maxBumps: number
+  readonly pollMs: number
+  /** Failed requests in a row, with pauses that double from `pollMs` to 10 s, after which a wait for a block is given up. */
+  readonly maxFailures: number
+}
+
+export interface L1TransactionSenderPorts {
+  readonly account: PrivateKeyAccount
+  readonly rpc: SenderRpc
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** Sends transactions of one account one after another; raises the fees of one that is stuck. */
+export interface L1TransactionSender {
+  /** Resolves `pending` when given up, aborted, or when another transaction took the nonce. @throws L1Error */
+  send(call: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome>
+}
+
+export function createL1TransactionSender(args: {
+  config: L1TransactionSenderConfig
+  ports: L1TransactionSenderPorts
+}): L1TransactionSender {
+  return new Sender(args.config, args.ports)
+}
+
+const pending: L1TransactionOutcome = { status: 'pending' }
+const longestPauseMs = 10_000
+
+class Sender implements L1TransactionSender {
+  private last: Promise<unknown> = Promise.resolve()
+  /** Fees of a transaction that was given up: another one with its nonce has to offer more. */
+  private stuck: { nonce: number; fees: L1Fees } | null = null
+
+  constructor(
+    private readonly config: L1TransactionSenderConfig,
+    private readonly ports: L1TransactionSenderPorts,
+  ) {}
+
+  send(call: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome> {
+    const sent = this.last.then(() => (signal?.aborted ? pending : this.sendNext(call, signal)))
+    this.last = sent.catch(() => undefined)
+    return sent
+  }
+
+  private async sendNext(call: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome> {
+    const { account, rpc, logger } = this.ports
+    const { chainId, maxBumps } = this.config
+    const withBlobs = call.blobs.length > 0
+    const nonce = await rpc.nonce()
+    let fees = await this.marketFees()
+    // What is stuck may be a blob transaction: doubling satisfies every pool.
+    if (this.stuck?.nonce === nonce) fees = higherFees(fees, raisedFees(this.stuck.fees, true))
+    const hashes: Hash32[] = []
+    for (let bumps = 0; bumps <= maxBumps; bumps++) {
+      if (bumps > 0) {
+        fees = higherFees(await this.marketFees(), raisedFees(fees, withBlobs))
+        logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
+      }
+      const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
+      const since = await rpc.blockNumber()
+      const answer = await rpc.send(raw)
+      if (answer !== 'nonce-used') this.stuck = { nonce, fees }
+      if (answer === 'underpriced') continue
+      hashes.unshift(hash)
+      const outcome = await this.watch({ hashes, nonce, since, signal })
+      if (outcome) return outcome
+    }
+    logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes })
+    return pending
+  }
+
+  /** Follows transactions of one nonce; null when it is time to raise the fees. */
+  private async watch({
+    hashes,
+    nonce,
+    since,
+    signal,
+  }: {
+    hashes: readonly Hash32[]
+    nonce: number
+    since: L1BlockNumber
+    signal: AbortSignal | undefined
+  }): Promise<L1TransactionOutcome | null> {
+    const { clock } = this.ports
+    const { pollMs, stuckAfterBlocks, maxFailures } = this.config
+    let usedSince: L1BlockNumber | null = null
+    for (let failures = 0; !signal?.aborted; ) {
+      try {
+        const used = (await this.ports.rpc.nonce()) > nonce
+        const found = await this.receiptOf(hashes)
+        if (found) return found
+        const now = await this.ports.rpc.blockNumber()
+        // Nodes may count a transaction before they show its receipt: a nonce is lost only when none comes for some blocks.
+        if (used) usedSince ??= now
+        if (usedSince !== null && now >= usedSince + stuckAfterBlocks) return pending
+        if (usedSince === null && now >= since + stuckAfterBlocks) return null
+        failures = 0
+      } catch (error) {
+        if (!(error instanceof L1Error) || ++failures > maxFailures) throw error
+      }
+      await pause(clock, Math.min(pollMs * 2 ** failures, longestPauseMs), signal)
+    }
+    return pending
+  }
+
+  private async receiptOf(hashes: readonly Hash32[]): Promise<L1TransactionOutcome | null> {
+    for (const transactionHash of hashes) {
+      const receipt = await this.ports.rpc.receipt(transactionHash)
+      if (receipt) return { ...receipt, transactionHash }
+    }
+    return null
+  }
+
+  /** Room for base fees that double. */
+  private async marketFees(): Promise<L1Fees> {
+    const { baseFee, priorityFee, blobBaseFee } = await this.ports.rpc.prices()
+    return {
+      maxFeePerGas: 2n * baseFee + priorityFee,
+      maxPriorityFeePerGas: priorityFee,
+      maxFeePerBlobGas: 2n * blobBaseFee + 1n,
+    }
+  }
+}
+
+/** Fees at which pools replace a transaction: twice each for blobs (geth's blobpool), a quarter more otherwise (10 % is asked). */
+export function raisedFees(fees: L1Fees, withBlobs: boolean): L1Fees {
+  const raise = (fee: bigint) => (withBlobs ? 2n * fee : fee + fee / 4n + 1n)
+  return {
+    maxFeePerGas: raise(fees.maxFeePerGas),
+    maxPriorityFeePerGas: raise(fees.maxPriorityFeePerGas),
+    maxFeePerBlobGas: raise(fees.maxFeePerBlobGas),
+  }
+}
+
+function higherFees(a: L1Fees, b: L1Fees): L1Fees {
+  const higher = (x: bigint, y: bigint) => (x > y ? x : y)
+  return {
+    maxFeePerGas: higher(a.maxFeePerGas, b.maxFeePerGas),
+    maxPriorityFeePerGas: higher(a.maxPriorityFeePerGas, b.maxPriorityFeePerGas),
+    maxFeePerBlobGas: higher(a.maxFeePerBlobGas, b.maxFeePerBlobGas),
+  }
+}

@@ -1,0 +1,335 @@
+import { type Block, BlockNotFoundError, decodeFunctionData, type PublicClient, TransactionNotFoundError } from 'viem'
+import { blsPublicKeyFromEip2537, blsSignatureFromEip2537 } from '../../base/crypto/bls.js'
+import { hexToBytes } from '../../base/primitives/bytes.js'
+import type { Address, Hash32 } from '../../base/primitives/hashes.js'
+import type { BatchIndex, L1BlockNumber, SetId } from '../../base/primitives/quantities.js'
+import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { Kzg } from '../kzg/kzg.js'
+import { boundedFetch } from './bounded-fetch.js'
+import { messageQueueAbi, registryAbi, rollupAbi } from './contract-abis.js'
+import { refusalOf } from './contract-refusal.js'
+import type { CommittedBatch, L1Block, L1Event, L1Reader } from './l1-client.js'
+import { L1Error, toL1Error } from './l1-error.js'
+import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
+
+/** Where Morphism's contracts are on L1. */
+export interface L1Contracts {
+  readonly rollup: Address
+  readonly messageQueue: Address
+  readonly registry: Address
+}
+
+export interface ViemL1ReaderConfig extends L1Endpoint {
+  readonly contracts: L1Contracts
+  /** Base of the beacon API that serves blobs; the RPC's own address unless told (anvil). */
+  readonly blobUrl?: string
+  /** How a beacon node numbers blocks; without it blobs are asked for by L1 block number (anvil). */
+  readonly beaconSlots?: { readonly genesisTimeSec: number; readonly slotSec: number }
+  /** Most blocks per eth_getLogs; 1,000 unless told. */
+  readonly maxLogBlocks?: number
+}
+
+export interface ViemL1ReaderPorts {
+  /** Names the blobs that come back; 50 ms each, off the main thread. */
+  readonly kzg: Pick<Kzg, 'commitment'>
+}
+
+const batchEvents = rollupAbi.filter(item => item.type === 'event')
+const messageEvents = messageQueueAbi.filter(item => item.type === 'event')
+const followedEvents = [...messageEvents, ...batchEvents] as const
+const blobLength = 131_072
+/** Room for the JSON of the most blobs that a block can hold. */
+const maxBlobAnswerBytes = 32 * (2 * blobLength + 64)
+
+/** Reads L1 over JSON-RPC (viem) and blobs over the beacon API's `/eth/v1/beacon/blobs`. */
+export function createViemL1Reader({
+  config,
+  ports,
+}: {
+  config: ViemL1ReaderConfig
+  ports: ViemL1ReaderPorts
+}): L1Reader {
+  return new ViemL1Reader(config, ports)
+}
+
+class ViemL1Reader implements L1Reader {
+  private readonly client: PublicClient
+  private readonly fetchBlobs = boundedFetch(maxBlobAnswerBytes)
+
+  constructor(
+    private readonly config: ViemL1ReaderConfig,
+    private readonly ports: ViemL1ReaderPorts,
+  ) {
+    this.client = createL1Rpc(config)
+  }
+
+  head(): Promise<L1Block> {
+    return attempt('head', async () => toL1Block(await this.client.getBlock({ blockTag: 'latest' })))
+  }
+
+  finalized(): Promise<L1Block> {
+    return attempt('finalized', async () => toL1Block(await this.client.getBlock({ blockTag: 'finalized' })))
+  }
+
+  block(number: L1BlockNumber): Promise<L1Block | null> {
+    return attempt('block', async () => {
+      try {
+        return toL1Block(await this.client.getBlock({ blockNumber: BigInt(number) }))
+      } catch (error) {
+        if (error instanceof BlockNotFoundError) return null
+        throw error
+      }
+    })
+  }
+
+  async events({ from, to }: { from: L1BlockNumber; to: L1BlockNumber }): Promise<L1Event[]> {
+    const step = this.config.maxLogBlocks ?? 1_000
+    const events: L1Event[] = []
+    for (let first = from; first <= to; first += step)
+      events.push(...(await this.eventsOnce(first, Math.min(to, first + step - 1))))
+    return events
+  }
+
+  committedBatch(transactionHash: Hash32): Promise<CommittedBatch | null> {
+    return attempt('committedBatch', async () => {
+      const { rollup } = this.config.contracts
+      try {
+        const transaction = await this.client.getTransaction({ hash: transactionHash })
+        if (transaction.to?.toLowerCase() !== rollup) return null
+        return decodeCommitBatch(transaction.input, transaction.blobVersionedHashes ?? [])
+      } catch (error) {
+        if (error instanceof TransactionNotFoundError) return null
+        throw error
+      }
+    })
+  }
+
+  blobs(args: { l1BlockNumber: L1BlockNumber; versionedHashes: readonly Hash32[] }): Promise<Uint8Array[]> {
+    return attempt('blobs', () => this.blobsOf(args))
+  }
+
+  sequencerSet(setId: SetId): Promise<SequencerSet | null> {
+    return attempt('sequencerSet', async () => {
+      const members = await unlessRefused(
+        this.client.readContract({
+          address: this.config.contracts.registry,
+          abi: registryAbi,
+          functionName: 'members',
+          args: [BigInt(setId)],
+        }),
+      )
+      return members && makeSequencerSet(setId, members.map(toMember))
+    })
+  }
+
+  lastCommittedBatch(): Promise<BatchIndex> {
+    return attempt('lastCommittedBatch', async () => Number(await this.rollup('lastCommittedBatch')))
+  }
+
+  lastFinalizedBatch(): Promise<BatchIndex> {
+    return attempt('lastFinalizedBatch', async () => Number(await this.rollup('lastFinalizedBatch')))
+  }
+
+  committedAt(batchIndex: BatchIndex): Promise<number | null> {
+    return attempt('committedAt', async () => {
+      const time = await unlessRefused(
+        this.client.readContract({
+          address: this.config.contracts.rollup,
+          abi: rollupAbi,
+          functionName: 'commitTimeOf',
+          args: [BigInt(batchIndex)],
+        }),
+      )
+      return time === null ? null : Number(time)
+    })
+  }
+
+  private rollup(functionName: 'lastCommittedBatch' | 'lastFinalizedBatch') {
+    return this.client.readContract({ address: this.config.contracts.rollup, abi: rollupAbi, functionName })
+  }
+
+  private eventsOnce(from: L1BlockNumber, to: L1BlockNumber): Promise<L1Event[]> {
+    return attempt('events', async () => {
+      const { rollup, messageQueue } = this.config.contracts
+      const logs = await this.client.getLogs({
+        address: [rollup, messageQueue],
+        events: followedEvents,
+        fromBlock: BigInt(from),
+        toBlock: BigInt(to),
+        strict: true,
+      })
+      logs.sort((a, b) => Number(a.blockNumber - b.blockNumber) || a.logIndex - b.logIndex)
+      return logs.map(log => toEvent(log as FollowedLog))
+    })
+  }
+
+  private async blobsOf(args: {
+    l1BlockNumber: L1BlockNumber
+    versionedHashes: readonly Hash32[]
+  }): Promise<Uint8Array[]> {
+    const { blobUrl = this.config.rpcUrl, requestTimeoutMs = 10_000 } = this.config
+    const place = await this.beaconPlace(args.l1BlockNumber)
+    const url = `${blobUrl.replace(/\/$/, '')}/eth/v1/beacon/blobs/${place}?versioned_hashes=${args.versionedHashes.join(',')}`
+    const response = await this.fetchBlobs(url, { signal: AbortSignal.timeout(requestTimeoutMs) })
+    if (!response.ok)
+      throw new L1Error('L1_UNREACHABLE', `the blob server of L1 answers ${response.status}`, {
+        status: response.status,
+      })
+    const found = new Map<Hash32, Uint8Array>()
+    for (const blob of blobsOfAnswer(await response.json()))
+      found.set((await this.ports.kzg.commitment(blob)).versionedHash, blob)
+    return args.versionedHashes.map(hash => {
+      const blob = found.get(hash)
+      if (!blob) throw new L1Error('L1_BAD_ANSWER', 'the blob server of L1 did not give a blob', { hash, ...args })
+      return blob
+    })
+  }
+
+  private async beaconPlace(number: L1BlockNumber): Promise<number> {
+    const slots = this.config.beaconSlots
+    if (!slots) return number
+    const block = await this.block(number)
+    if (!block) throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block of a batch', { number })
+    return Math.floor((block.timestamp - slots.genesisTimeSec) / slots.slotSec)
+  }
+}
+
+async function attempt<Value>(what: string, request: () => Promise<Value>): Promise<Value> {
+  try {
+    return await request()
+  } catch (error) {
+    throw toL1Error(error, what)
+  }
+}
+
+/** The answer of a view function, or null when the contract refuses with a named error. */
+async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | null> {
+  try {
+    return await answer
+  } catch (error) {
+    const refusal = refusalOf(error)
+    if (refusal && refusal.errorName !== 'Reverted') return null
+    throw error
+  }
+}
+
+function toL1Block(block: Block): L1Block {
+  if (block.number === null || block.hash === null) throw new L1Error('L1_BAD_ANSWER', 'L1 gave a pending block')
+  return {
+    number: Number(block.number),
+    hash: block.hash,
+    parentHash: block.parentHash,
+    timestamp: Number(block.timestamp),
+  }
+}
+
+const lower = (address: string) => address.toLowerCase() as Address
+
+function toMember(member: {
+  operator: string
+  submitter: string
+  feeRecipient: string
+  power: bigint
+  publicKey: `0x${string}`
+}) {
+  const publicKey = blsPublicKeyFromEip2537(hexToBytes(member.publicKey))
+  if (!publicKey)
+    throw new L1Error('L1_BAD_ANSWER', 'a member of a set has no BLS12-381 key', { member: member.operator })
+  return {
+    operator: lower(member.operator),
+    submitter: lower(member.submitter),
+    feeRecipient: lower(member.feeRecipient),
+    power: member.power,
+    publicKey,
+  }
+}
+
+/** What viem gives for an event of `followedEvents`. */
+type FollowedLog = { blockNumber: bigint; transactionHash: Hash32 } & (
+  | {
+      eventName: 'MessageEnqueued'
+      args: {
+        index: bigint
+        kind: number
+        sender: string
+        to: string
+        amount: bigint
+        data: `0x${string}`
+        rollingHash: Hash32
+      }
+    }
+  | { eventName: 'BatchCommitted'; args: { batchIndex: bigint; batchHash: Hash32; setId: bigint; absent: bigint } }
+  | { eventName: 'BatchFinalized'; args: { batchIndex: bigint; batchHash: Hash32 } }
+)
+
+function toEvent(log: FollowedLog): L1Event {
+  const l1BlockNumber = Number(log.blockNumber)
+  switch (log.eventName) {
+    case 'MessageEnqueued': {
+      const { index, kind, sender, to, amount, data, rollingHash } = log.args
+      return {
+        type: 'message',
+        rollingHash,
+        message: {
+          kind,
+          index: Number(index),
+          sender: lower(sender),
+          to: lower(to),
+          amount,
+          data: hexToBytes(data),
+          l1BlockNumber,
+        },
+      }
+    }
+    case 'BatchCommitted': {
+      const { batchIndex, batchHash, setId, absent } = log.args
+      const { transactionHash } = log
+      return {
+        type: 'batch-committed',
+        batchIndex: Number(batchIndex),
+        batchHash,
+        setId: Number(setId),
+        absent,
+        transactionHash,
+        l1BlockNumber,
+      }
+    }
+    case 'BatchFinalized':
+      return {
+        type: 'batch-finalized',
+        batchIndex: Number(log.args.batchIndex),
+        batchHash: log.args.batchHash,
+        l1BlockNumber,
+      }
+  }
+}
+
+function decodeCommitBatch(input: `0x${string}`, blobVersionedHashes: readonly Hash32[]): CommittedBatch | null {
+  const { functionName, args } = decodeFunctionData({ abi: rollupAbi, data: input })
+  if (functionName !== 'commitBatch') return null
+  const [header, absent, signature] = args
+  return {
+    header: {
+      ...header,
+      batchIndex: Number(header.batchIndex),
+      setId: Number(header.setId),
+      firstBlock: Number(header.firstBlock),
+      lastBlock: Number(header.lastBlock),
+      messagesConsumed: Number(header.messagesConsumed),
+      timestamp: Number(header.timestamp),
+    },
+    absent,
+    signature: blsSignatureFromEip2537(hexToBytes(signature)),
+    blobVersionedHashes,
+  }
+}
+
+function blobsOfAnswer(answer: unknown): Uint8Array[] {
+  const data = (answer as { data?: unknown } | null)?.data
+  if (!Array.isArray(data)) throw new L1Error('L1_BAD_ANSWER', 'the blob server of L1 gave no list of blobs')
+  return data.map(text => {
+    if (typeof text !== 'string' || text.length !== 2 + 2 * blobLength)
+      throw new L1Error('L1_BAD_ANSWER', 'the blob server of L1 gave something that is no blob')
+    return hexToBytes(text)
+  })
+}

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import { prevote } from '../../base/protocol/vote.js'
+import { hashOf, setOf } from './core.fixture.js'
+import { asVerified } from './verified.js'
+import { VoteKeeper } from './vote-keeper.js'
+
+const set = setOf([1n, 2n, 3n, 3n])
+const voteOf = (member: number, name: string) =>
+  asVerified({
+    height: 1,
+    round: 0,
+    step: prevote,
+    blockHash: hashOf(name),
+    member,
+    signature: new Uint8Array(96),
+    extension: new Uint8Array(0),
+  })
+const keeperOf = (...proposed: string[]) => new VoteKeeper(set, hash => proposed.map(hashOf).includes(hash))
+
+describe('VoteKeeper', () => {
+  it('counts power, not members, and once', () => {
+    const keeper = keeperOf('A')
+    for (const member of [2, 3, 3]) expect(keeper.add(voteOf(member, 'A'))).toBeNull()
+    expect(keeper.power).toBe(6n)
+    expect(keeper.quorumBlock).toBeNull()
+    expect(keeper.hasQuorum).toBe(false)
+    keeper.add(voteOf(0, 'A'))
+    expect(keeper.quorumBlock).toBe(hashOf('A'))
+    expect(keeper.hasQuorumFor(hashOf('A'))).toBe(true)
+    expect(keeper.votesFor(hashOf('A')).map(vote => vote.member)).toEqual([2, 3, 0])
+  })
+
+  it('has a quorum for whatever, and one for nil that is no block', () => {
+    const keeper = keeperOf()
+    keeper.add(voteOf(2, 'nil'))
+    keeper.add(voteOf(3, 'B'))
+    keeper.add(voteOf(1, 'nil'))
+    expect(keeper.hasQuorum).toBe(true)
+    expect(keeper.hasQuorumFor(hashOf('nil'))).toBe(false)
+    keeper.add(voteOf(0, 'nil'))
+    keeper.add(voteOf(3, 'nil'))
+    expect(keeper.hasQuorumFor(hashOf('nil'))).toBe(true)
+    expect(keeper.quorumBlock).toBeNull()
+  })
+
+  it('knows when no block can get a quorum any more', () => {
+    const keeper = keeperOf()
+    keeper.add(voteOf(2, 'nil'))
+    expect(keeper.canReachBlock).toBe(false)
+    const other = keeperOf()
+    other.add(voteOf(1, 'nil'))
+    other.add(voteOf(3, 'A'))
+    expect(other.canReachBlock).toBe(true)
+    other.add(voteOf(0, 'B'))
+    expect(other.canReachBlock).toBe(false)
+  })
+
+  it('names the first of two contradicting votes, once', () => {
+    const keeper = keeperOf()
+    const first = voteOf(1, 'A')
+    keeper.add(first)
+    expect(keeper.add(voteOf(1, 'B'))).toBe(first)
+    expect(keeper.add(voteOf(1, 'B'))).toBeNull()
+    expect(keeper.add(voteOf(1, 'nil'))).toBeNull()
+    expect(keeper.power).toBe(2n)
+  })
+
+  it('counts a second vote for nil, for a proposed block, for one of more than a third, and no other', () => {
+    const keeper = keeperOf('A')
+    for (const name of ['X', 'Y', 'A', 'nil']) keeper.add(voteOf(0, name))
+    expect(keeper.votes().map(vote => vote.blockHash)).toEqual(['X', 'A', 'nil'].map(hashOf))
+    keeper.add(voteOf(2, 'Y'))
+    keeper.add(voteOf(0, 'Y'))
+    expect(keeper.votesFor(hashOf('Y'))).toHaveLength(1)
+    keeper.add(voteOf(1, 'Y'))
+    keeper.add(voteOf(0, 'Y'))
+    expect(keeper.votesFor(hashOf('Y'))).toHaveLength(3)
+  })
+
+  it('stays small under a member that votes for everything', () => {
+    const keeper = keeperOf()
+    for (let i = 0; i < 1_000; i++)
+      keeper.add({ ...voteOf(0, 'A'), blockHash: `0x${i.toString(16).padStart(64, '1')}` as BlockHash })
+    expect(keeper.votes()).toHaveLength(1)
+  })
+})

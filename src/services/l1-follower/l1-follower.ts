@@ -1,0 +1,285 @@
+import type { Hash32 } from '../../base/primitives/hashes.js'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import type { BatchIndex, L1BlockNumber } from '../../base/primitives/quantities.js'
+import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import type { L1Block, L1Reader } from '../../io/l1/l1-client.js'
+import type { KeyValueStore } from '../../io/storage/key-value-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Metrics } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
+import { type CommittedBatchRecord, L1View } from './l1-view.js'
+
+export interface L1FollowerConfig {
+  readonly parameters: Pick<ProtocolParameters, 'l1Confirmations'>
+  /** L1 block of the first contract. */
+  readonly startBlock: L1BlockNumber
+  readonly pollMs: number
+  /** Longest pause after failures, which double it from `pollMs`; 10,000 unless told. */
+  readonly maxBackoffMs?: number
+  /** Blocks fetched at once while catching up; 64 unless told. */
+  readonly windowBlocks?: number
+}
+
+export interface L1FollowerPorts {
+  readonly reader: Pick<L1Reader, 'head' | 'finalized' | 'block' | 'events'>
+  /** Its keys begin with `l1/`. */
+  readonly store: KeyValueStore
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** How following goes. */
+export interface L1FollowerHealth {
+  /** Clock time of the last poll that succeeded. */
+  readonly lastSuccessMs: number | null
+  /** Why the last poll failed, or null. */
+  readonly error: string | null
+  /** L1 blocks that are known to exist and not yet followed. */
+  readonly behind: number
+}
+
+/**
+ * One node's view of L1: the canonical blocks, the messages and the batches, read from memory and the local store. It goes
+ * back when L1 reorganises; when L1 does not answer it keeps the last view.
+ */
+export interface L1Follower extends AsyncDisposable {
+  /** The newest followed block. */
+  head(): L1Block | null
+  /** The newest block that is deep enough to be the L1 origin of an L2 block. */
+  eligibleOrigin(): L1Block | null
+  canonical(number: L1BlockNumber): L1Block | null
+  /** Messages from index `from` on, in L1 blocks up to and with `upToL1Block`, at most `limit`. */
+  messages(args: { from: number; upToL1Block: L1BlockNumber; limit: number }): L1Message[]
+  /** Messages in L1 blocks up to and with this one. */
+  messageCountAt(l1BlockNumber: L1BlockNumber): number
+  /** Rolling hash of the first `count` messages, or null when there are not so many. */
+  rollingHashAt(count: number): Hash32 | null
+  committedBatch(index: BatchIndex): CommittedBatchRecord | null
+  lastCommitted(): BatchIndex
+  lastFinalized(): BatchIndex
+  /** Calls the handler after each change of the view. */
+  onChange(handler: () => void): () => void
+  /** Polls now; resolves when a poll that began after the call is over, successful or not. */
+  refresh(): Promise<void>
+  health(): L1FollowerHealth
+}
+
+/** Starts following at once. */
+export function createL1Follower({ config, ports }: { config: L1FollowerConfig; ports: L1FollowerPorts }): L1Follower {
+  const follower = new Follower(config, ports)
+  void follower.refresh()
+  return follower
+}
+
+/** Blocks that are compared one by one to find where a reorg began; from there in steps that double. */
+const shallowReorg = 16
+
+class Follower implements L1Follower {
+  private readonly view: L1View
+  private readonly handlers = new Set<() => void>()
+  private readonly metrics
+  private finalizedNumber: L1BlockNumber = -1
+  private l1Head: L1BlockNumber = 0
+  private running: Promise<void> = Promise.resolve()
+  private queued: Promise<void> | null = null
+  private cancelTimer = () => {}
+  private failures = 0
+  private lastSuccessMs: number | null = null
+  private error: string | null = null
+  private closed = false
+
+  constructor(
+    private readonly config: L1FollowerConfig,
+    private readonly ports: L1FollowerPorts,
+  ) {
+    this.view = new L1View(ports.store, config.startBlock)
+    const { metrics } = ports
+    this.metrics = {
+      head: metrics.gauge('morphism_l1_head_number', 'Newest followed L1 block'),
+      committed: metrics.gauge('morphism_l1_committed_batch_number', 'Newest batch that L1 accepted'),
+      finalized: metrics.gauge('morphism_l1_finalized_batch_number', 'Newest batch that is final on L1'),
+      failures: metrics.counter('morphism_l1_poll_failures_total', 'Polls of L1 that failed'),
+      reorgs: metrics.counter('morphism_l1_reorgs_total', 'Times that L1 replaced followed blocks'),
+    }
+  }
+
+  head(): L1Block | null {
+    return this.view.head
+  }
+
+  eligibleOrigin(): L1Block | null {
+    const { l1Confirmations } = this.config.parameters
+    const head = this.view.head
+    if (!head) return null
+    return this.view.block(
+      l1Confirmations === 'finalized' ? Math.min(this.finalizedNumber, head.number) : head.number - l1Confirmations,
+    )
+  }
+
+  canonical(number: L1BlockNumber): L1Block | null {
+    return this.view.block(number)
+  }
+
+  messages(args: { from: number; upToL1Block: L1BlockNumber; limit: number }): L1Message[] {
+    const upTo = this.view.messageCountAt(args.upToL1Block)
+    return this.view.messages({ from: args.from, upTo, limit: args.limit })
+  }
+
+  messageCountAt(l1BlockNumber: L1BlockNumber): number {
+    return this.view.messageCountAt(l1BlockNumber)
+  }
+
+  rollingHashAt(count: number): Hash32 | null {
+    return this.view.rollingHashAt(count)
+  }
+
+  committedBatch(index: BatchIndex): CommittedBatchRecord | null {
+    return this.view.committedBatch(index)
+  }
+
+  lastCommitted(): BatchIndex {
+    return this.view.lastCommitted
+  }
+
+  lastFinalized(): BatchIndex {
+    return this.view.lastFinalized
+  }
+
+  onChange(handler: () => void): () => void {
+    this.handlers.add(handler)
+    return () => this.handlers.delete(handler)
+  }
+
+  health(): L1FollowerHealth {
+    const behind = Math.max(0, this.l1Head - (this.view.head?.number ?? this.config.startBlock - 1))
+    return { lastSuccessMs: this.lastSuccessMs, error: this.error, behind }
+  }
+
+  refresh(): Promise<void> {
+    if (this.closed) return this.running
+    this.queued ??= this.running.then(() => {
+      this.queued = null
+      this.running = this.pollOnce()
+      return this.running
+    })
+    return this.queued
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.closed = true
+    this.cancelTimer()
+    await (this.queued ?? this.running)
+  }
+
+  private async pollOnce(): Promise<void> {
+    this.cancelTimer()
+    const { pollMs, maxBackoffMs = 10_000 } = this.config
+    try {
+      if (!this.closed) await this.poll()
+      this.succeeded()
+    } catch (error) {
+      this.failed(error)
+    }
+    if (this.closed) return
+    const delayMs = Math.min(pollMs * 2 ** Math.min(this.failures, 16), Math.max(pollMs, maxBackoffMs))
+    this.cancelTimer = this.ports.clock.schedule(delayMs, () => void this.refresh())
+  }
+
+  private succeeded(): void {
+    if (this.error !== null) this.ports.logger.info('L1 is followed again', { failures: this.failures })
+    this.error = null
+    this.failures = 0
+    this.lastSuccessMs = this.ports.clock.nowMs()
+  }
+
+  private failed(error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error)
+    this.failures++
+    this.metrics.failures.inc()
+    if (this.error !== text) {
+      const data = error instanceof MorphismError ? { code: error.code, ...error.data } : {}
+      this.ports.logger.error('L1 cannot be followed: the last view stays', { reason: text, ...data })
+    }
+    this.error = text
+  }
+
+  private async poll(): Promise<void> {
+    const target = await this.ports.reader.head()
+    this.l1Head = target.number
+    if (this.config.parameters.l1Confirmations === 'finalized') {
+      const { number } = await this.ports.reader.finalized()
+      if (number !== this.finalizedNumber) {
+        this.finalizedNumber = number
+        this.changed()
+      }
+    }
+    while (!this.closed && (await this.advance(target)));
+  }
+
+  /** One step towards the head of L1; whether there is more to do. */
+  private async advance(target: L1Block): Promise<boolean> {
+    const ours = this.view.head
+    if (ours && target.number <= ours.number) {
+      // An endpoint that lags behind shows an older block of the same chain: that is no reorg.
+      if (this.isOurs(target) || target.number < this.config.startBlock) return false
+      await this.goBack(target.number - 1)
+      return true
+    }
+    const from = ours ? ours.number + 1 : this.config.startBlock
+    if (from > target.number) return false
+    const to = Math.min(target.number, from + (this.config.windowBlocks ?? 64) - 1)
+    const blocks = await this.fetchBlocks(from, to)
+    if (!blocks) return false
+    if (ours && blocks[0]!.parentHash !== ours.hash) {
+      await this.goBack(ours.number)
+      return true
+    }
+    const events = await this.ports.reader.events({ from, to })
+    // L1 may have changed between the two requests; then the events may be those of other blocks.
+    if ((await this.ports.reader.block(to))?.hash !== blocks.at(-1)!.hash) return false
+    await this.view.extend(blocks, events)
+    this.changed()
+    return to < target.number
+  }
+
+  /** Blocks of the range, or null when they are not one chain: L1 changed while they were fetched. */
+  private async fetchBlocks(from: L1BlockNumber, to: L1BlockNumber): Promise<L1Block[] | null> {
+    const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i)
+    const blocks = await Promise.all(numbers.map(number => this.ports.reader.block(number)))
+    const chain: L1Block[] = []
+    for (const block of blocks) {
+      if (!block || (chain.length > 0 && block.parentHash !== chain.at(-1)!.hash)) return null
+      chain.push(block)
+    }
+    return chain
+  }
+
+  /** Goes back to a block at or below `from` that L1 still has. */
+  private async goBack(from: L1BlockNumber): Promise<void> {
+    const { startBlock } = this.config
+    let number = from
+    for (let step = 1, tried = 1; number >= startBlock; tried++) {
+      const block = await this.ports.reader.block(number)
+      if (block && this.isOurs(block)) break
+      if (tried > shallowReorg) step *= 2
+      number -= step
+    }
+    this.ports.logger.warn('L1 was reorganised', { from: this.view.head?.number, to: number })
+    this.metrics.reorgs.inc()
+    await this.view.rewind(number >= startBlock ? number : null)
+    this.changed()
+  }
+
+  private isOurs(block: L1Block): boolean {
+    return this.view.block(block.number)?.hash === block.hash
+  }
+
+  private changed(): void {
+    this.metrics.head.set(this.view.head?.number ?? 0)
+    this.metrics.committed.set(this.view.lastCommitted)
+    this.metrics.finalized.set(this.view.lastFinalized)
+    for (const handler of [...this.handlers]) handler()
+  }
+}

@@ -1,0 +1,359 @@
+import type { Address, TransactionHash } from '../../base/primitives/hashes.js'
+import { invariant } from '../../base/primitives/invariant.js'
+import type { Wei } from '../../base/primitives/quantities.js'
+import type { AccountState, HeadChange, SkippedTransaction } from '../../io/execution/execution-client.js'
+import type { RecoveredTransaction } from '../../io/recovery/sender-recovery.js'
+import { type AdmissionReason, checkSender, checkTransaction, mayReplace } from '../../rules/blocks/admission.js'
+import { nextBaseFee } from '../../rules/blocks/base-fee.js'
+import { type EvictionCandidate, EvictionOrder } from './eviction-order.js'
+import { KnownTransactions } from './known-transactions.js'
+import { PoolAccount } from './pool-account.js'
+import { PooledTransaction } from './pooled-transaction.js'
+import { type Selection, type SelectionLimits, selectTransactions } from './selection.js'
+
+/** Limits of the pool; counts are of transactions. */
+export interface PoolLimits {
+  readonly chainId: bigint
+  readonly blockGasLimit: number
+  /** Base fee of the next block at the start; heads tell it from then on. */
+  readonly baseFeePerGas: Wei
+  /** Cap of EIP-7825 where the hardfork has it, else null. */
+  readonly maxTransactionGas: number | null
+  readonly minTip: Wei
+  readonly maxPendingPerAccount: number
+  readonly maxQueuedPerAccount: number
+  readonly maxPending: number
+  readonly maxQueued: number
+  readonly maxBytes: number
+  /** Accounts without transactions whose state is remembered. */
+  readonly maxIdleAccounts: number
+  readonly maxRecent: number
+  readonly maxRecentBytes: number
+}
+
+export type PoolReason = AdmissionReason | 'already-known' | 'replacement-underpriced' | 'account-limit' | 'pool-full'
+
+/** Why the pool does not take a transaction, with the sentence that a JSON-RPC client sees. */
+export interface PoolRefusal {
+  readonly reason: PoolReason
+  readonly message: string
+}
+
+const poolFull: PoolRefusal = { reason: 'pool-full', message: 'txpool is full' }
+
+/**
+ * The transactions themselves: synchronous, no I/O. Totals never pass maxPending + maxQueued; a kind alone may for a
+ * while, when a block or a gap moves transactions from one to the other.
+ */
+export class TransactionPool {
+  private readonly accounts = new Map<Address, PoolAccount>()
+  private readonly byHash = new Map<TransactionHash, PooledTransaction>()
+  private readonly executable = new Set<PoolAccount>()
+  private readonly gapped = new Set<PoolAccount>()
+  private readonly pendingEvictions = new EvictionOrder('pending', this.executable)
+  private readonly queuedEvictions = new EvictionOrder('queued', this.gapped)
+  /** Local ones in order of arrival. */
+  readonly locals = new Set<PooledTransaction>()
+  readonly known: KnownTransactions
+  private promoted: PooledTransaction[] = []
+  private arrivals = 0
+  private pendingCount = 0
+  private bytes = 0
+  private blockGasLimit: number
+  private baseFee: number
+
+  constructor(private readonly limits: PoolLimits) {
+    this.known = new KnownTransactions(limits)
+    this.blockGasLimit = limits.blockGasLimit
+    this.baseFee = Number(limits.baseFeePerGas)
+  }
+
+  knows(address: Address): boolean {
+    return this.accounts.has(address)
+  }
+
+  /** Takes in the state of an account at the head. */
+  learn(address: Address, state: AccountState): void {
+    const account = this.accounts.get(address)
+    if (account === undefined) this.accounts.set(address, new PoolAccount(address, state))
+    else this.update(account, state)
+  }
+
+  /** The sender's state must have been learnt. */
+  add(
+    transaction: RecoveredTransaction,
+    { source, nowMs }: { source: 'local' | 'journal' | 'peer'; nowMs: number },
+  ): PooledTransaction | PoolRefusal {
+    if (this.byHash.has(transaction.hash)) return { reason: 'already-known', message: 'already known' }
+    const { chainId, maxTransactionGas, minTip } = this.limits
+    const { blockGasLimit } = this
+    const limits = { chainId, blockGasLimit, maxTransactionGas, minTip, requireReplayProtection: source === 'local' }
+    const refused = checkTransaction(transaction, limits)
+    if (refused) return refused
+    const account = this.accounts.get(transaction.sender)
+    invariant(account, 'a transaction was admitted before the state of its sender')
+    const replaced = account.at(transaction.nonce)
+    const replacedCost = replaced?.place === 'pending' ? replaced.cost : null
+    const { nonce, balance, hasCode, pendingCost } = account
+    const refusedBySender = checkSender(transaction, { nonce, balance, hasCode, pendingCost, replacedCost })
+    if (refusedBySender) return refusedBySender
+    const pooled = new PooledTransaction(transaction, {
+      arrival: this.arrivals++,
+      isLocal: source !== 'peer',
+      nowMs,
+    })
+    const refusal = replaced ? this.replace(account, { old: replaced, pooled }) : this.insert(account, pooled)
+    return refusal ?? pooled
+  }
+
+  /** What became executable since the last call. */
+  takePromoted(): PooledTransaction[] {
+    const { promoted } = this
+    if (promoted.length === 0) return promoted
+    this.promoted = []
+    return promoted.filter(transaction => transaction.place === 'pending')
+  }
+
+  onHead(change: HeadChange): void {
+    const { header } = change.block
+    this.baseFee = Number(nextBaseFee(header))
+    this.blockGasLimit = header.gasLimit
+    for (const touched of change.touched) {
+      const account = this.accounts.get(touched.address)
+      if (account !== undefined) this.update(account, touched)
+    }
+    if (this.accounts.size > this.limits.maxIdleAccounts + this.byHash.size) this.sweepIdle()
+  }
+
+  /**
+   * Takes out what a build found invalid; its followers wait behind the gap. A nonce that is too high says that an
+   * earlier one was left out, unless it is the first: then, as with a nonce too low, the remembered state is wrong.
+   * @returns the accounts whose state must be asked for again
+   */
+  discard(skipped: readonly SkippedTransaction[]): Address[] {
+    const stale: Address[] = []
+    for (const { hash, reason } of skipped) {
+      const transaction = this.byHash.get(hash)
+      if (transaction === undefined || reason === 'no-room' || reason === 'fee-too-low') continue
+      const account = this.accounts.get(transaction.sender)!
+      if (reason === 'nonce-too-high') {
+        if (account.pending[0] === transaction) stale.push(account.address)
+        continue
+      }
+      if (reason === 'nonce-too-low') stale.push(account.address)
+      this.remove(account, transaction)
+    }
+    return stale
+  }
+
+  select(limits: SelectionLimits): Selection {
+    return selectTransactions(this.executable, limits)
+  }
+
+  /** Whether a block with this base fee (that of the next one unless told) has a candidate. */
+  hasExecutable(baseFee?: Wei): boolean {
+    const least = baseFee === undefined ? this.baseFee : Number(baseFee)
+    for (const account of this.executable) if (account.pending[0]!.fee >= least) return true
+    return false
+  }
+
+  transaction(hash: TransactionHash): PooledTransaction | null {
+    return this.byHash.get(hash) ?? null
+  }
+
+  account(address: Address): PoolAccount | null {
+    return this.accounts.get(address) ?? null
+  }
+
+  /** Accounts that have transactions. */
+  *activeAccounts(): Iterable<PoolAccount> {
+    yield* this.executable
+    for (const account of this.gapped) if (!this.executable.has(account)) yield account
+  }
+
+  /** Pending transactions, local ones first, then by account. */
+  *inSyncOrder(): Iterable<PooledTransaction> {
+    yield* this.locals
+    for (const account of this.executable)
+      for (const transaction of account.pending) if (!transaction.isLocal) yield transaction
+  }
+
+  status(): { pending: number; queued: number; bytes: number } {
+    return { pending: this.pendingCount, queued: this.byHash.size - this.pendingCount, bytes: this.bytes }
+  }
+
+  /** Forgets states of accounts without transactions, oldest first, down to three quarters of the limit. */
+  sweepIdle(): void {
+    let excess = this.accounts.size - this.executable.size - this.gapped.size - this.limits.maxIdleAccounts
+    if (excess <= 0) return
+    excess += this.limits.maxIdleAccounts >> 2
+    for (const account of this.accounts.values()) {
+      if (excess <= 0) return
+      if (!account.isEmpty) continue
+      this.accounts.delete(account.address)
+      excess--
+    }
+  }
+
+  private replace(
+    account: PoolAccount,
+    { old, pooled }: { old: PooledTransaction; pooled: PooledTransaction },
+  ): PoolRefusal | null {
+    if (!mayReplace(pooled, old))
+      return { reason: 'replacement-underpriced', message: 'replacement transaction underpriced' }
+    if (!this.makeRoom(account, { pooled, kind: null, added: pooled.raw.length - old.raw.length })) return poolFull
+    const { place } = old
+    if (place === 'pending') {
+      account.pending[old.nonce - account.nonce] = pooled
+      account.pendingCost += pooled.cost - old.cost
+      this.promoted.push(pooled)
+      this.pendingCount++
+    } else account.queued.set(pooled.nonce, pooled)
+    this.record(pooled)
+    pooled.place = place
+    this.forget(old, 'dropped')
+    return null
+  }
+
+  private insert(account: PoolAccount, pooled: PooledTransaction): PoolRefusal | null {
+    const isNext = pooled.nonce === account.nextNonce
+    const held = isNext ? account.pending.length : account.queued.size
+    if (held >= (isNext ? this.limits.maxPendingPerAccount : this.limits.maxQueuedPerAccount))
+      return { reason: 'account-limit', message: `account limit exceeded: pooled ${held} txs` }
+    const kind = isNext ? 'pending' : 'queued'
+    if (!this.makeRoom(account, { pooled, kind, added: pooled.raw.length })) return poolFull
+    this.record(pooled)
+    if (isNext) {
+      this.append(account, pooled)
+      this.promote(account)
+    } else account.queued.set(pooled.nonce, pooled)
+    this.index(account)
+    return null
+  }
+
+  /**
+   * Evicts cheaper remote tails until the transaction fits; false when it may not push out what is there.
+   * @param kind of the place it takes, or null when it takes that of another
+   */
+  private makeRoom(
+    account: PoolAccount,
+    { pooled, kind, added }: { pooled: PooledTransaction; kind: 'pending' | 'queued' | null; added: number },
+  ): boolean {
+    const { maxPending, maxQueued, maxBytes } = this.limits
+    const tip = pooled.effectiveTip(this.baseFee)
+    for (;;) {
+      const { pending, queued, bytes } = this.status()
+      const isKindFull = kind === 'pending' ? pending >= maxPending : kind === 'queued' && queued >= maxQueued
+      const isFull = bytes + added > maxBytes || (kind !== null && pending + queued >= maxPending + maxQueued)
+      if (!isKindFull && !isFull) return true
+      const victim = isKindFull && kind ? this.cheapest(kind, account) : this.cheapestOfAll(account)
+      if (victim === null || tip < victim.tip || (tip === victim.tip && !pooled.isLocal)) return false
+      this.remove(victim.account, victim.transaction)
+    }
+  }
+
+  private cheapest(kind: 'pending' | 'queued', keep: PoolAccount): EvictionCandidate | null {
+    return (kind === 'pending' ? this.pendingEvictions : this.queuedEvictions).cheapest(keep, this.baseFee)
+  }
+
+  private cheapestOfAll(keep: PoolAccount): EvictionCandidate | null {
+    return this.cheapest('queued', keep) ?? this.cheapest('pending', keep)
+  }
+
+  /** Brings an account to a new state at the head. */
+  private update(account: PoolAccount, state: AccountState): void {
+    const before = account.nonce
+    account.nonce = state.nonce
+    account.balance = state.balance
+    account.hasCode = state.hasCode
+    if (account.isEmpty) return
+    const included = state.nonce - before
+    if (included < 0) this.demote(account, account.pending.splice(0))
+    else if (included > 0)
+      for (const transaction of account.pending.splice(0, included)) {
+        account.pendingCost -= transaction.cost
+        this.forget(transaction, 'included')
+      }
+    if (account.queued.size > 0) this.dropFromQueue(account)
+    if (account.balance < account.pendingCost) this.dropUnaffordable(account)
+    this.promote(account)
+    this.index(account)
+  }
+
+  private dropFromQueue(account: PoolAccount): void {
+    for (const transaction of account.queued.values()) {
+      const isPast = transaction.nonce < account.nonce
+      if (!isPast && transaction.cost <= account.balance) continue
+      account.queued.delete(transaction.nonce)
+      this.forget(transaction, isPast ? 'included' : 'dropped')
+    }
+  }
+
+  private dropUnaffordable(account: PoolAccount): void {
+    const first = account.pending.findIndex(transaction => transaction.cost > account.balance)
+    if (first < 0) return
+    this.demote(account, account.pending.splice(first))
+    this.dropFromQueue(account)
+  }
+
+  /** Moves what was cut off `pending` behind the gap. */
+  private demote(account: PoolAccount, cut: readonly PooledTransaction[]): void {
+    for (const transaction of cut) {
+      account.pendingCost -= transaction.cost
+      account.queued.set(transaction.nonce, transaction)
+      transaction.place = 'queued'
+      this.pendingCount--
+    }
+  }
+
+  private promote(account: PoolAccount): void {
+    const { queued } = account
+    while (queued.size > 0 && account.pending.length < this.limits.maxPendingPerAccount) {
+      const next = queued.get(account.nextNonce)
+      if (next === undefined) return
+      queued.delete(next.nonce)
+      this.append(account, next)
+    }
+  }
+
+  private append(account: PoolAccount, transaction: PooledTransaction): void {
+    account.pending.push(transaction)
+    account.pendingCost += transaction.cost
+    transaction.place = 'pending'
+    this.pendingCount++
+    this.promoted.push(transaction)
+  }
+
+  private remove(account: PoolAccount, transaction: PooledTransaction): void {
+    if (transaction.place === 'pending') {
+      const cut = account.pending.splice(transaction.nonce - account.nonce)
+      account.pendingCost -= transaction.cost
+      this.demote(account, cut.slice(1))
+    } else account.queued.delete(transaction.nonce)
+    this.forget(transaction, 'dropped')
+    this.index(account)
+  }
+
+  private record(transaction: PooledTransaction): void {
+    this.byHash.set(transaction.hash, transaction)
+    this.known.add(transaction)
+    this.bytes += transaction.raw.length
+    if (transaction.isLocal) this.locals.add(transaction)
+  }
+
+  private forget(transaction: PooledTransaction, place: 'included' | 'dropped'): void {
+    if (transaction.place === 'pending') this.pendingCount--
+    transaction.place = place
+    this.byHash.delete(transaction.hash)
+    this.known.retire(transaction)
+    this.bytes -= transaction.raw.length
+    if (transaction.isLocal) this.locals.delete(transaction)
+  }
+
+  private index(account: PoolAccount): void {
+    if (account.pending.length > 0) this.executable.add(account)
+    else this.executable.delete(account)
+    if (account.queued.size > 0) this.gapped.add(account)
+    else this.gapped.delete(account)
+  }
+}

@@ -1,0 +1,77 @@
+import type { ExecutionClient } from '../../../io/execution/execution-client.js'
+import { ExecutionRpcError } from '../../../io/execution/execution-rpc-error.js'
+import type { Clock } from '../../../io/time/clock.js'
+import { timeoutCode } from '../json-rpc.js'
+import type { CallContext, RpcMethod, RpcMethods } from '../rpc-method.js'
+
+/** Methods that the execution client answers as they are; it validates their arguments before it works. */
+const forwarded = [
+  'eth_blockNumber',
+  'eth_gasPrice',
+  'eth_maxPriorityFeePerGas',
+  'eth_feeHistory',
+  'eth_blobBaseFee',
+  'eth_getBalance',
+  'eth_getCode',
+  'eth_getStorageAt',
+  'eth_getProof',
+  'eth_getBlockByNumber',
+  'eth_getBlockByHash',
+  'eth_getBlockReceipts',
+  'eth_getBlockTransactionCountByNumber',
+  'eth_getBlockTransactionCountByHash',
+  'eth_getUncleCountByBlockNumber',
+  'eth_getUncleCountByBlockHash',
+  'eth_getUncleByBlockNumberAndIndex',
+  'eth_getUncleByBlockHashAndIndex',
+  'eth_getTransactionByBlockNumberAndIndex',
+  'eth_getTransactionByBlockHashAndIndex',
+  'eth_getRawTransactionByBlockNumberAndIndex',
+  'eth_getRawTransactionByBlockHashAndIndex',
+  'eth_getTransactionReceipt',
+  'eth_getLogs',
+  'eth_call',
+  'eth_estimateGas',
+  'eth_createAccessList',
+]
+
+/** Asks the execution client on behalf of a caller. @throws ExecutionRpcError */
+export type AskExecution = (method: string, params: readonly unknown[], context: CallContext) => Promise<unknown>
+
+/** Asks the execution client, and gives up when the caller is gone or the time is over. */
+export function askExecution({
+  execution,
+  clock,
+  timeoutMs,
+}: {
+  execution: Pick<ExecutionClient, 'request'>
+  clock: Clock
+  timeoutMs: number
+}): AskExecution {
+  return async (method, params, context) => {
+    const abort = new AbortController()
+    const stopWaiting = context.whenGone(() => abort.abort())
+    let cancelTimeout = () => {}
+    const timeout = new Promise<never>((_, reject) => {
+      cancelTimeout = clock.schedule(timeoutMs, () => {
+        reject(new ExecutionRpcError({ code: timeoutCode, message: 'request timed out' }))
+        abort.abort()
+      })
+    })
+    try {
+      return await Promise.race([execution.request(method, params, abort.signal), timeout])
+    } finally {
+      cancelTimeout()
+      stopWaiting()
+    }
+  }
+}
+
+/** The methods that are passed on to the execution client. */
+export function executionMethods(ask: AskExecution): RpcMethods {
+  const forward =
+    (method: string): RpcMethod =>
+    ({ params, context }) =>
+      ask(method, params, context)
+  return Object.fromEntries(forwarded.map(method => [method, forward(method)]))
+}

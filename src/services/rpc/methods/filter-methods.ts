@@ -1,0 +1,51 @@
+import { readLogFilter } from '../../../io/execution/embedded/queries/log-filter.js'
+import { invalidParams, readString, serverError } from '../../../io/execution/embedded/queries/rpc-argument.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
+import type { FilterRegistry, FilterTopic } from '../filter-registry.js'
+import type { RpcCall, RpcMethods } from '../rpc-method.js'
+import type { AskExecution } from './execution-methods.js'
+
+/** Filters that are polled. */
+export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: AskExecution }): RpcMethods {
+  const install = (topic: FilterTopic) => {
+    const id = filters.install(topic)
+    if (id === null)
+      throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many filters are installed' })
+    return id
+  }
+  return {
+    eth_newFilter({ args, params }) {
+      const filter = args.required(readLogFilter)
+      args.end()
+      const { fromBlock, toBlock } = filter
+      if (fromBlock?.by === 'number' && toBlock?.by === 'number' && fromBlock.number > toBlock.number)
+        throw invalidParams('invalid block range params')
+      return install({ kind: 'logs', filter, criteria: params[0] })
+    },
+    eth_newBlockFilter({ args }) {
+      args.end()
+      return install({ kind: 'blocks' })
+    },
+    eth_newPendingTransactionFilter({ args }) {
+      args.end()
+      return install({ kind: 'transactions' })
+    },
+    eth_getFilterChanges(call) {
+      const changes = filters.changes(readId(call))
+      if (!changes) throw serverError('filter not found')
+      return changes
+    },
+    async eth_getFilterLogs(call) {
+      const topic = filters.topic(readId(call))
+      if (topic?.kind !== 'logs') throw serverError('filter not found')
+      return ask('eth_getLogs', [topic.criteria], call.context)
+    },
+    eth_uninstallFilter: call => filters.uninstall(readId(call)),
+  }
+}
+
+function readId({ args }: RpcCall): `0x${string}` {
+  const id = args.required(readString)
+  args.end()
+  return id as `0x${string}`
+}

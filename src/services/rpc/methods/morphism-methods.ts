@@ -1,0 +1,142 @@
+import { bytesToHex } from '../../../base/primitives/bytes.js'
+import type { Height } from '../../../base/primitives/quantities.js'
+import type { BatchHeader } from '../../../base/protocol/batch-header.js'
+import { type BlockContext, contextHash } from '../../../base/protocol/block-context.js'
+import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
+import type { SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import { readBlockNumberOrHash } from '../../../io/execution/embedded/queries/block-selector.js'
+import { readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import type { ArgumentReader } from '../../../io/execution/embedded/queries/rpc-argument.js'
+import type { BatchInfo, BatchSelector, MorphismQueries, NodeStatus } from '../morphism-queries.js'
+import type { RpcCall, RpcMethod, RpcMethods } from '../rpc-method.js'
+import type { AskExecution } from './execution-methods.js'
+
+/** `morphism_`: what consensus adds to the chain (protocol.md section 9). */
+export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; ask: AskExecution }): RpcMethods {
+  const atBlock =
+    <Found>(find: (height: Height) => Promise<Found | null>, show: (found: Found) => unknown): RpcMethod =>
+    async call => {
+      const height = await heightOf(call, ask)
+      const found = height === null ? null : await find(height)
+      return found === null ? null : show(found)
+    }
+  return {
+    morphism_getCertificate: atBlock(height => morphism.certificateAt(height), certificateToJson),
+    morphism_sequencerSet: atBlock(height => morphism.sequencerSetAt(height), sequencerSetToJson),
+    morphism_getContext: atBlock(height => morphism.contextAt(height), contextToJson),
+    async morphism_getBatch({ args }) {
+      const selector = args.required(readBatchSelector)
+      args.end()
+      const info = await morphism.batch(selector)
+      return info && batchToJson(info)
+    },
+    async morphism_nodeStatus({ args }) {
+      args.end()
+      return nodeStatusToJson(await morphism.nodeStatus())
+    },
+  }
+}
+
+const readBatchSelector: ArgumentReader<BatchSelector> = value =>
+  value === 'latest' || value === 'committed' || value === 'finalized' ? value : readSafeUint(value)
+
+async function heightOf({ args, context }: RpcCall, ask: AskExecution): Promise<Height | null> {
+  const selector = args.required(readBlockNumberOrHash)
+  args.end()
+  if (selector.by === 'number') return selector.number
+  const [method, name] =
+    selector.by === 'hash' ? ['eth_getBlockByHash', selector.hash] : ['eth_getBlockByNumber', selector.tag]
+  const block = (await ask(method, [name, false], context)) as { number: string } | null
+  return block && Number(block.number)
+}
+
+function certificateToJson({ height, round, blockHash, setId, absent, signature }: QuorumCertificate) {
+  return {
+    height: toQuantity(height),
+    round: toQuantity(round),
+    blockHash,
+    setId: toQuantity(setId),
+    absent: toQuantity(absent),
+    signature: bytesToHex(signature),
+  }
+}
+
+function sequencerSetToJson({ set, activeFrom }: { set: SequencerSet; activeFrom: Height }) {
+  return {
+    setId: toQuantity(set.setId),
+    activeFrom: toQuantity(activeFrom),
+    totalPower: toQuantity(set.totalPower),
+    members: set.members.map(({ index, operator, publicKey, power, feeRecipient }) => ({
+      index: toQuantity(index),
+      operator,
+      publicKey: bytesToHex(publicKey.bytes),
+      power: toQuantity(power),
+      feeRecipient,
+    })),
+  }
+}
+
+function contextToJson(context: BlockContext) {
+  return {
+    version: toQuantity(context.version),
+    setId: toQuantity(context.setId),
+    proposerIndex: toQuantity(context.proposerIndex),
+    timestampMs: toQuantity(context.timestampMs),
+    l1OriginNumber: toQuantity(context.l1OriginNumber),
+    l1OriginHash: context.l1OriginHash,
+    messagesConsumed: toQuantity(context.messagesConsumed),
+    inboxRoot: context.inboxRoot,
+    hash: contextHash(context),
+  }
+}
+
+function batchToJson({ header, batchHash, certificate, status, l1TransactionHash, l1BlockNumber }: BatchInfo) {
+  return {
+    header: batchHeaderToJson(header),
+    batchHash,
+    certificate: certificate && {
+      absent: toQuantity(certificate.absent),
+      signature: bytesToHex(certificate.signature),
+    },
+    status,
+    l1TransactionHash,
+    l1BlockNumber: l1BlockNumber === null ? null : toQuantity(l1BlockNumber),
+  }
+}
+
+function batchHeaderToJson(header: BatchHeader) {
+  return {
+    version: toQuantity(header.version),
+    batchIndex: toQuantity(header.batchIndex),
+    parentBatchHash: header.parentBatchHash,
+    setId: toQuantity(header.setId),
+    firstBlock: toQuantity(header.firstBlock),
+    lastBlock: toQuantity(header.lastBlock),
+    lastBlockHash: header.lastBlockHash,
+    postStateRoot: header.postStateRoot,
+    withdrawalRoot: header.withdrawalRoot,
+    messagesConsumed: toQuantity(header.messagesConsumed),
+    messagesRollingHash: header.messagesRollingHash,
+    timestamp: toQuantity(header.timestamp),
+    blobHashesHash: header.blobHashesHash,
+  }
+}
+
+function nodeStatusToJson(status: NodeStatus) {
+  return {
+    role: status.role,
+    version: status.version,
+    ready: status.ready,
+    syncing: status.syncing,
+    height: toQuantity(status.height),
+    round: toQuantity(status.round),
+    step: status.step,
+    proposer: status.proposer,
+    setId: toQuantity(status.setId),
+    peers: toQuantity(status.peers),
+    latestBatch: toQuantity(status.latestBatch),
+    committedBatch: toQuantity(status.committedBatch),
+    finalizedBatch: toQuantity(status.finalizedBatch),
+    l1Origin: { number: toQuantity(status.l1Origin.number), hash: status.l1Origin.hash },
+  }
+}

@@ -1,0 +1,41 @@
+import { keccak256Hex } from '../../../base/crypto/keccak.js'
+import { readBytes, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import type { RpcConfig } from '../rpc-config.js'
+import type { RpcMethod, RpcMethods } from '../rpc-method.js'
+import type { NetworkStatus } from '../rpc-ports.js'
+import { syncingJson } from '../syncing-json.js'
+
+/** `net_`, `web3_`, `rpc_` and what `eth_` says of the node itself. */
+export function nodeMethods({
+  config: { chainId, clientVersion },
+  network,
+}: {
+  config: Pick<RpcConfig, 'chainId' | 'clientVersion'>
+  network: NetworkStatus
+}): RpcMethods {
+  const plain =
+    (answer: () => unknown): RpcMethod =>
+    ({ args }) => {
+      args.end()
+      return answer()
+    }
+  return {
+    net_version: plain(() => String(chainId)),
+    net_listening: plain(() => true),
+    net_peerCount: plain(() => toQuantity(network.peerCount())),
+    web3_clientVersion: plain(() => clientVersion),
+    web3_sha3: ({ args }) => {
+      const bytes = args.required(readBytes)
+      args.end()
+      return keccak256Hex(bytes)
+    },
+    rpc_modules: plain(() => ({ eth: '1.0', morphism: '1.0', net: '1.0', rpc: '1.0', txpool: '1.0', web3: '1.0' })),
+    eth_chainId: plain(() => toQuantity(chainId)),
+    eth_syncing: plain(() => {
+      const progress = network.syncing()
+      return progress ? syncingJson(progress) : false
+    }),
+    eth_mining: plain(() => false),
+    eth_hashrate: plain(() => '0x0'),
+  }
+}

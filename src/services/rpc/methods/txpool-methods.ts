@@ -1,0 +1,63 @@
+import { keccak256Hex } from '../../../base/crypto/keccak.js'
+import { asciiToBytes } from '../../../base/primitives/bytes.js'
+import type { Address } from '../../../base/primitives/hashes.js'
+import { readAddress, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import { transactionToJson } from '../../../io/execution/embedded/queries/transaction-json.js'
+import type { RpcMethods } from '../rpc-method.js'
+import type { AccountContent, PooledTransaction, TransactionPool } from '../rpc-ports.js'
+
+/** `txpool_`: what waits in the mempool. */
+export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMethods {
+  return {
+    txpool_status({ args }) {
+      args.end()
+      const { pending, queued } = mempool.status()
+      return { pending: toQuantity(pending), queued: toQuantity(queued) }
+    },
+    txpool_content({ args }) {
+      args.end()
+      return byAccount(mempool.content(), showWhole)
+    },
+    txpool_contentFrom({ args }) {
+      const address = args.required(readAddress)
+      args.end()
+      const { pending, queued } = mempool.contentFrom(address)
+      return { pending: byNonce(pending, showWhole), queued: byNonce(queued, showWhole) }
+    },
+    txpool_inspect({ args }) {
+      args.end()
+      return byAccount(mempool.content(), showLine)
+    },
+  }
+}
+
+type Show = (pooled: PooledTransaction) => unknown
+
+function byAccount(content: ReadonlyMap<Address, AccountContent>, show: Show) {
+  const pending: Record<string, unknown> = {}
+  const queued: Record<string, unknown> = {}
+  for (const [address, account] of content) {
+    const name = checksumAddress(address)
+    if (account.pending.length > 0) pending[name] = byNonce(account.pending, show)
+    if (account.queued.length > 0) queued[name] = byNonce(account.queued, show)
+  }
+  return { pending, queued }
+}
+
+const byNonce = (pooled: readonly PooledTransaction[], show: Show): Record<string, unknown> =>
+  Object.fromEntries(pooled.map(item => [String(item.transaction.nonce), show(item)]))
+
+const showWhole: Show = pooled => transactionToJson({ ...pooled, place: null })
+
+const showLine: Show = ({ transaction: { to, value, gasLimit, maxFeePerGas } }) =>
+  `${to ? checksumAddress(to) : 'contract creation'}: ${value} wei + ${gasLimit} gas × ${maxFeePerGas} wei`
+
+/** The address in the mixed case of ERC-55, as geth keys its txpool answers. */
+function checksumAddress(address: Address): string {
+  const digits = address.slice(2)
+  const hash = keccak256Hex(asciiToBytes(digits)).slice(2)
+  let text = '0x'
+  for (let i = 0; i < digits.length; i++)
+    text += Number.parseInt(hash[i]!, 16) >= 8 ? digits[i]!.toUpperCase() : digits[i]
+  return text
+}

@@ -1,0 +1,55 @@
+import type { Address, BatchHash, L1BlockHash, TransactionHash } from '../../base/primitives/hashes.js'
+import type { BatchIndex, Height, L1BlockNumber, Round, SetId } from '../../base/primitives/quantities.js'
+import type { BatchHeader } from '../../base/protocol/batch-header.js'
+import type { BlockContext } from '../../base/protocol/block-context.js'
+import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+
+/** How far a batch has come on its way to finality on L1. */
+export type BatchStatus = 'sealed' | 'certified' | 'committed' | 'finalized'
+
+/** What is known of one batch. */
+export interface BatchInfo {
+  readonly header: BatchHeader
+  readonly batchHash: BatchHash
+  /** Null until a quorum attested it. */
+  readonly certificate: { readonly absent: bigint; readonly signature: Uint8Array } | null
+  readonly status: BatchStatus
+  /** Null until L1 accepted it. */
+  readonly l1TransactionHash: TransactionHash | null
+  readonly l1BlockNumber: L1BlockNumber | null
+}
+
+/** A batch by its index, or the newest that is sealed, on L1, or final on L1. */
+export type BatchSelector = BatchIndex | 'latest' | 'committed' | 'finalized'
+
+/** The state of this node (protocol.md section 9). */
+export interface NodeStatus {
+  readonly role: 'sequencer' | 'full'
+  readonly version: string
+  /** Serves and follows the chain. */
+  readonly ready: boolean
+  readonly syncing: boolean
+  readonly height: Height
+  readonly round: Round
+  /** Name of the consensus step, such as `propose`. */
+  readonly step: string
+  /** Fee recipient of the round's proposer. */
+  readonly proposer: Address | null
+  readonly setId: SetId
+  readonly peers: number
+  readonly latestBatch: BatchIndex
+  readonly committedBatch: BatchIndex
+  readonly finalizedBatch: BatchIndex
+  readonly l1Origin: { readonly number: L1BlockNumber; readonly hash: L1BlockHash }
+}
+
+/** What the `morphism_` methods ask of the node; what is not known is null. */
+export interface MorphismQueries {
+  certificateAt(height: Height): Promise<QuorumCertificate | null>
+  /** The set that signs the block of this height, and the first height that it signs. */
+  sequencerSetAt(height: Height): Promise<{ readonly set: SequencerSet; readonly activeFrom: Height } | null>
+  contextAt(height: Height): Promise<BlockContext | null>
+  batch(selector: BatchSelector): Promise<BatchInfo | null>
+  nodeStatus(): Promise<NodeStatus>
+}

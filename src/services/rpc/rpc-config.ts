@@ -1,0 +1,51 @@
+/** What an operator may set of the JSON-RPC server. */
+export interface RpcConfig {
+  /** L2 chain id (eth_chainId, net_version). */
+  readonly chainId: number
+  /** Answer of web3_clientVersion, such as `morphism/v0.1.0/linux-x64/node20.20.2`. */
+  readonly clientVersion: string
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  /** Browser origins that may call, `*` for all; callers that are no browsers send no origin and always may. */
+  readonly corsOrigins: readonly string[]
+  /** Largest HTTP body or WebSocket message, in bytes. */
+  readonly maxBodyBytes: number
+  readonly maxBatch: number
+  readonly maxBatchResponseBytes: number
+  readonly maxConnections: number
+  /** Calls under way at once, of all connections; a call above is refused with -32005. */
+  readonly maxConcurrentRequests: number
+  /** Calls a second that one IP address may make (burst: two seconds' worth); 0 is no limit. */
+  readonly requestsPerSecond: number
+  /** A query of the execution client is aborted after this. */
+  readonly executionTimeoutMs: number
+  readonly maxSubscriptionsPerConnection: number
+  /** A WebSocket peer with more unread bytes than this is disconnected. */
+  readonly maxUnsentBytes: number
+  /** Installed filters of all callers together. */
+  readonly maxFilters: number
+  /** Entries that wait in one filter; a filter that is not read and passes it is removed. */
+  readonly maxFilterEntries: number
+  /** A filter that nobody asks is removed after this. */
+  readonly filterLifetimeMs: number
+}
+
+/** Settings that a caller of createRpcServer may leave out. */
+export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
+  host: '127.0.0.1',
+  port: 8545,
+  corsOrigins: [],
+  maxBodyBytes: 5 * 1024 * 1024,
+  maxBatch: 1_000,
+  maxBatchResponseBytes: 25 * 1024 * 1024,
+  maxConnections: 2_000,
+  maxConcurrentRequests: 4_000,
+  requestsPerSecond: 50_000,
+  executionTimeoutMs: 30_000,
+  maxSubscriptionsPerConnection: 128,
+  maxUnsentBytes: 32 * 1024 * 1024,
+  maxFilters: 1_000,
+  maxFilterEntries: 10_000,
+  filterLifetimeMs: 5 * 60_000,
+}

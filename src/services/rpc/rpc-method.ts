@@ -1,0 +1,32 @@
+import type { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
+
+/** Receives the notifications of its subscriptions; disconnects itself when its peer does not read. */
+export interface Subscriber {
+  notify(text: string): void
+  /** Ends the connection, saying why. */
+  disconnect(reason: string): void
+}
+
+/** Who calls, and over what. */
+export interface CallContext {
+  /** Null where no notification can be sent (HTTP). */
+  readonly subscriber: Subscriber | null
+  /** Runs the listener when the caller is gone; the returned function takes it back. */
+  whenGone(listener: () => void): () => void
+  /** Runs the task once the answer is on its way. */
+  afterAnswer(task: () => void): void
+}
+
+/** One call, its arguments not read yet. */
+export interface RpcCall {
+  readonly args: RpcArguments
+  /** The arguments as they came, to be passed on. */
+  readonly params: readonly unknown[]
+  readonly context: CallContext
+}
+
+/** Answers one method with a JSON value. @throws ExecutionRpcError for what the caller sees as an error */
+export type RpcMethod = (call: RpcCall) => unknown
+
+/** Methods by their JSON-RPC name. */
+export type RpcMethods = Readonly<Record<string, RpcMethod>>

@@ -1,0 +1,131 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import { FilterRegistry } from './filter-registry.js'
+import { HttpEndpoint } from './http-endpoint.js'
+import { askExecution, executionMethods } from './methods/execution-methods.js'
+import { filterMethods } from './methods/filter-methods.js'
+import { morphismMethods } from './methods/morphism-methods.js'
+import { nodeMethods } from './methods/node-methods.js'
+import { subscriptionMethods } from './methods/subscription-methods.js'
+import { transactionMethods } from './methods/transaction-methods.js'
+import { txpoolMethods } from './methods/txpool-methods.js'
+import { defaultRpcConfig, type RpcConfig } from './rpc-config.js'
+import { RpcDispatcher } from './rpc-dispatcher.js'
+import type { RpcMethods } from './rpc-method.js'
+import type { RpcPorts } from './rpc-ports.js'
+import { SubscriptionHub } from './subscription-hub.js'
+import { TokenBuckets } from './token-buckets.js'
+import { WebSocketEndpoint } from './web-socket-endpoint.js'
+
+/** The server could not start: PORT_IN_USE or LISTEN_FAILED. */
+export class RpcServerError extends MorphismError {
+  override readonly name = 'RpcServerError'
+}
+
+/** Where the server listens. */
+export interface RpcAddress {
+  readonly host: string
+  readonly port: number
+  readonly url: string
+  readonly wsUrl: string
+}
+
+/** JSON-RPC over HTTP and WebSocket on one port. */
+export interface RpcServer extends AsyncDisposable {
+  address(): RpcAddress
+}
+
+const readTimeoutMs = 30_000
+const idleTimeoutMs = 120_000
+
+/** Starts the server; it listens once this resolves. Disposing cuts every connection. @throws RpcServerError */
+export async function createRpcServer({
+  config: settings,
+  ports,
+}: {
+  config: Partial<RpcConfig> & Pick<RpcConfig, 'chainId' | 'clientVersion'>
+  ports: RpcPorts
+}): Promise<RpcServer> {
+  const config: RpcConfig = { ...defaultRpcConfig, ...settings }
+  const { clock, metrics } = ports
+  const logger = ports.logger.child('rpc')
+  const server = createServer({ requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs })
+  server.maxConnections = config.maxConnections
+  const address = await listen(server, config)
+
+  const hub = new SubscriptionHub(ports)
+  const filters = new FilterRegistry({ config, heads: ports.heads, mempool: ports.mempool, clock })
+  const dispatcher = new RpcDispatcher({
+    config,
+    methods: allMethods({ config, ports, hub, filters }),
+    buckets: new TokenBuckets(config.requestsPerSecond, clock),
+    logger,
+    metrics,
+  })
+  const connections = metrics.gauge('morphism_rpc_websocket_connections', 'Open WebSocket connections')
+  const webSockets = new WebSocketEndpoint({ config, dispatcher, hub, clock, logger, connections })
+  server.on('request', new HttpEndpoint({ config, dispatcher, clock }).handle)
+  server.on('upgrade', webSockets.handleUpgrade)
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n', () => socket.destroy())
+    else socket.destroy()
+  })
+  logger.info('rpc listens', { url: address.url })
+
+  return {
+    address: () => address,
+    async [Symbol.asyncDispose]() {
+      hub.close()
+      filters.close()
+      const closed = new Promise(resolve => server.close(resolve))
+      webSockets.close()
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function allMethods({
+  config,
+  ports,
+  hub,
+  filters,
+}: {
+  config: RpcConfig
+  ports: RpcPorts
+  hub: SubscriptionHub
+  filters: FilterRegistry
+}): RpcMethods {
+  const { execution, clock, mempool, network, morphism } = ports
+  const ask = askExecution({ execution, clock, timeoutMs: config.executionTimeoutMs })
+  return {
+    ...executionMethods(ask),
+    ...transactionMethods({ mempool, ask }),
+    ...nodeMethods({ config, network }),
+    ...txpoolMethods({ mempool }),
+    ...filterMethods({ filters, ask }),
+    ...subscriptionMethods({ hub, config }),
+    ...morphismMethods({ morphism, ask }),
+  }
+}
+
+async function listen(server: Server, { host, port }: Pick<RpcConfig, 'host' | 'port'>): Promise<RpcAddress> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const isInUse = cause.code === 'EADDRINUSE'
+      const message = isInUse ? `port ${port} on ${host} is in use` : `cannot listen on ${host}:${port}`
+      reject(new RpcServerError(isInUse ? 'PORT_IN_USE' : 'LISTEN_FAILED', message, { host, port }, { cause }))
+    })
+    server.listen({ host, port }, resolve)
+  })
+  server.removeAllListeners('error')
+  const bound = server.address() as AddressInfo
+  const name = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address
+  return {
+    host: bound.address,
+    port: bound.port,
+    url: `http://${name}:${bound.port}`,
+    wsUrl: `ws://${name}:${bound.port}`,
+  }
+}

@@ -1,0 +1,157 @@
+import type { Hex } from '../../base/primitives/bytes.js'
+import { headerToJson } from '../../io/execution/embedded/queries/block-json.js'
+import { bloomTest, type LogFilter, matchesFilter } from '../../io/execution/embedded/queries/log-filter.js'
+import { transactionToJson } from '../../io/execution/embedded/queries/transaction-json.js'
+import type { HeadChange } from '../../io/execution/execution-client.js'
+import { isInRange, logsOf } from './head-logs.js'
+import { toJson } from './json-rpc.js'
+import { randomId } from './random-id.js'
+import type { Subscriber } from './rpc-method.js'
+import type { HeadSource, NetworkStatus, PooledTransaction, TransactionPool } from './rpc-ports.js'
+import { syncingJson } from './syncing-json.js'
+
+/** What a subscription is told. */
+export type Topic =
+  | { readonly kind: 'newHeads' }
+  | { readonly kind: 'logs'; readonly filter: LogFilter }
+  | { readonly kind: 'newPendingTransactions'; readonly isFull: boolean }
+  | { readonly kind: 'syncing' }
+
+interface Subscription {
+  readonly id: Hex
+  readonly topic: Topic
+  readonly subscriber: Subscriber
+  readonly mayMatch: (bloom: Hex) => boolean
+  /** Notifications held back until the answer with the id is sent; null afterwards. */
+  held: string[] | null
+}
+
+const maxHeld = 10_000
+const always = () => true
+
+/** Turns heads and waiting transactions into notifications; each text is made once for all subscribers. */
+export class SubscriptionHub {
+  private readonly byKind = {
+    newHeads: new Map<Hex, Subscription>(),
+    logs: new Map<Hex, Subscription>(),
+    newPendingTransactions: new Map<Hex, Subscription>(),
+    syncing: new Map<Hex, Subscription>(),
+  }
+  private readonly bySubscriber = new Map<Subscriber, Map<Hex, Subscription>>()
+  private readonly stops: readonly (() => void)[]
+  private wasSyncing: boolean
+
+  constructor(
+    private readonly ports: {
+      heads: HeadSource
+      mempool: Pick<TransactionPool, 'onPending'>
+      network: Pick<NetworkStatus, 'syncing'>
+    },
+  ) {
+    this.wasSyncing = ports.network.syncing() !== null
+    this.stops = [
+      ports.heads.onHead(change => this.onHead(change)),
+      ports.mempool.onPending(transaction => this.onPending(transaction)),
+    ]
+  }
+
+  /** Subscriptions of one connection. */
+  count(subscriber: Subscriber): number {
+    return this.bySubscriber.get(subscriber)?.size ?? 0
+  }
+
+  /** Begins a subscription; its notifications wait for `activate`. */
+  subscribe(subscriber: Subscriber, topic: Topic): Hex {
+    const mayMatch = topic.kind === 'logs' ? bloomTest(topic.filter) : always
+    const subscription: Subscription = { id: randomId(), topic, subscriber, mayMatch, held: [] }
+    this.byKind[topic.kind].set(subscription.id, subscription)
+    const own = this.bySubscriber.get(subscriber) ?? new Map<Hex, Subscription>()
+    this.bySubscriber.set(subscriber, own.set(subscription.id, subscription))
+    return subscription.id
+  }
+
+  /** Lets the notifications flow: the caller knows the id now. */
+  activate(subscriber: Subscriber, id: Hex): void {
+    const subscription = this.bySubscriber.get(subscriber)?.get(id)
+    if (!subscription?.held) return
+    const { held } = subscription
+    subscription.held = null
+    for (const text of held) subscriber.notify(text)
+  }
+
+  /** Ends one subscription of this connection; false when it has no such. */
+  unsubscribe(subscriber: Subscriber, id: Hex): boolean {
+    const own = this.bySubscriber.get(subscriber)
+    const subscription = own?.get(id)
+    if (!own || !subscription) return false
+    own.delete(id)
+    if (own.size === 0) this.bySubscriber.delete(subscriber)
+    this.byKind[subscription.topic.kind].delete(id)
+    return true
+  }
+
+  /** Ends all subscriptions of a connection that is gone. */
+  drop(subscriber: Subscriber): void {
+    for (const id of [...(this.bySubscriber.get(subscriber)?.keys() ?? [])]) this.unsubscribe(subscriber, id)
+  }
+
+  close(): void {
+    for (const stop of this.stops) stop()
+  }
+
+  private onHead(change: HeadChange): void {
+    const { hash, header } = change.block
+    const { newHeads, logs } = this.byKind
+    if (newHeads.size > 0) {
+      const text = toJson(headerToJson(hash, header))
+      for (const subscription of newHeads.values()) deliver(subscription, text)
+    }
+    if (logs.size > 0 && change.logs.length > 0) this.deliverLogs(change)
+    this.deliverSyncing()
+  }
+
+  private deliverLogs(change: HeadChange): void {
+    const { header } = change.block
+    const entries = logsOf(change)
+    const texts: (string | undefined)[] = []
+    for (const subscription of this.byKind.logs.values()) {
+      if (subscription.topic.kind !== 'logs') continue
+      const { filter } = subscription.topic
+      if (!isInRange(filter, header.number) || !subscription.mayMatch(header.logsBloom)) continue
+      entries.forEach((log, index) => {
+        if (!matchesFilter(filter, log)) return
+        texts[index] ??= toJson(log)
+        deliver(subscription, texts[index])
+      })
+    }
+  }
+
+  private deliverSyncing(): void {
+    const { syncing } = this.byKind
+    const progress = this.ports.network.syncing()
+    const isSyncing = progress !== null
+    if (isSyncing === this.wasSyncing) return
+    this.wasSyncing = isSyncing
+    const text = toJson(progress ? { syncing: true, status: syncingJson(progress) } : false)
+    for (const subscription of syncing.values()) deliver(subscription, text)
+  }
+
+  private onPending({ transaction, sender }: PooledTransaction): void {
+    const subscriptions = this.byKind.newPendingTransactions
+    if (subscriptions.size === 0) return
+    const hashText = `"${transaction.hash}"`
+    let fullText: string | undefined
+    for (const subscription of subscriptions.values()) {
+      const isFull = subscription.topic.kind === 'newPendingTransactions' && subscription.topic.isFull
+      if (isFull) fullText ??= toJson(transactionToJson({ transaction, sender, place: null }))
+      deliver(subscription, isFull ? fullText! : hashText)
+    }
+  }
+}
+
+function deliver({ id, held, subscriber }: Subscription, result: string): void {
+  const text = `{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"${id}","result":${result}}}`
+  if (!held) subscriber.notify(text)
+  else if (held.length < maxHeld) held.push(text)
+  else subscriber.disconnect('notifications are not read')
+}

@@ -1,0 +1,171 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Gauge } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
+import { isOriginAllowed } from './origin.js'
+import type { RpcConfig } from './rpc-config.js'
+import type { RpcDispatcher } from './rpc-dispatcher.js'
+import type { CallContext, Subscriber } from './rpc-method.js'
+import type { SubscriptionHub } from './subscription-hub.js'
+
+const pingIntervalMs = 30_000
+/** Messages of one connection under way at once; above, it is not read. */
+const maxUnderWay = 128
+const goingAway = 1001
+const tryAgainLater = 1013
+
+interface Options {
+  readonly config: Pick<RpcConfig, 'corsOrigins' | 'maxBodyBytes' | 'maxUnsentBytes'>
+  readonly dispatcher: RpcDispatcher
+  readonly hub: SubscriptionHub
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly connections: Gauge
+}
+
+/** Answers JSON-RPC over WebSocket, subscriptions included. */
+export class WebSocketEndpoint {
+  private readonly server: WebSocketServer
+  private readonly open = new Set<Connection>()
+  private cancelPing: () => void
+
+  constructor(private readonly options: Options) {
+    const { maxBodyBytes } = options.config
+    this.server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: maxBodyBytes,
+    })
+    this.cancelPing = this.schedulePing()
+  }
+
+  readonly handleUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy())
+    const { origin } = request.headers
+    const path = request.url ?? '/'
+    const isAllowed = origin === undefined || isOriginAllowed(origin, this.options.config.corsOrigins)
+    if (path !== '/' && !path.startsWith('/?')) refuseUpgrade(socket, '404 Not Found')
+    else if (isAllowed) this.accept(request, socket, head)
+    else refuseUpgrade(socket, '403 Forbidden')
+  }
+
+  private accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.server.handleUpgrade(request, socket, head, webSocket => {
+      const connection = new Connection(webSocket, request.socket.remoteAddress ?? '', this.options)
+      this.open.add(connection)
+      this.options.connections.set(this.open.size)
+      connection.whenGone(() => {
+        this.open.delete(connection)
+        this.options.connections.set(this.open.size)
+      })
+    })
+  }
+
+  close(): void {
+    this.cancelPing()
+    for (const connection of [...this.open]) connection.end(goingAway, 'server is stopping')
+    this.server.close()
+  }
+
+  private schedulePing(): () => void {
+    return this.options.clock.schedule(pingIntervalMs, () => {
+      for (const connection of [...this.open]) connection.ping()
+      this.cancelPing = this.schedulePing()
+    })
+  }
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
+}
+
+/** One WebSocket: reads messages while it keeps up, and ends when its peer does not read. */
+class Connection implements Subscriber {
+  private readonly goneListeners = new Set<() => void>()
+  private underWay = 0
+  private isAlive = true
+
+  constructor(
+    private readonly webSocket: WebSocket,
+    private readonly remote: string,
+    private readonly options: Options,
+  ) {
+    webSocket.on('message', data => void this.onMessage(data))
+    webSocket.on('pong', () => {
+      this.isAlive = true
+    })
+    // ws answers a protocol error with a close frame itself; 'close' follows.
+    webSocket.on('error', () => {})
+    webSocket.on('close', () => {
+      options.hub.drop(this)
+      for (const listener of [...this.goneListeners]) listener()
+      this.goneListeners.clear()
+    })
+  }
+
+  whenGone(listener: () => void): () => void {
+    this.goneListeners.add(listener)
+    return () => this.goneListeners.delete(listener)
+  }
+
+  notify(text: string): void {
+    if (this.webSocket.readyState !== this.webSocket.OPEN) return
+    if (this.isBehind()) this.disconnect('notifications are not read')
+    else this.webSocket.send(text)
+  }
+
+  disconnect(reason: string): void {
+    this.options.logger.info('rpc connection dropped', { remote: this.remote, reason })
+    this.end(tryAgainLater, reason)
+  }
+
+  /** Says goodbye if the socket still takes it, and closes without waiting for the peer. */
+  end(code: number, reason: string): void {
+    this.webSocket.close(code, reason)
+    this.webSocket.terminate()
+  }
+
+  ping(): void {
+    if (this.isAlive) this.webSocket.ping()
+    else this.disconnect('no answer to ping')
+    this.isAlive = false
+  }
+
+  private isBehind(): boolean {
+    return this.webSocket.bufferedAmount > this.options.config.maxUnsentBytes
+  }
+
+  private async onMessage(data: RawData): Promise<void> {
+    if (this.isBehind()) {
+      this.disconnect('answers are not read')
+      return
+    }
+    if (++this.underWay >= maxUnderWay) this.webSocket.pause()
+    const call = new WebSocketCall(this)
+    const { text } = await this.options.dispatcher.answer(data.toString(), this.remote, call)
+    if (text !== null) this.notify(text)
+    call.answered()
+    if (--this.underWay < maxUnderWay && this.webSocket.isPaused) this.webSocket.resume()
+  }
+}
+
+/** One message as its methods see it. */
+class WebSocketCall implements CallContext {
+  private readonly tasks: (() => void)[] = []
+  constructor(readonly subscriber: Connection) {}
+
+  whenGone(listener: () => void): () => void {
+    return this.subscriber.whenGone(listener)
+  }
+
+  afterAnswer(task: () => void): void {
+    this.tasks.push(task)
+  }
+
+  answered(): void {
+    for (const task of this.tasks) task()
+  }
+}
