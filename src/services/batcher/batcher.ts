@@ -168,7 +168,7 @@ export class Batcher {
   /** Newest batch up to which every batch has its certificate. */
   latestCertified(): BatchIndex {
     for (const { sealed } of this.desk.openBatches()) return sealed.header.batchIndex - 1
-    return this.latest()
+    return this.desk.last
   }
 
   /** Hash of the batch as this node sealed it; null while it has not. */
