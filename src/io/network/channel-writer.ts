@@ -1,12 +1,6 @@
-import { frameHead, frameHeadLength } from './frame-reader.js'
+import { frameHead, frameHeadLength, pieceLength } from './frame-reader.js'
 import type { Stream } from './libp2p-node.js'
 import type { ChannelLimits } from './network-limits.js'
-
-/**
- * Small messages that wait together are written together and large ones in pieces of this many bytes: no channel puts
- * more than a piece ahead of another one into the connection. A piece and its headers fit one Noise message.
- */
-const pieceLength = 60 << 10
 
 /** The bounded queue of one channel to one peer, and the stream that drains it. */
 export class ChannelWriter {

@@ -2,6 +2,11 @@ import { NetworkError } from './network-error.js'
 
 /** Length of a frame's head: u32, big-endian. */
 export const frameHeadLength = 4
+/**
+ * Small frames that wait together are written together, and large ones in pieces of this many bytes, so that no stream
+ * puts more than a piece ahead of another into the connection. With its headers a piece fits one Noise message.
+ */
+export const pieceLength = 60 << 10
 const firstCapacity = 64 << 10
 
 /** The head of a frame of this many bytes. */

@@ -1,4 +1,4 @@
-import { FrameReader, frameHead } from './frame-reader.js'
+import { FrameReader, frameHead, pieceLength } from './frame-reader.js'
 import type { Stream } from './libp2p-node.js'
 import { NetworkError } from './network-error.js'
 
@@ -49,9 +49,13 @@ export class FramedStream {
     }
   }
 
-  write(...parts: Uint8Array[]): void {
-    this.stream.send(frameHead(parts.reduce((sum, part) => sum + part.length, 0)))
-    for (const part of parts) if (part.length > 0) this.stream.send(part)
+  /** Writes one frame piece by piece as the peer reads, so that other streams of the connection go on. */
+  async write(content: Uint8Array, signal: AbortSignal): Promise<void> {
+    let goesOn = this.stream.send(frameHead(content.length))
+    for (let at = 0; at < content.length; at += pieceLength) {
+      if (!goesOn) await this.stream.onDrain({ signal })
+      goesOn = this.stream.send(content.subarray(at, at + pieceLength))
+    }
   }
 
   private fail(error: Error): void {

@@ -42,12 +42,12 @@ export async function agreeOnSession({
   const stream = inbound ?? (await connection.newStream(handshakeProtocol, { signal }))
   const conversation = new FramedStream(stream, maxHelloLength)
   // Both say hello even to a stranger, so that both logs name the reason.
-  conversation.write(hello)
+  await conversation.write(hello, signal)
   const judged = judge(await conversation.read(signal), { network, peerId: connection.remotePeer.toMultihash().bytes })
   if (judged.type !== 'session') return judged
   if (inbound) await conversation.read(signal)
   else if (isDuplicate()) return { type: 'duplicate' }
-  else conversation.write(accepted)
+  else await conversation.write(accepted, signal)
   return judged
 }
 

@@ -65,7 +65,6 @@ export async function createLibp2pNode({
     // Finds half-open connections; patient, since a busy peer is no dead peer.
     connectionMonitor: { pingInterval: 10_000, pingTimeout: { minTimeout: 10_000, maxTimeout: 20_000 } },
     connectionGater: {
-      denyDialMultiaddr: () => false,
       denyDialPeer: peer => refuses(peer.toString()),
       denyInboundEncryptedConnection: peer => refuses(peer.toString()),
       denyInboundConnection: connection => {

@@ -14,7 +14,7 @@ import type { Channel, Peer, PeerNetwork } from './peer-network.js'
 
 const domain = { l1ChainId: 1, rollup: `0x${'22'.repeat(20)}` } as const
 const identity = { l2ChainId: 7, genesisHash: zeroHash, domain }
-const requestTimeoutMs = 400
+const requestTimeoutMs = 1_500
 const banMs = 300
 const bSecret = BlsSecretKey.fromSeed(new Uint8Array(32).fill(5))
 

@@ -1,3 +1,4 @@
+import { concatBytes } from '../../base/primitives/bytes.js'
 import { FramedStream } from './framed-stream.js'
 import type { Stream } from './libp2p-node.js'
 import { NetworkError } from './network-error.js'
@@ -32,7 +33,7 @@ export async function ask({
   try {
     stream = await session.connection.newStream(requestProtocol(kind), { signal: any })
     const conversation = new FramedStream(stream, 1 + maxAnswerBytes)
-    conversation.write(body)
+    await conversation.write(body, any)
     const answer = await conversation.read(any)
     if (answer[0] !== answered) throw new NetworkError('REQUEST_REFUSED', `the peer refused to answer ${kind}`)
     await stream.close({ signal: any })
@@ -67,8 +68,9 @@ export async function serve({
     const conversation = new FramedStream(stream, maxRequestBytes)
     const body = await conversation.read(signal)
     const content = answer ? await answer(peer, body) : null
-    if (content && content.length <= maxAnswerBytes) conversation.write(Uint8Array.of(answered), content)
-    else conversation.write(Uint8Array.of(refused))
+    const isFitting = content && content.length <= maxAnswerBytes
+    const reply = isFitting ? concatBytes(Uint8Array.of(answered), content) : Uint8Array.of(refused)
+    await conversation.write(reply, signal)
     await stream.close({ signal })
   } catch (error) {
     stream.abort(error as Error)
