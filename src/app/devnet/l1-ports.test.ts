@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, createWalletClient, encodeFunctionData, http } from 'viem'
@@ -74,17 +74,7 @@ async function onAnvil(): Promise<L1UnderTest> {
   return {
     domain: deployment.domain,
     reader: readerOf(anvil, deployment),
-    submitter: member =>
-      createViemL1Submitter({
-        config: {
-          rpcUrl,
-          chainId: 31_337,
-          rollup: deployment.contracts.rollup,
-          privateKey: sequencers[member]!.submitter.privateKey,
-          pollMs: 20,
-        },
-        ports: { clock: systemClock, logger: silentLogger },
-      }),
+    submitter: member => submitterOf(anvil, deployment, member),
     deposit: async (to, amount) => {
       const hash = await createWalletClient({
         account: privateKeyToAccount(user.privateKey),
@@ -138,6 +128,14 @@ function readerOf(anvil: Anvil, { contracts }: Deployment): L1Reader {
   })
 }
 
+function submitterOf({ rpcUrl }: Anvil, { contracts }: Deployment, member: number): L1Submitter {
+  const { privateKey } = sequencers[member]!.submitter
+  return createViemL1Submitter({
+    config: { rpcUrl, chainId: 31_337, rollup: contracts.rollup, privateKey, pollMs: 20 },
+    ports: { clock: systemClock, logger: silentLogger },
+  })
+}
+
 async function inMemory(): Promise<L1UnderTest> {
   const domain: SigningDomain = { l1ChainId: 31_337, rollup: user.address }
   const l1 = new MemoryL1({
@@ -163,25 +161,19 @@ async function inMemory(): Promise<L1UnderTest> {
 const blob = new Uint8Array(131_072).map((_, i) => (i % 32 === 0 ? 0 : i * 7))
 const sidecar: BlobSidecar = { blob, ...(await kzg.commitment(blob)), cellProofs: await kzg.cellProofs(blob) }
 
-describe.each([
-  { name: 'anvil', start: onAnvil },
-  { name: 'memory', start: inMemory },
-])('L1 ports on $name', ({ start }) => {
-  let l1: L1UnderTest
-  beforeAll(async () => {
-    l1 = await start()
-  })
-  afterAll(() => l1.stop())
+const all = [0, 1, 2, 3]
 
-  const sign = (header: BatchHeader, signers: readonly number[], change: Partial<CommitBatchArguments> = {}) => {
-    const digest = attestationDigest(l1.domain, { batchIndex: header.batchIndex, batchHash: batchHash(header) })
-    const signature = aggregateSignatures(signers.map(i => sequencers[i]!.consensusKey.sign(digest)))
-    const absent = elected.members
-      .filter(member => !signers.includes(member.index))
-      .reduce((bits, { index }) => bits | (1n << BigInt(index)), 0n)
-    return { header, absent, signature, blobs: [sidecar], ...change }
-  }
-  const nextHeader = async (parent: BatchHeader, change: Partial<BatchHeader> = {}): Promise<BatchHeader> => ({
+function signBatch(domain: SigningDomain, header: BatchHeader, signers: readonly number[]): CommitBatchArguments {
+  const digest = attestationDigest(domain, { batchIndex: header.batchIndex, batchHash: batchHash(header) })
+  const signature = aggregateSignatures(signers.map(i => sequencers[i]!.consensusKey.sign(digest)))
+  const absent = elected.members
+    .filter(member => !signers.includes(member.index))
+    .reduce((bits, { index }) => bits | (1n << BigInt(index)), 0n)
+  return { header, absent, signature, blobs: [sidecar] }
+}
+
+async function headerAfter(parent: BatchHeader, reader: L1Reader): Promise<BatchHeader> {
+  return {
     version: batchVersion,
     batchIndex: parent.batchIndex + 1,
     parentBatchHash: batchHash(parent),
@@ -193,11 +185,30 @@ describe.each([
     withdrawalRoot: zeroHash,
     messagesConsumed: 0,
     messagesRollingHash: zeroHash,
-    timestamp: (await l1.reader.head()).timestamp,
+    timestamp: (await reader.head()).timestamp,
     blobHashesHash: hashOfBlobHashes([sidecar.versionedHash]),
+  }
+}
+
+async function firstBatch(domain: SigningDomain, reader: L1Reader): Promise<CommitBatchArguments> {
+  return signBatch(domain, await headerAfter(genesis, reader), all)
+}
+
+describe.each([
+  { name: 'anvil', start: onAnvil },
+  { name: 'memory', start: inMemory },
+])('L1 ports on $name', ({ start }) => {
+  let l1: L1UnderTest
+  beforeAll(async () => {
+    l1 = await start()
+  })
+  afterAll(() => l1.stop())
+
+  const sign = (header: BatchHeader, signers: readonly number[], change: Partial<CommitBatchArguments> = {}) => ({
+    ...signBatch(l1.domain, header, signers),
     ...change,
   })
-  const all = [0, 1, 2, 3]
+  const nextHeader = (parent: BatchHeader) => headerAfter(parent, l1.reader)
   let first: CommitBatchArguments
 
   test('blocks form a chain, and one that does not exist is null', async () => {
@@ -325,23 +336,46 @@ describe.each([
   })
 })
 
-test('an anvil that starts again goes on with its chain; damaged state is replaced by the copy or named', async () => {
+test('an anvil that starts again goes on with its chain and still serves the blobs', async () => {
   const { anvil, deployment, directory } = await deployedAnvil()
-  const head = await readerOf(anvil, deployment).head()
+  const before = readerOf(anvil, deployment)
+  const outcome = await submitterOf(anvil, deployment, 1).commitBatch(await firstBatch(deployment.domain, before))
+  expect(outcome.status).toBe('success')
+  if (outcome.status === 'pending') return
+  const { transactionHash, l1BlockNumber } = outcome
+  const head = await before.head()
+  const committed = await before.committedBatch(transactionHash)
   await anvil.stop()
-  await expect(readerOf(anvil, deployment).head()).rejects.toMatchObject({ code: 'L1_UNREACHABLE' })
+  await expect(before.head()).rejects.toMatchObject({ code: 'L1_UNREACHABLE' })
 
   const config = { port: 0, chainId: 31_337, blockTimeSec: 1, dataDir: directory }
   const again = await startAnvil(config)
-  expect(await readerOf(again, deployment).block(head.number)).toEqual(head)
-  expect((await readerOf(again, deployment).events({ from: 0, to: head.number })).map(event => event.type)).toEqual([
+  const after = readerOf(again, deployment)
+  expect(await after.block(head.number)).toEqual(head)
+  expect(await after.lastCommittedBatch()).toBe(1)
+  expect((await after.events({ from: 0, to: head.number })).map(event => event.type)).toEqual([
     'batch-committed',
     'batch-finalized',
+    'batch-committed',
   ])
+  expect(await after.committedBatch(transactionHash)).toEqual(committed)
+  const [kept] = await after.blobs({ l1BlockNumber, versionedHashes: [sidecar.versionedHash] })
+  expect(Buffer.compare(kept!, blob)).toBe(0)
+
   await expect(startAnvil({ ...config, port: again.port })).rejects.toMatchObject({ code: 'PORT_BUSY' })
   await again.stop()
+  await rm(directory, { recursive: true })
+})
 
-  await writeFile(join(directory, 'l1-state.json'), '{"block":')
+test('damaged L1 state is replaced by its copy, or named when there is none', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'morphism-l1-'))
+  const config = { port: 0, chainId: 31_337, blockTimeSec: 1, dataDir: directory }
+  const state = join(directory, 'l1-state.json')
+  await (await startAnvil(config)).stop()
+  await rename(state, `${state}.copy`)
+  await writeFile(state, '{"block":')
+  await (await startAnvil(config)).stop()
+  await writeFile(state, '{"block":')
   await expect(startAnvil(config)).rejects.toMatchObject({ code: 'ANVIL_STATE_BROKEN' })
   await rm(directory, { recursive: true })
 })
