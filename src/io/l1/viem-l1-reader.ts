@@ -95,6 +95,8 @@ class ViemL1Reader implements L1Reader {
       const { rollup } = this.config.contracts
       try {
         const transaction = await this.client.getTransaction({ hash: transactionHash })
+        if (transaction.hash !== transactionHash)
+          throw new L1Error('L1_BAD_ANSWER', 'L1 gave another transaction', { transactionHash })
         if (transaction.to?.toLowerCase() !== rollup) return null
         return decodeCommitBatch(transaction.input, transaction.blobVersionedHashes ?? [])
       } catch (error) {
@@ -214,7 +216,8 @@ async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | nul
 }
 
 function toL1Block(block: Block): L1Block {
-  if (block.number === null || block.hash === null) throw new L1Error('L1_BAD_ANSWER', 'L1 gave a pending block')
+  if (typeof block.number !== 'bigint' || typeof block.timestamp !== 'bigint' || !block.hash || !block.parentHash)
+    throw new L1Error('L1_BAD_ANSWER', 'L1 gave something that is no block')
   return {
     number: Number(block.number),
     hash: block.hash,

@@ -26,8 +26,8 @@ export interface SubmitterPorts {
   readonly batches: {
     batch(index: BatchIndex): Promise<SubmittableBatch | null>
     sidecars(index: BatchIndex): Promise<readonly BlobSidecar[]>
-    latestCertified(): BatchIndex
-    onCertified(handler: () => void): () => void
+    /** Calls the handler after each new certificate. */
+    onCertified(handler: () => void): void
   }
   /** Sends from the account whose turns are taken. */
   readonly l1: L1Submitter
@@ -95,7 +95,7 @@ const passing = new Set([
 
 class BatchSubmitter implements Submitter {
   private readonly stopping = new AbortController()
-  private readonly unsubscribe: (() => void)[]
+  private readonly unsubscribe: () => void
   private readonly commitGate: RetryGate
   private readonly finalizeGate: RetryGate
   private readonly metrics
@@ -123,7 +123,8 @@ class BatchSubmitter implements Submitter {
       alarm: metrics.gauge('morphism_submitter_alarm_bool', '1 while L1 refuses a batch for a reason that stays'),
     }
     const wake = () => this.wake()
-    this.unsubscribe = [batches.onCertified(wake), follower.onChange(wake)]
+    batches.onCertified(wake)
+    this.unsubscribe = follower.onChange(wake)
   }
 
   status(): SubmitterStatus {
@@ -144,7 +145,7 @@ class BatchSubmitter implements Submitter {
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort()
     this.cancelTimer()
-    for (const unsubscribe of this.unsubscribe) unsubscribe()
+    this.unsubscribe()
     await this.running
   }
 
@@ -197,7 +198,6 @@ class BatchSubmitter implements Submitter {
   private async commit(index: BatchIndex): Promise<boolean> {
     const { batches, sets, l1, follower, logger } = this.ports
     await this.compareWithL1(index - 1)
-    if (batches.latestCertified() < index) return true
     const batch = await batches.batch(index)
     if (!batch?.certificate) return true
     const set = sets.set(batch.header.setId)
