@@ -10,11 +10,11 @@ const { resolve } = createRequire(import.meta.url)
 export const contractsDir = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Runs forge with these arguments and waits; returns its exit status, and its output unless that goes to the terminal. */
-export function forge(args, { capture = false } = {}) {
+export function forge(args, { capture = false, env = {} } = {}) {
   const binary = join(dirname(resolve('@foundry-rs/forge-linux-amd64/package.json')), 'bin/forge')
   const result = spawnSync(binary, args, {
     cwd: contractsDir,
-    env: { ...process.env, FOUNDRY_DISABLE_NIGHTLY_WARNING: '1' },
+    env: { ...process.env, ...env },
     stdio: ['ignore', capture ? 'pipe' : 'inherit', 'inherit'],
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

@@ -1,5 +1,4 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient, createWalletClient, encodeFunctionData, http } from 'viem'
@@ -19,10 +18,11 @@ import { nextRollingHash } from '../../base/protocol/l1-message.js'
 import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
 import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { createInlineKzg } from '../../io/kzg/inline-kzg.js'
 import { messageQueueAbi } from '../../io/l1/contract-abis.js'
 import type { BlobSidecar, CommitBatchArguments, L1Reader, L1Submitter } from '../../io/l1/l1-client.js'
 import { MemoryL1 } from '../../io/l1/memory-l1.js'
-import { createViemL1Reader, versionedHashOf } from '../../io/l1/viem-l1-reader.js'
+import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
 import { createViemL1Submitter } from '../../io/l1/viem-l1-submitter.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { systemClock } from '../../io/time/system-clock.js'
@@ -36,14 +36,7 @@ import {
   devnetUsers,
 } from './devnet-accounts.js'
 
-type Kzg = {
-  blobToKzgCommitment(blob: Uint8Array): Uint8Array
-  asyncBlobToKzgCommitment(blob: Uint8Array): Promise<Uint8Array>
-  computeCellsAndKzgProofs(blob: Uint8Array): { proofs: Uint8Array[] }
-}
-const kzg: Kzg = createRequire(import.meta.url)('@crate-crypto/node-eth-kzg-linux-x64-gnu').DasContextJs.create({
-  usePrecomp: false,
-})
+const kzg = createInlineKzg()
 const size = 4
 const sequencers = Array.from({ length: size }, (_, i) => devnetSequencer(i))
 const feeRecipientOf = (i: number) => sequencers[i]!.relayer.address
@@ -141,7 +134,7 @@ async function deployedAnvil(): Promise<{ anvil: Anvil; deployment: Deployment; 
 function readerOf(anvil: Anvil, { contracts }: Deployment): L1Reader {
   return createViemL1Reader({
     config: { rpcUrl: anvil.rpcUrl, contracts, retries: 0 },
-    ports: { commitment: blob => kzg.asyncBlobToKzgCommitment(blob) },
+    ports: { kzg },
   })
 }
 
@@ -167,14 +160,8 @@ async function inMemory(): Promise<L1UnderTest> {
   }
 }
 
-function makeSidecar(): BlobSidecar {
-  const blob = new Uint8Array(131_072).map((_, i) => (i % 32 === 0 ? 0 : i * 7))
-  const commitment = kzg.blobToKzgCommitment(blob)
-  const { proofs } = kzg.computeCellsAndKzgProofs(blob)
-  return { blob, commitment, versionedHash: versionedHashOf(commitment), cellProofs: proofs }
-}
-
-const sidecar = makeSidecar()
+const blob = new Uint8Array(131_072).map((_, i) => (i % 32 === 0 ? 0 : i * 7))
+const sidecar: BlobSidecar = { blob, ...(await kzg.commitment(blob)), cellProofs: await kzg.cellProofs(blob) }
 
 describe.each([
   { name: 'anvil', start: onAnvil },

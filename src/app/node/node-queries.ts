@@ -50,8 +50,16 @@ async function batchInfo({
   batcher,
   follower,
   selector,
-}: { batcher: Batcher; follower: L1Follower; selector: BatchSelector }): Promise<BatchInfo | null> {
-  const named = { latest: () => batcher.latest(), committed: () => follower.lastCommitted(), finalized: () => follower.lastFinalized() }
+}: {
+  batcher: Batcher
+  follower: L1Follower
+  selector: BatchSelector
+}): Promise<BatchInfo | null> {
+  const named = {
+    latest: () => batcher.latest(),
+    committed: () => follower.lastCommitted(),
+    finalized: () => follower.lastFinalized(),
+  }
   const index = typeof selector === 'number' ? selector : named[selector]()
   const batch = await batcher.batch(index)
   if (!batch) return null

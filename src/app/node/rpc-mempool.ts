@@ -1,6 +1,10 @@
 import { decodeTransaction } from '../../base/protocol/transaction.js'
 import type { AccountContent, Mempool, PooledView } from '../../services/mempool/mempool.js'
-import type { AccountContent as RpcAccountContent, PooledTransaction, TransactionPool } from '../../services/rpc/rpc-ports.js'
+import type {
+  PooledTransaction,
+  AccountContent as RpcAccountContent,
+  TransactionPool,
+} from '../../services/rpc/rpc-ports.js'
 
 /** The mempool as the JSON-RPC server asks for it; a transaction is decoded only when somebody looks into it. */
 export function rpcMempool(mempool: Mempool): TransactionPool {
@@ -21,7 +25,10 @@ export function rpcMempool(mempool: Mempool): TransactionPool {
   }
 }
 
-const account = ({ pending, queued }: AccountContent): RpcAccountContent => ({ pending: pending.map(pooled), queued: queued.map(pooled) })
+const account = ({ pending, queued }: AccountContent): RpcAccountContent => ({
+  pending: pending.map(pooled),
+  queued: queued.map(pooled),
+})
 
 function pooled(view: PooledView): PooledTransaction {
   return {

@@ -19,8 +19,14 @@ export function hasLowS(rs: Uint8Array): boolean {
 
 /** The address whose key signed the 32-byte digest, or null when no key did. */
 export function recoverAddress(digest: Uint8Array, signature: RecoverableSignature): Address | null {
+  const publicKey = recoverPublicKey(digest, signature)
+  return publicKey === null ? null : addressOfPublicKey(publicKey)
+}
+
+/** The uncompressed public key (65 bytes) whose key signed the 32-byte digest, or null when no key did. */
+export function recoverPublicKey(digest: Uint8Array, signature: RecoverableSignature): Uint8Array | null {
   try {
-    return addressOfPublicKey(secp256k1.ecdsaRecover(signature.rs, signature.recovery, digest, false))
+    return secp256k1.ecdsaRecover(signature.rs, signature.recovery, digest, false)
   } catch {
     return null
   }

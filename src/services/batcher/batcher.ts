@@ -161,8 +161,14 @@ export class Batcher {
   }
 
   /** Called with each certificate once it is stored. */
-  onCertified(listener: (certificate: BatchCertificate) => void): void {
-    this.desk.onCertified(listener)
+  onCertified(listener: (certificate: BatchCertificate) => void): () => void {
+    return this.desk.onCertified(listener)
+  }
+
+  /** Newest batch up to which every batch has its certificate. */
+  latestCertified(): BatchIndex {
+    for (const { sealed } of this.desk.openBatches()) return sealed.header.batchIndex - 1
+    return this.latest()
   }
 
   /** Hash of the batch as this node sealed it; null while it has not. */

@@ -118,7 +118,8 @@ export class RpcDispatcher {
     }
   }
 
-  private call(name: string, params: unknown, context: CallContext): unknown {
+  // Async, so that a refusal takes as many turns as an answer and messages of one caller are answered in order.
+  private async call(name: string, params: unknown, context: CallContext): Promise<unknown> {
     const method = this.methods.get(name)
     if (!method)
       throw new ExecutionRpcError({

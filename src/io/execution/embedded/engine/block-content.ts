@@ -1,0 +1,49 @@
+import { encodeRlp } from '../../../../base/encoding/rlp.js'
+import { bytesToHex } from '../../../../base/primitives/bytes.js'
+import type { Hash32 } from '../../../../base/primitives/hashes.js'
+import type { Block } from '../../../../base/protocol/block.js'
+import { contextHash } from '../../../../base/protocol/block-context.js'
+import { type BlockHeader, headerHash } from '../../../../base/protocol/block-header.js'
+import { type Withdrawal, withdrawalToRlp } from '../../../../base/protocol/withdrawal.js'
+import { orderedTrieRoot } from '../trie/update-trie.js'
+import { nextBaseFee } from './base-fee.js'
+
+export const transactionsRootOf = (transactions: readonly Uint8Array[]): Hash32 =>
+  bytesToHex(orderedTrieRoot(transactions))
+
+export const withdrawalsRootOf = (withdrawals: readonly Withdrawal[]): Hash32 =>
+  bytesToHex(orderedTrieRoot(withdrawals.map(withdrawal => encodeRlp(withdrawalToRlp(withdrawal)))))
+
+/** What of a block can be judged before it runs; null when all is well, else the reason. */
+export function checkBlockContent(block: Block, parent: BlockHeader): string | null {
+  const { header, hash, context, transactions, withdrawals } = block
+  const differs = (name: string, found: unknown, expected: unknown): string | null =>
+    found === expected ? null : `${name} mismatch: header ${found}, computed ${expected}`
+  return (
+    differs('block hash', hash, headerHash(header)) ??
+    differs('number', header.number, parent.number + 1) ??
+    differs('gas limit', header.gasLimit, parent.gasLimit) ??
+    differs('base fee', header.baseFeePerGas, nextBaseFee(parent)) ??
+    (header.timestamp < parent.timestamp
+      ? `timestamp ${header.timestamp} is before the parent's ${parent.timestamp}`
+      : null) ??
+    (header.gasUsed > header.gasLimit ? `gas used ${header.gasUsed} is above the limit ${header.gasLimit}` : null) ??
+    differs('context hash', header.parentBeaconBlockRoot, contextHash(context)) ??
+    differs('transactions root', header.transactionsRoot, transactionsRootOf(transactions)) ??
+    differs('withdrawals root', header.withdrawalsRoot, withdrawalsRootOf(withdrawals))
+  )
+}
+
+/** What differs between a header and the execution of its block; null when nothing does. */
+export function compareOutcome(header: BlockHeader, computed: BlockHeader): string | null {
+  const fields = [
+    ['gas used', header.gasUsed, computed.gasUsed],
+    ['receipts root', header.receiptsRoot, computed.receiptsRoot],
+    ['logs bloom', header.logsBloom, computed.logsBloom],
+    ['requests hash', header.requestsHash, computed.requestsHash],
+    ['state root', header.stateRoot, computed.stateRoot],
+  ] as const
+  for (const [name, found, expected] of fields)
+    if (found !== expected) return `${name} mismatch: header ${found}, computed ${expected}`
+  return null
+}

@@ -1,0 +1,85 @@
+import type { Block as EvmBlock } from '@ethereumjs/block'
+import { createEVM, type EVMMockBlockchainInterface } from '@ethereumjs/evm'
+import { Address as EvmAddress } from '@ethereumjs/util'
+import { createVM, type VM } from '@ethereumjs/vm'
+import { hexToBytes } from '../../../../base/primitives/bytes.js'
+import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/hashes.js'
+import type { Height, Wei } from '../../../../base/primitives/quantities.js'
+import { createCommon } from './evm-common.js'
+import { EvmState } from './evm-state.js'
+
+/** What code can see of the block it runs in. */
+export interface BlockEnvironment {
+  readonly number: Height
+  /** Seconds. */
+  readonly timestamp: number
+  readonly feeRecipient: Address
+  readonly prevRandao: Hash32
+  readonly gasLimit: number
+  readonly baseFeePerGas: Wei
+  /** Hashes of earlier blocks (BLOCKHASH); null where unknown. */
+  readonly blockHash: (height: Height) => BlockHash | null
+}
+
+/** One EVM with its exchangeable state; it runs one block or call at a time. */
+export class EvmMachine {
+  private blockHash: BlockEnvironment['blockHash'] = () => null
+
+  private constructor(
+    readonly vm: VM,
+    readonly state: EvmState,
+    hashes: BlockHashes,
+  ) {
+    hashes.lookUp = height => this.blockHash(height)
+  }
+
+  static async create(chainId: number): Promise<EvmMachine> {
+    const common = createCommon(chainId)
+    const stateManager = new EvmState()
+    const blockchain = new BlockHashes()
+    const evm = await createEVM({ common, stateManager, blockchain })
+    const vm = await createVM({ common, stateManager, evm })
+    return new EvmMachine(vm, stateManager, blockchain)
+  }
+
+  /** Makes the environment current and gives it in the library's form. */
+  enter(environment: BlockEnvironment): EvmBlock {
+    this.blockHash = environment.blockHash
+    const { number, timestamp, feeRecipient, prevRandao, gasLimit, baseFeePerGas } = environment
+    const header = {
+      number: BigInt(number),
+      coinbase: new EvmAddress(hexToBytes(feeRecipient)),
+      timestamp: BigInt(timestamp),
+      difficulty: 0n,
+      prevRandao: hexToBytes(prevRandao),
+      gasLimit: BigInt(gasLimit),
+      gasUsed: 0n,
+      baseFeePerGas,
+      // No block of this chain has blobs, so their price stays at its minimum (EIP-4844).
+      getBlobGasPrice: () => 1n,
+    }
+    const block = { common: this.vm.common, header, errorStr: () => `block ${number}` }
+    // The library's own block class would check, per block, what is known to hold here; the EVM reads only these fields.
+    return block as unknown as EvmBlock
+  }
+
+  isPrecompile(address: Address): boolean {
+    return this.vm.evm.precompiles.has(address.slice(2))
+  }
+}
+
+/** Answers BLOCKHASH. */
+class BlockHashes implements EVMMockBlockchainInterface {
+  lookUp: BlockEnvironment['blockHash'] = () => null
+
+  async getBlock(height: number): Promise<{ hash(): Uint8Array }> {
+    const hash = this.lookUp(height)
+    return { hash: () => (hash === null ? new Uint8Array(32) : hexToBytes(hash)) }
+  }
+
+  async putBlock(): Promise<void> {}
+
+  shallowCopy(): this {
+    return this
+  }
+}

@@ -1,0 +1,53 @@
+import { bytesToHex } from '../../../../base/primitives/bytes.js'
+import type { Address, TransactionHash } from '../../../../base/primitives/hashes.js'
+import type { Block } from '../../../../base/protocol/block.js'
+import type { ExecutedBlock } from '../store/chain-store.js'
+import { checkBlockContent, compareOutcome } from './block-content.js'
+import { BlockRun } from './block-run.js'
+import { executedBlock, readTransaction } from './build-block.js'
+import type { ParentBlock } from './chain-engine.js'
+import type { EvmMachine } from './evm-environment.js'
+
+/** Executes a block that somebody else built, and compares everything that its header claims. */
+export async function importBlock({
+  machine,
+  parent,
+  block,
+  senders,
+}: {
+  readonly machine: EvmMachine
+  readonly parent: ParentBlock
+  readonly block: Block
+  readonly senders: readonly (Address | null)[]
+}): Promise<{ readonly executed: ExecutedBlock } | { readonly reason: string }> {
+  const { header, transactions, withdrawals } = block
+  const problem = checkBlockContent(block, parent.header)
+  if (problem !== null) return { reason: problem }
+  const run = await BlockRun.open({
+    machine,
+    environment: { ...header, blockHash: parent.hashAt },
+    base: parent.state,
+    context: header.parentBeaconBlockRoot,
+    parentHash: parent.hash,
+  })
+  const hashes: TransactionHash[] = []
+  for (const [index, raw] of transactions.entries()) {
+    const read = readTransaction(raw, senders[index] ?? null)
+    if ('refusal' in read) return { reason: `transaction ${index}: ${read.refusal.detail}` }
+    const refusal = await run.execute(read.transaction, read.sender)
+    if (refusal !== null) return { reason: `transaction ${index}: ${refusal.detail}` }
+    hashes.push(read.transaction.hash)
+  }
+  const outcome = await run.finish(withdrawals)
+  if ('detail' in outcome) return { reason: `a system call to ${outcome.address} failed: ${outcome.detail}` }
+  const computed = {
+    ...header,
+    gasUsed: outcome.gasUsed,
+    receiptsRoot: outcome.receiptsRoot,
+    logsBloom: bytesToHex(outcome.logsBloom),
+    requestsHash: outcome.requestsHash,
+    stateRoot: bytesToHex(outcome.state.root),
+  }
+  const difference = compareOutcome(header, computed)
+  return difference === null ? { executed: executedBlock(block, hashes, outcome) } : { reason: difference }
+}
