@@ -92,6 +92,13 @@ export class RlpFields {
     return Number(value)
   }
 
+  /** 0 or 1. */
+  boolean(): boolean {
+    const value = this.uint(8)
+    if (value > 1n) throw this.error('is neither 0 nor 1')
+    return value === 1n
+  }
+
   items({ max = Number.MAX_SAFE_INTEGER }: { max?: number } = {}): readonly RlpItem[] {
     const item = this.item()
     if (item instanceof Uint8Array) throw this.error('expected a list')
