@@ -83,7 +83,8 @@ export async function createNetwork({
   await writeKeys({ dataDir, sequencers })
   const network: NetworkFile = {
     name: 'devnet',
-    l1: { chainId: domain.l1ChainId, startBlock, contracts },
+    // The origin of genesis lies before the contracts, and nodes must know it.
+    l1: { chainId: domain.l1ChainId, startBlock: Math.min(startBlock, l2.genesis.l1Origin.number), contracts },
     l2,
     parameters: devnetParameters,
   }

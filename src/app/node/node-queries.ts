@@ -32,10 +32,7 @@ function isSyncing({ chain, syncer }: Pick<NodeQueriesParts, 'chain' | 'syncer'>
 }
 
 /** How far a node that is behind has come, for eth_syncing; null when it is not. */
-export function syncProgress({
-  chain,
-  syncer,
-}: Pick<NodeQueriesParts, 'chain' | 'syncer'>): {
+export function syncProgress({ chain, syncer }: Pick<NodeQueriesParts, 'chain' | 'syncer'>): {
   startingBlock: Height
   currentBlock: Height
   highestBlock: Height

@@ -42,7 +42,6 @@ import { Lifecycle } from './lifecycle.js'
 import type { NetworkFile } from './network-file.js'
 import { loadOrCreateNodeIdentity } from './node-identity.js'
 import { nodeQueries, syncProgress } from './node-queries.js'
-import { rpcMempool } from './rpc-mempool.js'
 
 /** What one node needs to run. */
 export interface NodeConfig {
@@ -374,7 +373,7 @@ async function startServers(
     },
     ports: {
       execution,
-      mempool: rpcMempool(mempool),
+      mempool,
       heads: { onHead: handler => chain.onCommitted(({ change }) => handler(change)) },
       network: { peerCount: () => network.peers().length, syncing: () => syncProgress({ chain, syncer }) },
       morphism,
@@ -472,7 +471,8 @@ function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] {
       invariant(batch, 'a batch to submit is missing', { index })
       return batch.blobs()
     },
-    latestCertified: () => batcher.latestCertified(),
-    onCertified: handler => batcher.onCertified(handler),
+    onCertified(handler) {
+      batcher.onCertified(handler)
+    },
   }
 }

@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { invariant } from '../../base/primitives/invariant.js'
 import type { Counter as CounterPort, Gauge as GaugePort, Histogram as HistogramPort, Metrics } from './metrics.js'
 
-const namePattern = /^morphism_[a-z0-9_]+$/
+const namePattern = /^morphism_[a-zA-Z0-9_]+$/
 
 /** Metrics in a registry of one node's own, written in the Prometheus text format. */
 export class PrometheusMetrics implements Metrics {
