@@ -113,8 +113,22 @@ class EmbeddedExecution implements ExecutionClient {
     this.link = link
     this.currentHead = head
     const shared = { directory, chainId, timeoutMs }
-    this.calls = new QueryLane({ ...shared, name: 'calls', niceness: 10, maxWaiting: maxWaitingCalls, maxRunning: 1 })
-    this.reads = new QueryLane({ ...shared, name: 'reads', niceness: 5, maxWaiting: maxWaitingReads, maxRunning: 16 })
+    this.calls = new QueryLane({
+      ...shared,
+      name: 'calls',
+      niceness: 10,
+      runsCalls: true,
+      maxWaiting: maxWaitingCalls,
+      maxRunning: 1,
+    })
+    this.reads = new QueryLane({
+      ...shared,
+      name: 'reads',
+      niceness: 5,
+      runsCalls: false,
+      maxWaiting: maxWaitingReads,
+      maxRunning: 16,
+    })
     this.calls.warm()
     this.reads.warm()
   }

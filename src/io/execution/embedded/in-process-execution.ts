@@ -16,7 +16,7 @@ export async function createInProcessExecution({
   readonly genesis: Genesis
 }): Promise<ExecutionClient> {
   const engine = await ChainEngine.open({ store, genesis })
-  const { queries, reads } = await createQueries({ store, chainId: genesis.chainId })
+  const { queries, reads } = createQueries({ store, chainId: genesis.chainId })
   return {
     buildBlock: attributes => engine.buildBlock(attributes),
     newPayload: (block, senders) => engine.newPayload(block, senders),

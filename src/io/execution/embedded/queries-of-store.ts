@@ -1,32 +1,54 @@
 import type { KeyValueStore } from '../../storage/key-value-store.js'
-import { EvmCallExecutor } from './calls/call-executor.js'
 import { maxTransactionGas } from './engine/check-transaction.js'
-import { EvmMachine } from './engine/evm-environment.js'
 import { PortReads } from './port-reads.js'
 import { createEthQueries, type EthQueries } from './queries/eth-queries.js'
+import type { CallExecutor } from './reading.js'
 import { NodeCache } from './state/node-cache.js'
 import { TrieStateReader } from './state/trie-state-reader.js'
 import { ChainStore } from './store/chain-store.js'
 
 /** Everything that answers reads from a store that another thread, or this one, writes blocks to. */
-export async function createQueries({
+export interface StoreQueries {
+  readonly queries: EthQueries
+  readonly reads: PortReads
+  /** Loads the EVM, which else waits for the first call. */
+  prepareCalls(): Promise<void>
+}
+
+/** `interrupt` is called often while a call runs, and throws to end it. */
+export function createQueries({
   store,
   chainId,
   interrupt,
 }: {
   readonly store: KeyValueStore
   readonly chainId: number
-  /** Called often while a call runs; throws to end it. */
   readonly interrupt?: () => void
-}): Promise<{ readonly queries: EthQueries; readonly reads: PortReads }> {
+}): StoreQueries {
   const chain = new ChainStore(store)
   const cache = new NodeCache(store, 16_384)
   const state = new TrieStateReader(cache)
-  const machine = await EvmMachine.create(chainId, interrupt)
-  const calls = new EvmCallExecutor(machine, state, height => chain.hashAt(height))
+  let executor: Promise<CallExecutor> | null = null
+  const load = async (): Promise<CallExecutor> => {
+    const { createCallExecutor } = await import('./calls/call-executor.js')
+    return createCallExecutor({
+      chainId,
+      states: state,
+      hashAt: height => chain.hashAt(height),
+      ...(interrupt && { interrupt }),
+    })
+  }
+  const executorNow = () => {
+    executor ??= load()
+    return executor
+  }
+  const calls: CallExecutor = { call: async (request, signal) => (await executorNow()).call(request, signal) }
   const limits = { transactionGas: Number(maxTransactionGas) }
   return {
     queries: createEthQueries({ chain, state, calls, chainId, limits }),
     reads: new PortReads(chain, state, cache),
+    async prepareCalls() {
+      await executorNow()
+    },
   }
 }

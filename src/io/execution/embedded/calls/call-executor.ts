@@ -5,7 +5,7 @@ import type { Address, BlockHash } from '../../../../base/primitives/hashes.js'
 import type { Height } from '../../../../base/primitives/quantities.js'
 import { toStoredLog } from '../engine/block-run.js'
 import { requiredGasOf } from '../engine/check-transaction.js'
-import type { BlockEnvironment, EvmMachine } from '../engine/evm-environment.js'
+import { type BlockEnvironment, EvmMachine } from '../engine/evm-environment.js'
 import type { CallExecutor, CallOutcome, CallRequest } from '../reading.js'
 import { emptyAccount } from '../state/account-record.js'
 import type { TrieStateReader } from '../state/trie-state-reader.js'
@@ -15,8 +15,23 @@ import { OverriddenState } from './overridden-state.js'
 
 type Failure = Extract<CallOutcome, { status: 'failed' }>
 
+/** `interrupt` is called often while a call runs, and throws to end it. */
+export async function createCallExecutor({
+  chainId,
+  states,
+  hashAt,
+  interrupt,
+}: {
+  readonly chainId: number
+  readonly states: TrieStateReader
+  readonly hashAt: (height: Height) => BlockHash | null
+  readonly interrupt?: () => void
+}): Promise<CallExecutor> {
+  return new EvmCallExecutor(await EvmMachine.create(chainId, interrupt), states, hashAt)
+}
+
 /** Runs message calls as geth's eth_call does, one at a time, on the state of any height. */
-export class EvmCallExecutor implements CallExecutor {
+class EvmCallExecutor implements CallExecutor {
   private turn: Promise<unknown> = Promise.resolve()
 
   constructor(

@@ -141,8 +141,8 @@ export class QueryLane {
   }
 
   private start(): WorkerLink {
-    const { directory, chainId, niceness, timeoutMs, name } = this.options
-    const data: QueryWorkerData = { directory, chainId, niceness, timeoutMs, stop: this.stop }
+    const { name, directory, chainId, niceness, runsCalls, timeoutMs } = this.options
+    const data: QueryWorkerData = { directory, chainId, niceness, runsCalls, timeoutMs, stop: this.stop }
     const link = new WorkerLink({
       script: new URL('./query-worker.js', import.meta.url),
       name,

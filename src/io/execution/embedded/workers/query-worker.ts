@@ -13,6 +13,8 @@ export interface QueryWorkerData {
   readonly directory: string
   readonly chainId: number
   readonly niceness: number
+  /** Whether its requests execute code. */
+  readonly runsCalls: boolean
   readonly timeoutMs: number
   /** One 32-bit cell: the number of the request that is to stop. */
   readonly stop: SharedArrayBuffer
@@ -20,11 +22,19 @@ export interface QueryWorkerData {
 
 serveLink(open(workerData as QueryWorkerData))
 
-async function open({ directory, chainId, niceness, timeoutMs, stop }: QueryWorkerData): Promise<LinkMethods> {
+async function open({
+  directory,
+  chainId,
+  niceness,
+  runsCalls,
+  timeoutMs,
+  stop,
+}: QueryWorkerData): Promise<LinkMethods> {
   lowerThreadPriority(niceness)
   const store = await LevelStore.open({ path: directory, writeBufferBytes: 32 << 20, shared: true })
   const timer = new CallTimer(timeoutMs, stop)
-  const { queries, reads } = await createQueries({ store, chainId, interrupt: () => timer.check() })
+  const { queries, reads, prepareCalls } = createQueries({ store, chainId, interrupt: () => timer.check() })
+  if (runsCalls) await prepareCalls()
   const encoded = (block: Block | null) => (block === null ? null : encodeBlock(block))
   return {
     request: (number: number, method: string, params: readonly unknown[]) =>
