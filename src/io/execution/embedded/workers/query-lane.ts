@@ -8,6 +8,8 @@ interface Job {
   readonly number: number
   readonly method: string
   readonly args: readonly unknown[]
+  /** A query is bounded in time; a read of the owner waits as long as it takes. */
+  readonly isBounded: boolean
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -27,6 +29,8 @@ export class QueryLane {
   private readonly waiting: Job[] = []
   private readonly running = new Set<Job>()
   private readonly stop = new SharedArrayBuffer(4)
+  /** Threads that have loaded and answered before. */
+  private readonly answered = new WeakSet<WorkerLink>()
   private nextNumber = 1
   private isClosed = false
 
@@ -46,7 +50,7 @@ export class QueryLane {
       return Promise.reject(
         new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent calls' }),
       )
-    const { job, answer } = this.newJob('request', number => [number, method, params])
+    const { job, answer } = this.newJob('request', number => [number, method, params], true)
     this.waiting.push(job)
     const withdraw = () => this.withdraw(job)
     signal?.addEventListener('abort', withdraw, { once: true })
@@ -56,7 +60,7 @@ export class QueryLane {
 
   /** A read of the client's owner: it goes before the queries that wait, and is never refused. */
   read<Value>(method: string, args: readonly unknown[]): Promise<Value> {
-    const { job, answer } = this.newJob(method, () => args)
+    const { job, answer } = this.newJob(method, () => args, false)
     this.waiting.unshift(job)
     this.dispatch()
     return answer as Promise<Value>
@@ -77,11 +81,15 @@ export class QueryLane {
     await link?.terminate()
   }
 
-  private newJob(method: string, args: (number: number) => readonly unknown[]): { job: Job; answer: Promise<unknown> } {
+  private newJob(
+    method: string,
+    args: (number: number) => readonly unknown[],
+    isBounded: boolean,
+  ): { job: Job; answer: Promise<unknown> } {
     const number = this.nextNumber
     this.nextNumber = number === maxNumber ? 1 : number + 1
     const { promise, resolve, reject } = promiseParts()
-    return { job: { number, method, args: args(number), resolve, reject }, answer: promise }
+    return { job: { number, method, args: args(number), isBounded, resolve, reject }, answer: promise }
   }
 
   private dispatch(): void {
@@ -101,18 +109,25 @@ export class QueryLane {
     this.running.add(job)
     const isFirst = () => this.running.values().next().value === job
     const watch = () => {
-      // Requests are answered in order: only the first can be the one that hangs.
-      if (isFirst()) void this.replace(link, job)
+      // Requests are answered in order: only the first can be the one that hangs; a thread that still loads hangs on none.
+      if (job.isBounded && isFirst() && this.answered.has(link)) void this.replace(link, job)
       else timer = setTimeout(watch, this.options.timeoutMs)
     }
     let timer = setTimeout(watch, this.options.timeoutMs + graceMs)
     link
       .call(job.method, job.args)
-      .then(job.resolve, error => {
-        // Its thread was replaced under it, through no fault of its own: it waits for the next one.
-        if (error instanceof ExecutionError && error.code === 'WORKER_FAILED' && this.link !== link) return
-        job.reject(error)
-      })
+      .then(
+        value => {
+          this.answered.add(link)
+          job.resolve(value)
+        },
+        error => {
+          // Its thread was replaced under it, through no fault of its own: it waits for the next one.
+          if (error instanceof ExecutionError && error.code === 'WORKER_FAILED' && this.link !== link) return
+          this.answered.add(link)
+          job.reject(error)
+        },
+      )
       .finally(() => {
         clearTimeout(timer)
         if (this.link === link) this.running.delete(job)
