@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { MorphismError } from '../../src/base/primitives/morphism-error.js'
 import { ConsensusNetwork, type RunReport } from './consensus-network.js'
 import { SeededRandom } from './seeded-random.js'
 
@@ -10,7 +11,7 @@ function runSeeds(seeds: number, shape: { members: number; byzantine: number; st
       expect(report.decisions.size, 'nodes that decided').toBe(shape.members - shape.byzantine)
       return report
     } catch (error) {
-      throw new Error(`seed ${seed} of ${JSON.stringify(shape)}: ${error}`, { cause: error })
+      throw new MorphismError('NETWORK', `seed ${seed} of ${JSON.stringify(shape)}: ${error}`, {}, { cause: error })
     }
   })
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
+import { MorphismError } from '../../src/base/primitives/morphism-error.js'
 import { defaultParameters } from '../../src/base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import { precommit, prevote, type Vote } from '../../src/base/protocol/vote.js'
@@ -221,7 +222,7 @@ it('does what Algorithm 1 does, under 1,000 random schedules', () => {
     try {
       pair.run(120)
     } catch (error) {
-      throw new Error(`seed ${seed}`, { cause: error })
+      throw new MorphismError('MODEL', `seed ${seed}`, {}, { cause: error })
     }
     for (const event of pair.seen) seen.add(event)
   }

@@ -23,8 +23,7 @@ interface NodeFlags {
   readonly keystore?: string
   readonly passwordFile?: string
   readonly submitterKey?: string
-  readonly name: string
-  readonly logLevel: string
+  readonly logLevel: NodeConfig['logLevel']
 }
 
 /** `morphism node`: one node in the foreground. */
@@ -35,7 +34,6 @@ export function nodeCommand(): Command {
     .requiredOption('--network <file>', 'network file that all nodes share')
     .addOption(new Option('--role <role>', 'what the node does').choices(['sequencer', 'full']).default('full'))
     .requiredOption('--data-dir <dir>', 'where the node keeps its chain, logs and signing record')
-    .option('--name <name>', 'name in logs', 'node')
     .option('--l1-rpc <url>', 'JSON-RPC address of L1', 'http://127.0.0.1:8545')
     .option('--rpc-host <host>', 'address that JSON-RPC binds to', '127.0.0.1')
     .option('--rpc-port <port>', 'port of JSON-RPC (HTTP and WebSocket)', whole(0, 65_535), 9545)
@@ -47,7 +45,11 @@ export function nodeCommand(): Command {
     .option('--keystore <file>', 'EIP-2335 keystore of the consensus key (sequencers)')
     .option('--password-file <file>', 'file that holds the password of the keystore')
     .option('--submitter-key <file>', 'private key of the L1 account that posts batches (sequencers)')
-    .option('--log-level <level>', 'trace, debug, info, warn, error', 'info')
+    .addOption(
+      new Option('--log-level <level>', 'least level that is logged')
+        .choices(['debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
     .action(async (flags: NodeFlags) => {
       const node = await startNode(await nodeConfig(flags))
       let stopping = false
@@ -82,7 +84,6 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
   }
   return {
     version,
-    name: flags.name,
     network: await readNetworkFile(network),
     role,
     dataDir,

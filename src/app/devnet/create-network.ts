@@ -33,7 +33,12 @@ export async function createNetwork({
   sequencers,
   l1RpcUrl,
   say,
-}: { dataDir: string; sequencers: number; l1RpcUrl: string; say: (line: string) => void }): Promise<string> {
+}: {
+  dataDir: string
+  sequencers: number
+  l1RpcUrl: string
+  say: (line: string) => void
+}): Promise<string> {
   const file = path.join(dataDir, 'network.json')
   if (existsSync(file)) {
     await requireSame({ file, sequencers, l1RpcUrl })
@@ -78,7 +83,8 @@ export async function createNetwork({
   await writeKeys({ dataDir, sequencers })
   const network: NetworkFile = {
     name: 'devnet',
-    l1: { chainId: domain.l1ChainId, startBlock, contracts },
+    // The origin of genesis lies before the contracts, and nodes must know it.
+    l1: { chainId: domain.l1ChainId, startBlock: Math.min(startBlock, l2.genesis.l1Origin.number), contracts },
     l2,
     parameters: devnetParameters,
   }
@@ -88,15 +94,30 @@ export async function createNetwork({
 }
 
 /** The directory may hold another network than the one asked for, or its L1 may be gone. */
-async function requireSame({ file, sequencers, l1RpcUrl }: { file: string; sequencers: number; l1RpcUrl: string }): Promise<void> {
+async function requireSame({
+  file,
+  sequencers,
+  l1RpcUrl,
+}: {
+  file: string
+  sequencers: number
+  l1RpcUrl: string
+}): Promise<void> {
   const network = await readNetworkFile(file)
   const hint = 'use --fresh to begin anew'
   const names = sequencerNames(sequencers)
   const elected = names.filter(name => existsSync(nodeDir(path.dirname(file), name))).length
   if (elected !== sequencers || existsSync(nodeDir(path.dirname(file), `sequencer-${sequencers}`))) {
-    throw new AppError('OTHER_NETWORK', `The network in ${path.dirname(file)} has another number of sequencers than ${sequencers}: ${hint}.`)
+    throw new AppError(
+      'OTHER_NETWORK',
+      `The network in ${path.dirname(file)} has another number of sequencers than ${sequencers}: ${hint}.`,
+    )
   }
-  const code = await callRpc<string>({ url: l1RpcUrl, method: 'eth_getCode', params: [network.l1.contracts.rollup, 'latest'] })
+  const code = await callRpc<string>({
+    url: l1RpcUrl,
+    method: 'eth_getCode',
+    params: [network.l1.contracts.rollup, 'latest'],
+  })
   if (code === '0x') throw new AppError('L1_LOST', `The L1 chain in ${path.dirname(file)} has no contracts: ${hint}.`)
 }
 

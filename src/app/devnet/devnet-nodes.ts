@@ -56,18 +56,7 @@ export async function planNodes({
     .filter(({ role }) => role === 'sequencer')
     .map(({ name, peerId, p2pPort }) => ({ name, multiaddr: `/ip4/127.0.0.1/tcp/${p2pPort}/p2p/${peerId}` }))
   return planned.map(({ name, role, port, dir, p2pPort, metricsPort }) => {
-    const flags: string[] = [
-      '--network',
-      networkFile,
-      '--role',
-      role,
-      '--data-dir',
-      dir,
-      '--name',
-      name,
-      '--l1-rpc',
-      l1RpcUrl,
-    ]
+    const flags: string[] = ['--network', networkFile, '--role', role, '--data-dir', dir, '--l1-rpc', l1RpcUrl]
     flags.push('--rpc-port', `${port}`, '--metrics-port', `${metricsPort}`, '--p2p-port', `${p2pPort}`)
     const peers = sequencerPeers.filter(peer => peer.name !== name).map(peer => peer.multiaddr)
     if (peers.length > 0) flags.push('--peer', peers.join(','))

@@ -14,7 +14,7 @@ interface NodeStatus {
   readonly round: string
   readonly step: string
   readonly peers: string
-  readonly proposer: string
+  readonly proposer: string | null
   readonly ready: boolean
   readonly syncing: boolean
   readonly latestBatch: string
@@ -45,7 +45,7 @@ export class NetworkWatch {
       network: {
         height: Number(best?.height ?? 0),
         round: Number(best?.round ?? 0),
-        proposer: best ? `${Number(best.proposer)}` : '-',
+        proposer: best?.proposer ? `${best.proposer.slice(0, 10)}…` : '-',
         transactions: this.transactions,
         batches: {
           sealed: Number(best?.latestBatch ?? 0),

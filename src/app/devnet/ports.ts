@@ -29,3 +29,13 @@ export function requireFreePort({ port, flag }: { port: number; flag: string }):
     server.listen(port, '127.0.0.1', () => server.close(() => resolve()))
   })
 }
+
+/** The first of so many ports in a row that were free a moment ago. @throws AppError NO_PORTS */
+export async function freePortRun(length: number): Promise<number> {
+  for (let tries = 0; tries < 50; tries++) {
+    const first = await freePort()
+    const others = Array.from({ length: length - 1 }, (_, i) => requireFreePort({ port: first + 1 + i, flag: '' }))
+    if ((await Promise.allSettled(others)).every(({ status }) => status === 'fulfilled')) return first
+  }
+  throw new AppError('NO_PORTS', `no ${length} free ports in a row were found`)
+}

@@ -1,6 +1,6 @@
 import { asciiToBytes } from '../../base/primitives/bytes.js'
 import type { SetId } from '../../base/primitives/quantities.js'
-import { type SequencerSet, decodeSequencerSet, encodeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { decodeSequencerSet, encodeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { L1Reader } from '../../io/l1/l1-client.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'

@@ -15,7 +15,9 @@ export function l2Genesis({ l2, parameters }: Pick<NetworkFile, 'l2' | 'paramete
     baseFeePerGas: BigInt(baseFeePerGas),
     l1OriginNumber: l1Origin.number,
     l1OriginHash: l1Origin.hash,
-    alloc: Object.fromEntries(Object.entries(alloc).map(([address, account]) => [address.toLowerCase(), genesisAccount(account)])),
+    alloc: Object.fromEntries(
+      Object.entries(alloc).map(([address, account]) => [address.toLowerCase(), genesisAccount(account)]),
+    ),
   }
 }
 

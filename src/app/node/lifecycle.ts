@@ -2,12 +2,12 @@ import type { Logger } from '../../io/telemetry/logger.js'
 
 /** Parts of a node in the order they were started; they are stopped in reverse order, each joined, whatever the others do. */
 export class Lifecycle {
-  private readonly parts: { readonly name: string; readonly stop: () => Promise<void> }[] = []
+  private readonly parts: { readonly name: string; readonly stop: () => PromiseLike<void> }[] = []
   private stopping: Promise<void> | null = null
 
   constructor(private readonly logger: Logger) {}
 
-  own(name: string, stop: () => Promise<void>): void {
+  own(name: string, stop: () => PromiseLike<void>): void {
     this.parts.push({ name, stop })
   }
 

@@ -27,8 +27,18 @@ export interface NodeQueriesParts {
 }
 
 /** Whether the node is noticeably behind what its peers have proved. */
-export function isSyncing({ chain, syncer }: Pick<NodeQueriesParts, 'chain' | 'syncer'>): boolean {
+function isSyncing({ chain, syncer }: Pick<NodeQueriesParts, 'chain' | 'syncer'>): boolean {
   return syncer.bestKnownHeight() - chain.height() > syncingBehind
+}
+
+/** How far a node that is behind has come, for eth_syncing; null when it is not. */
+export function syncProgress({ chain, syncer }: Pick<NodeQueriesParts, 'chain' | 'syncer'>): {
+  startingBlock: Height
+  currentBlock: Height
+  highestBlock: Height
+} | null {
+  if (!isSyncing({ chain, syncer })) return null
+  return { startingBlock: 0, currentBlock: chain.height(), highestBlock: syncer.bestKnownHeight() }
 }
 
 /** Answers of the node about itself and its chain, for the `morphism_` methods. */
@@ -50,8 +60,16 @@ async function batchInfo({
   batcher,
   follower,
   selector,
-}: { batcher: Batcher; follower: L1Follower; selector: BatchSelector }): Promise<BatchInfo | null> {
-  const named = { latest: () => batcher.latest(), committed: () => follower.lastCommitted(), finalized: () => follower.lastFinalized() }
+}: {
+  batcher: Batcher
+  follower: L1Follower
+  selector: BatchSelector
+}): Promise<BatchInfo | null> {
+  const named = {
+    latest: () => batcher.latest(),
+    committed: () => follower.lastCommitted(),
+    finalized: () => follower.lastFinalized(),
+  }
   const index = typeof selector === 'number' ? selector : named[selector]()
   const batch = await batcher.batch(index)
   if (!batch) return null

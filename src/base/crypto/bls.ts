@@ -147,6 +147,11 @@ export function verifyManyOverOneDigest({
 
 const pad16 = new Uint8Array(16)
 
+/** Whether each 64-byte word of an EIP-2537 coding begins with 16 zero bytes, as the precompiles want it. */
+function isPadded(coding: Uint8Array): boolean {
+  return coding.every((byte, i) => i % 64 >= 16 || byte === 0)
+}
+
 /** EIP-2537 coding (128 bytes) of a G1 public key: x, y, each 48 bytes left-padded to 64. */
 export function blsPublicKeyToEip2537(key: BlsPublicKey): Uint8Array {
   const xy = key.point.toBytes(false)
@@ -165,6 +170,7 @@ export function blsSignatureToEip2537(signature: BlsSignatureBytes): Uint8Array 
 /** Compressed 96 bytes of a signature in EIP-2537 coding. @throws RangeError when it is no point of the subgroup */
 export function blsSignatureFromEip2537(coding: Uint8Array): BlsSignatureBytes {
   if (coding.length !== 256) throw new RangeError('an EIP-2537 G2 point has 256 bytes')
+  if (!isPadded(coding)) throw new RangeError('an EIP-2537 word has padding that is not zero')
   const word = (i: number) => coding.subarray(i * 64 + 16, (i + 1) * 64)
   try {
     return Uint8Array.from(
@@ -177,7 +183,7 @@ export function blsSignatureFromEip2537(coding: Uint8Array): BlsSignatureBytes {
 
 /** Parses a public key in EIP-2537 coding; null when it is none. */
 export function blsPublicKeyFromEip2537(coding: Uint8Array): BlsPublicKey | null {
-  if (coding.length !== 128) return null
+  if (coding.length !== 128 || !isPadded(coding)) return null
   try {
     const point = blst.PublicKey.fromBytes(concatBytes(coding.subarray(16, 64), coding.subarray(80, 128)), true)
     return { bytes: Uint8Array.from(point.toBytes()), point }

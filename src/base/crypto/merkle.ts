@@ -1,4 +1,4 @@
-import { concatBytes } from '../primitives/bytes.js'
+import { bytesEqual, concatBytes } from '../primitives/bytes.js'
 import { keccak256 } from './keccak.js'
 
 /** Depth of the message trees. */
@@ -51,11 +51,12 @@ export function verifyMerkleProof({
   index: number
   proof: readonly Uint8Array[]
 }): boolean {
-  if (proof.length !== merkleDepth || index < 0 || index >= 2 ** merkleDepth) return false
+  if (proof.length !== merkleDepth || !Number.isInteger(index) || index < 0 || index >= 2 ** merkleDepth) return false
+  if (![leaf, ...proof].every(node => node.length === 32)) return false
   let node = leaf
   for (let level = 0; level < merkleDepth; level++) {
     const right = Math.floor(index / 2 ** level) % 2 === 1
     node = keccak256(right ? concatBytes(proof[level]!, node) : concatBytes(node, proof[level]!))
   }
-  return node.every((byte, i) => byte === root[i])
+  return bytesEqual(node, root)
 }

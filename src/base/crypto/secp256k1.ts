@@ -1,10 +1,10 @@
 import secp256k1 from 'secp256k1'
-import { bytesToHex, bytesToUint, concatBytes } from '../primitives/bytes.js'
+import { bytesToHex, compareBytes, concatBytes, uintToBytes } from '../primitives/bytes.js'
 import type { Address } from '../primitives/hashes.js'
 import { keccak256 } from './keccak.js'
 
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
-const halfOrder = order / 2n
+const halfOrder = uintToBytes(order / 2n, 32)
 
 /** An ECDSA signature over secp256k1: r ‖ s (64 bytes) and the recovery bit. */
 export interface RecoverableSignature {
@@ -14,7 +14,7 @@ export interface RecoverableSignature {
 
 /** Whether s is in the lower half of the order, as EIP-2 wants it. */
 export function hasLowS(rs: Uint8Array): boolean {
-  return bytesToUint(rs.subarray(32, 64)) <= halfOrder
+  return compareBytes(rs.subarray(32, 64), halfOrder) <= 0
 }
 
 /** The address whose key signed the 32-byte digest, or null when no key did. */

@@ -75,9 +75,14 @@ export class RlpFields {
 
   /** An integer of at most `bits` bits. */
   uint(bits: number): bigint {
+    return bytesToUint(this.uintBytes(bits))
+  }
+
+  /** The same as its big-endian bytes without leading zeros. */
+  uintBytes(bits: number): Uint8Array {
     const bytes = this.bytes({ max: bits / 8 })
     if (bytes[0] === 0) throw this.error('has a leading zero')
-    return bytesToUint(bytes)
+    return bytes
   }
 
   /** An integer that a JavaScript number holds exactly. */
@@ -85,6 +90,13 @@ export class RlpFields {
     const value = this.uint(64)
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.error('is above 2^53')
     return Number(value)
+  }
+
+  /** 0 or 1. */
+  boolean(): boolean {
+    const value = this.uint(8)
+    if (value > 1n) throw this.error('is neither 0 nor 1')
+    return value === 1n
   }
 
   items({ max = Number.MAX_SAFE_INTEGER }: { max?: number } = {}): readonly RlpItem[] {

@@ -55,7 +55,7 @@ function readMessage(fields: RlpFields, kind: ConsensusMessage['kind'] | undefin
         }),
       }
     case 'status':
-      return { kind, height: fields.safeUint(), round: Number(fields.uint(32)), hasProposal: fields.uint(8) === 1n }
+      return { kind, height: fields.safeUint(), round: Number(fields.uint(32)), hasProposal: fields.boolean() }
     default:
       throw new DecodeError('consensus message: unknown kind')
   }

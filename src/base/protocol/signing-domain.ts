@@ -31,7 +31,7 @@ export function structHash(type: Uint8Array, ...words: Uint8Array[]): Uint8Array
 /** An unsigned integer as an ABI word. */
 export const uintWord = (value: number | bigint): Uint8Array => uintToBytes(value, 32)
 /** A signed integer as an ABI word (two's complement). */
-export const intWord = (value: number): Uint8Array => uintToBytes(BigInt.asUintN(256, BigInt(value)), 32)
+export const intWord = (value: number | bigint): Uint8Array => uintToBytes(BigInt.asUintN(256, BigInt(value)), 32)
 
 function domainSeparator({ l1ChainId, rollup }: SigningDomain): Uint8Array {
   const key = `${l1ChainId}:${rollup}`

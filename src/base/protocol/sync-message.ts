@@ -43,7 +43,7 @@ function readMessage(fields: RlpFields, kind: SyncMessage['kind'] | undefined): 
     case 'block':
       return { kind, certified: decodeCertifiedBlock(fields.bytes()) }
     case 'follow':
-      return { kind, on: fields.uint(8) === 1n }
+      return { kind, on: fields.boolean() }
     default:
       throw new DecodeError('sync message: unknown kind')
   }

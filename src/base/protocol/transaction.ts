@@ -3,7 +3,7 @@ import { hasLowS, recoverAddress } from '../crypto/secp256k1.js'
 import { DecodeError } from '../encoding/decode-error.js'
 import { encodeRlp, type RlpItem } from '../encoding/rlp.js'
 import { RlpFields, rlpUint } from '../encoding/rlp-fields.js'
-import { bytesToHex, concatBytes, type Hex, uintToBytes } from '../primitives/bytes.js'
+import { bytesToHex, concatBytes, type Hex } from '../primitives/bytes.js'
 import type { Address, TransactionHash } from '../primitives/hashes.js'
 import type { Wei } from '../primitives/quantities.js'
 
@@ -192,9 +192,12 @@ function readTo(fields: RlpFields): Uint8Array | null {
 const toItem = (to: Uint8Array | null): RlpItem => to ?? new Uint8Array(0)
 
 function readRs(fields: RlpFields): Uint8Array {
-  const r = fields.uint(256)
-  const s = fields.uint(256)
-  return concatBytes(uintToBytes(r, 32), uintToBytes(s, 32))
+  const rs = new Uint8Array(64)
+  const r = fields.uintBytes(256)
+  const s = fields.uintBytes(256)
+  rs.set(r, 32 - r.length)
+  rs.set(s, 64 - s.length)
+  return rs
 }
 
 function readAccessList(item: RlpItem): AccessListEntry[] {

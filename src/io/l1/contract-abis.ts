@@ -59,6 +59,8 @@ export const registryAbi = parseAbi([
   'error PowerIsZero(uint256 index)',
   'error UnknownSet(uint256 setId)',
   'error UnknownMember(uint256 setId, uint256 index)',
+  'error InvalidG1Point()',
+  'error TableNotCreated(uint256 length)',
 ])
 
 /** What operators call of SequencerStaking.sol. */

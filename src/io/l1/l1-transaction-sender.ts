@@ -84,12 +84,11 @@ class Sender implements L1TransactionSender {
         logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
       }
       const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
-      const since = await rpc.blockNumber()
       const answer = await rpc.send(raw)
       if (answer !== 'nonce-used') this.stuck = { nonce, fees }
       if (answer === 'underpriced') continue
       hashes.unshift(hash)
-      const outcome = await this.watch({ hashes, nonce, since, signal })
+      const outcome = await this.watch({ hashes, nonce, signal })
       if (outcome) return outcome
     }
     logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes })
@@ -100,16 +99,15 @@ class Sender implements L1TransactionSender {
   private async watch({
     hashes,
     nonce,
-    since,
     signal,
   }: {
     hashes: readonly Hash32[]
     nonce: number
-    since: L1BlockNumber
     signal: AbortSignal | undefined
   }): Promise<L1TransactionOutcome | null> {
     const { clock } = this.ports
     const { pollMs, stuckAfterBlocks, maxFailures } = this.config
+    let since: L1BlockNumber | null = null
     let usedSince: L1BlockNumber | null = null
     for (let failures = 0; !signal?.aborted; ) {
       try {
@@ -117,6 +115,7 @@ class Sender implements L1TransactionSender {
         const found = await this.receiptOf(hashes)
         if (found) return found
         const now = await this.ports.rpc.blockNumber()
+        since ??= now
         // Nodes may count a transaction before they show its receipt: a nonce is lost only when none comes for some blocks.
         if (used) usedSince ??= now
         if (usedSince !== null && now >= usedSince + stuckAfterBlocks) return pending

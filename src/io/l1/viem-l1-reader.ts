@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { type Block, BlockNotFoundError, decodeFunctionData, type PublicClient, TransactionNotFoundError } from 'viem'
 import { blsPublicKeyFromEip2537, blsSignatureFromEip2537 } from '../../base/crypto/bls.js'
-import { bytesToHex, hexToBytes } from '../../base/primitives/bytes.js'
+import { hexToBytes } from '../../base/primitives/bytes.js'
 import type { Address, Hash32 } from '../../base/primitives/hashes.js'
 import type { BatchIndex, L1BlockNumber, SetId } from '../../base/primitives/quantities.js'
 import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { Kzg } from '../kzg/kzg.js'
 import { boundedFetch } from './bounded-fetch.js'
 import { messageQueueAbi, registryAbi, rollupAbi } from './contract-abis.js'
 import { refusalOf } from './contract-refusal.js'
@@ -30,8 +30,8 @@ export interface ViemL1ReaderConfig extends L1Endpoint {
 }
 
 export interface ViemL1ReaderPorts {
-  /** KZG commitment (48 bytes) of a blob; computed off the main thread. */
-  readonly commitment: (blob: Uint8Array) => Promise<Uint8Array>
+  /** Names the blobs that come back; 50 ms each, off the main thread. */
+  readonly kzg: Pick<Kzg, 'commitment'>
 }
 
 const batchEvents = rollupAbi.filter(item => item.type === 'event')
@@ -95,6 +95,8 @@ class ViemL1Reader implements L1Reader {
       const { rollup } = this.config.contracts
       try {
         const transaction = await this.client.getTransaction({ hash: transactionHash })
+        if (transaction.hash !== transactionHash)
+          throw new L1Error('L1_BAD_ANSWER', 'L1 gave another transaction', { transactionHash })
         if (transaction.to?.toLowerCase() !== rollup) return null
         return decodeCommitBatch(transaction.input, transaction.blobVersionedHashes ?? [])
       } catch (error) {
@@ -177,7 +179,7 @@ class ViemL1Reader implements L1Reader {
       })
     const found = new Map<Hash32, Uint8Array>()
     for (const blob of blobsOfAnswer(await response.json()))
-      found.set(versionedHashOf(await this.ports.commitment(blob)), blob)
+      found.set((await this.ports.kzg.commitment(blob)).versionedHash, blob)
     return args.versionedHashes.map(hash => {
       const blob = found.get(hash)
       if (!blob) throw new L1Error('L1_BAD_ANSWER', 'the blob server of L1 did not give a blob', { hash, ...args })
@@ -192,13 +194,6 @@ class ViemL1Reader implements L1Reader {
     if (!block) throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block of a batch', { number })
     return Math.floor((block.timestamp - slots.genesisTimeSec) / slots.slotSec)
   }
-}
-
-/** EIP-4844: 0x01 ‖ sha256(commitment)[1..]. */
-export function versionedHashOf(commitment: Uint8Array): Hash32 {
-  const hash = createHash('sha256').update(commitment).digest()
-  hash[0] = 1
-  return bytesToHex(hash)
 }
 
 async function attempt<Value>(what: string, request: () => Promise<Value>): Promise<Value> {
@@ -221,7 +216,8 @@ async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | nul
 }
 
 function toL1Block(block: Block): L1Block {
-  if (block.number === null || block.hash === null) throw new L1Error('L1_BAD_ANSWER', 'L1 gave a pending block')
+  if (typeof block.number !== 'bigint' || typeof block.timestamp !== 'bigint' || !block.hash || !block.parentHash)
+    throw new L1Error('L1_BAD_ANSWER', 'L1 gave something that is no block')
   return {
     number: Number(block.number),
     hash: block.hash,

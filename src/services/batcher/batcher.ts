@@ -161,8 +161,14 @@ export class Batcher {
   }
 
   /** Called with each certificate once it is stored. */
-  onCertified(listener: (certificate: BatchCertificate) => void): void {
-    this.desk.onCertified(listener)
+  onCertified(listener: (certificate: BatchCertificate) => void): () => void {
+    return this.desk.onCertified(listener)
+  }
+
+  /** Newest batch up to which every batch has its certificate. */
+  latestCertified(): BatchIndex {
+    for (const { sealed } of this.desk.openBatches()) return sealed.header.batchIndex - 1
+    return this.desk.last
   }
 
   /** Hash of the batch as this node sealed it; null while it has not. */
@@ -214,12 +220,18 @@ export class Batcher {
     try {
       while (!this.isClosed) {
         await this.openSealed()
+        const { decided } = this
         const outcome = await this.sealer.advance()
         this.failures = 0
-        if (typeof outcome === 'object') this.announceSealed(outcome)
-        else if (outcome === 'l1-behind') return this.retryIn(waitMs)
-        else if (this.sealer.next > this.decided) return
-        else if (!this.recent.has(this.sealer.next)) return this.retryIn(waitMs)
+        if (typeof outcome === 'object') {
+          this.announceSealed(outcome)
+          continue
+        }
+        if (outcome === 'no-block') {
+          if (this.decided > decided) continue
+          if (this.sealer.next > decided) return
+        }
+        return this.retryIn(waitMs)
       }
     } catch (error) {
       if (this.isClosed) return

@@ -46,9 +46,12 @@ export class CertificateDesk {
     return this.pool.batches()
   }
 
-  /** Called with each new certificate, after it is stored. */
-  onCertified(listener: (certificate: BatchCertificate) => void): void {
+  /** Called with each new certificate, after it is stored; the returned function ends it. */
+  onCertified(listener: (certificate: BatchCertificate) => void): () => void {
     this.listeners.push(listener)
+    return () => {
+      this.listeners.splice(this.listeners.indexOf(listener), 1)
+    }
   }
 
   /** Opens the batch after `last`; one that has its certificate is passed over. */

@@ -19,7 +19,6 @@ import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
-import type { Logger } from '../../io/telemetry/logger.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
 import { checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
 
@@ -57,7 +56,6 @@ export interface ChainPorts {
   readonly messages: (range: { from: number; to: number }) => Promise<readonly L1Message[] | null>
   /** Senders that this node recovered before, for the block's transactions. */
   readonly sendersOf: (transactions: readonly Uint8Array[]) => readonly (Address | null)[]
-  readonly logger: Logger
 }
 
 const prefix = asciiToBytes('certificate/')
@@ -126,9 +124,12 @@ export class Chain {
     return { safe: this.safe, finalized: this.finalized }
   }
 
-  /** Called for each new head, in order. */
-  onCommitted(listener: (committed: CommittedBlock) => void): void {
+  /** Called for each new head, in order; the returned function ends it. */
+  onCommitted(listener: (committed: CommittedBlock) => void): () => void {
     this.listeners.push(listener)
+    return () => {
+      this.listeners.splice(this.listeners.indexOf(listener), 1)
+    }
   }
 
   certificateAt(height: Height): QuorumCertificate | null {

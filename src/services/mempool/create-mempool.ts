@@ -34,9 +34,10 @@ class NodeMempool implements Mempool {
     const { clock, logger, metrics, network } = ports
     const pool = new TransactionPool(config)
     this.pool = pool
-    this.signal = new ExecutableSignal(pool, config.baseFeePerGas)
-    this.journal = new TransactionJournal(ports.journal, {
-      maxBytes: config.maxJournalBytes,
+    this.signal = new ExecutableSignal(pool)
+    this.journal = new TransactionJournal(config, {
+      log: ports.journal,
+      clock,
       live: () => Array.from(pool.locals, transaction => transaction.raw),
     })
     this.admissions = new Admissions(config, {
@@ -95,7 +96,7 @@ class NodeMempool implements Mempool {
   onHead(change: HeadChange): void {
     this.admissions.onHead(change)
     this.pool.onHead(change)
-    this.signal.onHead(change.block.header.baseFeePerGas)
+    this.signal.recount()
     this.publish()
   }
 
@@ -183,7 +184,7 @@ class NodeMempool implements Mempool {
   private publish(): void {
     const promoted = this.pool.takePromoted()
     if (promoted.length > 0) {
-      this.signal.onPromoted(promoted)
+      this.signal.onAdded()
       for (const handler of this.pendingHandlers) handler(promoted)
     }
     const { pending, queued, bytes } = this.pool.status()

@@ -11,24 +11,19 @@ import type { AdmissionsConfig, SubmissionResult } from './admissions.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 import type { Selection, SelectionLimits } from './selection.js'
 import type { GossipConfig, GossipNetwork } from './transaction-gossip.js'
+import type { JournalOptions } from './transaction-journal.js'
 import type { PoolLimits } from './transaction-pool.js'
 
 /** Limits and intervals; `defaultMempoolConfig` names the usual ones. */
-export interface MempoolConfig extends PoolLimits, AdmissionsConfig, GossipConfig {
-  /** The journal is rewritten with what is still pooled when it passes this size. */
-  readonly maxJournalBytes: number
-  /** Base fee of the head at the start; later heads tell theirs. */
-  readonly baseFeePerGas: Wei
-}
+export interface MempoolConfig extends PoolLimits, AdmissionsConfig, GossipConfig, JournalOptions {}
 
 /**
  * Defaults: 256 pending and 64 queued transactions an account (geth guarantees 16 and 64: here one account may fill
  * several blocks), 20,000 and 4,096 in all, 64 MiB.
  */
-export const defaultMempoolConfig: Omit<MempoolConfig, 'chainId' | 'blockGasLimit'> = {
+export const defaultMempoolConfig: Omit<MempoolConfig, 'chainId' | 'blockGasLimit' | 'baseFeePerGas'> = {
   maxTransactionGas: null,
   minTip: 0n,
-  baseFeePerGas: 0n,
   maxPendingPerAccount: 256,
   maxQueuedPerAccount: 64,
   maxPending: 20_000,
@@ -37,12 +32,13 @@ export const defaultMempoolConfig: Omit<MempoolConfig, 'chainId' | 'blockGasLimi
   maxIdleAccounts: 50_000,
   maxRecent: 50_000,
   maxRecentBytes: 32 * 1024 * 1024,
-  coalesceMs: 1,
+  coalesceMs: 2,
   maxUnprocessedBytes: 16 * 1024 * 1024,
   maxUnprocessedBytesPerPeer: 2 * 1024 * 1024,
   gossipIntervalMs: 3,
   resendIntervalMs: 3_000,
   maxSyncBytes: 2 * 1024 * 1024,
+  journalIntervalMs: 5,
   maxJournalBytes: 4 * 1024 * 1024,
 }
 
@@ -82,7 +78,7 @@ export interface Mempool extends AsyncDisposable {
   onHead(change: HeadChange): void
   /** What a build left out: invalid ones leave, their followers wait. */
   discard(skipped: readonly SkippedTransaction[]): void
-  /** Whether a transaction could go into a block, with this base fee if given. */
+  /** Whether a transaction could go into the next block, or into one with this base fee. */
   hasExecutable(baseFee?: Wei): boolean
   /** Called when a transaction becomes executable and none was before; the returned function unsubscribes. */
   onExecutable(handler: () => void): () => void

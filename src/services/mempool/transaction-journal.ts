@@ -1,4 +1,12 @@
 import type { AppendLog } from '../../io/storage/append-log.js'
+import { type Clock, pause } from '../../io/time/clock.js'
+
+export interface JournalOptions {
+  /** The file is rewritten when it passes this size. */
+  readonly maxJournalBytes: number
+  /** Least time between two writes under load: commits that come meanwhile share the next. */
+  readonly journalIntervalMs: number
+}
 
 /**
  * Accepted transactions on disk. Commits that come while one is being written share the next write and its one sync.
@@ -9,16 +17,22 @@ export class TransactionJournal {
   private next: Promise<void> | null = null
   private current: Promise<void> = Promise.resolve()
   private rewriteAt: number
+  private lastWriteMs = Number.NEGATIVE_INFINITY
 
   constructor(
-    private readonly log: AppendLog,
-    private readonly options: { readonly maxBytes: number; readonly live: () => Uint8Array[] },
+    private readonly options: JournalOptions,
+    private readonly ports: {
+      readonly log: AppendLog
+      readonly clock: Clock
+      /** The transactions that must still be kept. */
+      readonly live: () => Uint8Array[]
+    },
   ) {
-    this.rewriteAt = options.maxBytes
+    this.rewriteAt = options.maxJournalBytes
   }
 
   readAll(): Promise<Uint8Array[]> {
-    return this.log.readAll()
+    return this.ports.log.readAll()
   }
 
   /** Resolves when the transactions survive a crash; rejects when they could not be written. */
@@ -45,14 +59,17 @@ export class TransactionJournal {
   }
 
   private async write(): Promise<void> {
+    const { log, clock, live } = this.ports
+    const waitMs = this.lastWriteMs + this.options.journalIntervalMs - clock.nowMs()
+    if (waitMs > 0) await pause(clock, waitMs)
+    this.lastWriteMs = clock.nowMs()
     this.next = null
-    const { log } = this
     const records = this.waiting
     this.waiting = []
     for (const record of records) log.append(record)
     if (records.length > 0) await log.sync()
     if (log.size() < this.rewriteAt) return
-    await log.replace(this.options.live())
-    this.rewriteAt = Math.max(this.options.maxBytes, 2 * log.size())
+    await log.replace(live())
+    this.rewriteAt = Math.max(this.options.maxJournalBytes, 2 * log.size())
   }
 }

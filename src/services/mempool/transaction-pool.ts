@@ -4,6 +4,7 @@ import type { Wei } from '../../base/primitives/quantities.js'
 import type { AccountState, HeadChange, SkippedTransaction } from '../../io/execution/execution-client.js'
 import type { RecoveredTransaction } from '../../io/recovery/sender-recovery.js'
 import { type AdmissionReason, checkSender, checkTransaction, mayReplace } from '../../rules/blocks/admission.js'
+import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { type EvictionCandidate, EvictionOrder } from './eviction-order.js'
 import { KnownTransactions } from './known-transactions.js'
 import { PoolAccount } from './pool-account.js'
@@ -14,6 +15,8 @@ import { type Selection, type SelectionLimits, selectTransactions } from './sele
 export interface PoolLimits {
   readonly chainId: bigint
   readonly blockGasLimit: number
+  /** Base fee of the next block at the start; heads tell it from then on. */
+  readonly baseFeePerGas: Wei
   /** Cap of EIP-7825 where the hardfork has it, else null. */
   readonly maxTransactionGas: number | null
   readonly minTip: Wei
@@ -57,11 +60,12 @@ export class TransactionPool {
   private pendingCount = 0
   private bytes = 0
   private blockGasLimit: number
-  private baseFee = 0
+  private baseFee: number
 
   constructor(private readonly limits: PoolLimits) {
     this.known = new KnownTransactions(limits)
     this.blockGasLimit = limits.blockGasLimit
+    this.baseFee = Number(limits.baseFeePerGas)
   }
 
   knows(address: Address): boolean {
@@ -112,7 +116,7 @@ export class TransactionPool {
 
   onHead(change: HeadChange): void {
     const { header } = change.block
-    this.baseFee = Number(header.baseFeePerGas)
+    this.baseFee = Number(nextBaseFee(header))
     this.blockGasLimit = header.gasLimit
     for (const touched of change.touched) {
       const account = this.accounts.get(touched.address)
@@ -146,9 +150,9 @@ export class TransactionPool {
     return selectTransactions(this.executable, limits)
   }
 
+  /** Whether a block with this base fee (that of the next one unless told) has a candidate. */
   hasExecutable(baseFee?: Wei): boolean {
-    if (baseFee === undefined) return this.executable.size > 0
-    const least = Number(baseFee)
+    const least = baseFee === undefined ? this.baseFee : Number(baseFee)
     for (const account of this.executable) if (account.pending[0]!.fee >= least) return true
     return false
   }

@@ -39,7 +39,7 @@ export class FilterRegistry {
   ) {
     this.stops = [
       options.heads.onHead(change => this.onHead(change)),
-      options.mempool.onPending(transaction => this.onPending(transaction)),
+      options.mempool.onPending(transactions => this.onPending(transactions)),
     ]
   }
 
@@ -109,9 +109,10 @@ export class FilterRegistry {
     }
   }
 
-  private onPending({ transaction }: PooledTransaction): void {
+  private onPending(transactions: readonly PooledTransaction[]): void {
     if (this.transactionFilters === 0) return
-    for (const [id, { topic }] of this.filters) if (topic.kind === 'transactions') this.append(id, transaction.hash)
+    for (const [id, { topic }] of this.filters)
+      if (topic.kind === 'transactions') for (const { hash } of transactions) this.append(id, hash)
   }
 
   // A filter that lost entries would lie, so one that is full goes: its owner hears 'filter not found'.

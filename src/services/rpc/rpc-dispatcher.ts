@@ -26,6 +26,7 @@ export interface RpcAnswer {
 /** Calls of a batch that run at the same time. */
 const batchParallelism = 50
 const maxParamsDepth = 32
+const latencyBuckets = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const nothing: RpcAnswer = { text: null }
 
 interface Entry {
@@ -51,7 +52,11 @@ export class RpcDispatcher {
   ) {
     this.methods = new Map(Object.entries(options.methods).map(([name, run]) => [name, { run, requests: null }]))
     this.errors = options.metrics.counter('morphism_rpc_errors_total', 'JSON-RPC calls answered with an error')
-    this.latency = options.metrics.histogram('morphism_rpc_call_seconds', 'Time from a JSON-RPC call to its answer')
+    this.latency = options.metrics.histogram(
+      'morphism_rpc_call_seconds',
+      'Time from a JSON-RPC call to its answer',
+      latencyBuckets,
+    )
   }
 
   /** Answers one message or batch; `remote` is the caller's IP address. Never rejects. */
@@ -118,7 +123,8 @@ export class RpcDispatcher {
     }
   }
 
-  private call(name: string, params: unknown, context: CallContext): unknown {
+  // Async, so that a refusal takes as many turns as an answer and messages of one caller are answered in order.
+  private async call(name: string, params: unknown, context: CallContext): Promise<unknown> {
     const method = this.methods.get(name)
     if (!method)
       throw new ExecutionRpcError({

@@ -1,7 +1,6 @@
 import type { Address, TransactionHash } from '../../base/primitives/hashes.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { Result } from '../../base/primitives/result.js'
-import type { Transaction } from '../../base/protocol/transaction.js'
 import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
@@ -14,10 +13,12 @@ export interface AdmissionRefusal {
   readonly message: string
 }
 
-/** A transaction that waits to be mined. */
+/** A transaction that waits to be mined; `raw` is its EIP-2718 encoding. */
 export interface PooledTransaction {
-  readonly transaction: Transaction
+  readonly raw: Uint8Array
+  readonly hash: TransactionHash
   readonly sender: Address
+  readonly nonce: number
 }
 
 /** Waiting transactions of one account, by nonce: executable ones, and those behind a gap. */
@@ -32,13 +33,13 @@ export interface TransactionPool {
   addRaw(raw: Uint8Array): Promise<Result<TransactionHash, AdmissionRefusal>>
   /** The account's next nonce, waiting transactions counted. */
   pendingNonce(address: Address): Promise<number>
-  transaction(hash: TransactionHash): PooledTransaction | undefined
+  transaction(hash: TransactionHash): PooledTransaction | null
   content(): ReadonlyMap<Address, AccountContent>
   contentFrom(address: Address): AccountContent
   /** Numbers of waiting transactions. */
   status(): { readonly pending: number; readonly queued: number }
-  /** Calls the handler for every transaction that became executable; the returned function ends it. */
-  onPending(handler: (transaction: PooledTransaction) => void): () => void
+  /** Calls the handler with what became executable, a batch at a time; the returned function ends it. */
+  onPending(handler: (transactions: readonly PooledTransaction[]) => void): () => void
 }
 
 /** Announces each new head, in order. */

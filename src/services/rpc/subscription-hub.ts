@@ -1,10 +1,10 @@
 import type { Hex } from '../../base/primitives/bytes.js'
 import { headerToJson } from '../../io/execution/embedded/queries/block-json.js'
 import { bloomTest, type LogFilter, matchesFilter } from '../../io/execution/embedded/queries/log-filter.js'
-import { transactionToJson } from '../../io/execution/embedded/queries/transaction-json.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import { isInRange, logsOf } from './head-logs.js'
 import { toJson } from './json-rpc.js'
+import { pooledToJson } from './pooled-transaction-json.js'
 import { randomId } from './random-id.js'
 import type { Subscriber } from './rpc-method.js'
 import type { HeadSource, NetworkStatus, PooledTransaction, TransactionPool } from './rpc-ports.js'
@@ -51,7 +51,7 @@ export class SubscriptionHub {
     this.wasSyncing = ports.network.syncing() !== null
     this.stops = [
       ports.heads.onHead(change => this.onHead(change)),
-      ports.mempool.onPending(transaction => this.onPending(transaction)),
+      ports.mempool.onPending(transactions => this.onPending(transactions)),
     ]
   }
 
@@ -136,15 +136,17 @@ export class SubscriptionHub {
     for (const subscription of syncing.values()) deliver(subscription, text)
   }
 
-  private onPending({ transaction, sender }: PooledTransaction): void {
+  private onPending(transactions: readonly PooledTransaction[]): void {
     const subscriptions = this.byKind.newPendingTransactions
     if (subscriptions.size === 0) return
-    const hashText = `"${transaction.hash}"`
-    let fullText: string | undefined
-    for (const subscription of subscriptions.values()) {
-      const isFull = subscription.topic.kind === 'newPendingTransactions' && subscription.topic.isFull
-      if (isFull) fullText ??= toJson(transactionToJson({ transaction, sender, place: null }))
-      deliver(subscription, isFull ? fullText! : hashText)
+    for (const pooled of transactions) {
+      const hashText = `"${pooled.hash}"`
+      let fullText: string | undefined
+      for (const subscription of subscriptions.values()) {
+        const isFull = subscription.topic.kind === 'newPendingTransactions' && subscription.topic.isFull
+        if (isFull) fullText ??= toJson(pooledToJson(pooled))
+        deliver(subscription, isFull ? fullText! : hashText)
+      }
     }
   }
 }

@@ -10,7 +10,6 @@ import type { ProtocolParameters } from '../../base/protocol/protocol-parameters
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { ExecutionClient, SkippedTransaction } from '../../io/execution/execution-client.js'
 import type { L1Block } from '../../io/l1/l1-client.js'
-import type { Logger } from '../../io/telemetry/logger.js'
 import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
@@ -65,7 +64,6 @@ export interface ChainApplicationPorts {
   readonly attestations: AttestationDesk
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly clock: Clock
-  readonly logger: Logger
   readonly metrics: Metrics
 }
 

@@ -2,8 +2,8 @@ import { bytesToHex } from '../../../base/primitives/bytes.js'
 import { readBlockNumberOrHash } from '../../../io/execution/embedded/queries/block-selector.js'
 import { readAddress, readBytes, readHash, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
 import { serverError } from '../../../io/execution/embedded/queries/rpc-argument.js'
-import { transactionToJson } from '../../../io/execution/embedded/queries/transaction-json.js'
 import { ExecutionRpcError } from '../../../io/execution/execution-rpc-error.js'
+import { pooledToJson } from '../pooled-transaction-json.js'
 import type { RpcMethods } from '../rpc-method.js'
 import type { TransactionPool } from '../rpc-ports.js'
 import type { AskExecution } from './execution-methods.js'
@@ -33,14 +33,14 @@ export function transactionMethods({ mempool, ask }: { mempool: TransactionPool;
       args.end()
       const pooled = mempool.transaction(hash)
       const mined = await ask('eth_getTransactionByHash', params, context)
-      return mined ?? (pooled ? transactionToJson({ ...pooled, place: null }) : null)
+      return mined ?? (pooled && pooledToJson(pooled))
     },
     async eth_getRawTransactionByHash({ args, params, context }) {
       const hash = args.required(readHash)
       args.end()
       const pooled = mempool.transaction(hash)
       const mined = await ask('eth_getRawTransactionByHash', params, context)
-      return mined ?? (pooled ? bytesToHex(pooled.transaction.raw) : null)
+      return mined ?? (pooled && bytesToHex(pooled.raw))
     },
 
     eth_accounts: ({ args }) => {

@@ -1,8 +1,9 @@
 import { keccak256Hex } from '../../../base/crypto/keccak.js'
 import { asciiToBytes } from '../../../base/primitives/bytes.js'
 import type { Address } from '../../../base/primitives/hashes.js'
+import { decodeTransaction } from '../../../base/protocol/transaction.js'
 import { readAddress, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
-import { transactionToJson } from '../../../io/execution/embedded/queries/transaction-json.js'
+import { pooledToJson } from '../pooled-transaction-json.js'
 import type { RpcMethods } from '../rpc-method.js'
 import type { AccountContent, PooledTransaction, TransactionPool } from '../rpc-ports.js'
 
@@ -16,13 +17,13 @@ export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMet
     },
     txpool_content({ args }) {
       args.end()
-      return byAccount(mempool.content(), showWhole)
+      return byAccount(mempool.content(), pooledToJson)
     },
     txpool_contentFrom({ args }) {
       const address = args.required(readAddress)
       args.end()
       const { pending, queued } = mempool.contentFrom(address)
-      return { pending: byNonce(pending, showWhole), queued: byNonce(queued, showWhole) }
+      return { pending: byNonce(pending, pooledToJson), queued: byNonce(queued, pooledToJson) }
     },
     txpool_inspect({ args }) {
       args.end()
@@ -45,12 +46,12 @@ function byAccount(content: ReadonlyMap<Address, AccountContent>, show: Show) {
 }
 
 const byNonce = (pooled: readonly PooledTransaction[], show: Show): Record<string, unknown> =>
-  Object.fromEntries(pooled.map(item => [String(item.transaction.nonce), show(item)]))
+  Object.fromEntries(pooled.map(item => [String(item.nonce), show(item)]))
 
-const showWhole: Show = pooled => transactionToJson({ ...pooled, place: null })
-
-const showLine: Show = ({ transaction: { to, value, gasLimit, maxFeePerGas } }) =>
-  `${to ? checksumAddress(to) : 'contract creation'}: ${value} wei + ${gasLimit} gas × ${maxFeePerGas} wei`
+const showLine: Show = ({ raw }) => {
+  const { to, value, gasLimit, maxFeePerGas } = decodeTransaction(raw)
+  return `${to ? checksumAddress(to) : 'contract creation'}: ${value} wei + ${gasLimit} gas × ${maxFeePerGas} wei`
+}
 
 /** The address in the mixed case of ERC-55, as geth keys its txpool answers. */
 function checksumAddress(address: Address): string {

@@ -1,4 +1,5 @@
 import { bytesToHex } from '../../../../base/primitives/bytes.js'
+import { zeroAddress } from '../../../../base/primitives/hashes.js'
 import type { CallExecutor, CallOutcome, CallRequest, ChainReader, StateReader } from '../reading.js'
 import { latestBlock, readBlockNumberOrHash, requireHeader } from './block-selector.js'
 import { readBlockOverrides, readCallArguments, readStateOverrides, toCallRequest } from './call-arguments.js'
@@ -42,9 +43,11 @@ export function callQueries({
     const blockOverrides = args.optional(readBlockOverrides)
     args.end()
     const header = requireHeader(chain, selector)
+    const call = toCallRequest({ args: callArguments, header, gasCap: limits.callGas, chainId })
+    const funded = withFundedZero(call, overrides)
     const request: CallRequest = {
-      ...toCallRequest({ args: callArguments, header, gasCap: limits.callGas, chainId }),
-      ...(overrides ? { overrides } : {}),
+      ...call,
+      ...(funded ? { overrides: funded } : {}),
       ...(blockOverrides ? { blockOverrides } : {}),
     }
     return { request, requestedGas: callArguments.gas }
@@ -65,6 +68,15 @@ export function callQueries({
       return toQuantity(gas)
     },
   }
+}
+
+/**
+ * A call without a sender comes from the zero address, and wallets estimate transfers that way: on mainnet it holds ETH, so here
+ * it has at least the value of the call.
+ */
+function withFundedZero({ from, value }: CallRequest, overrides: CallRequest['overrides']): CallRequest['overrides'] {
+  if (from !== zeroAddress || value === 0n || overrides?.[zeroAddress]?.balance !== undefined) return overrides
+  return { ...overrides, [zeroAddress]: { ...overrides?.[zeroAddress], balance: value } }
 }
 
 /** The most gas that the sender can pay for at the price it offers. @throws ExecutionRpcError */

@@ -8,6 +8,8 @@ interface Job {
   readonly number: number
   readonly method: string
   readonly args: readonly unknown[]
+  /** A query is bounded in time; a read of the owner waits as long as it takes. */
+  readonly isBounded: boolean
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
 }
@@ -46,7 +48,7 @@ export class QueryLane {
       return Promise.reject(
         new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent calls' }),
       )
-    const { job, answer } = this.newJob('request', number => [number, method, params])
+    const { job, answer } = this.newJob('request', number => [number, method, params], true)
     this.waiting.push(job)
     const withdraw = () => this.withdraw(job)
     signal?.addEventListener('abort', withdraw, { once: true })
@@ -56,7 +58,7 @@ export class QueryLane {
 
   /** A read of the client's owner: it goes before the queries that wait, and is never refused. */
   read<Value>(method: string, args: readonly unknown[]): Promise<Value> {
-    const { job, answer } = this.newJob(method, () => args)
+    const { job, answer } = this.newJob(method, () => args, false)
     this.waiting.unshift(job)
     this.dispatch()
     return answer as Promise<Value>
@@ -77,11 +79,15 @@ export class QueryLane {
     await link?.terminate()
   }
 
-  private newJob(method: string, args: (number: number) => readonly unknown[]): { job: Job; answer: Promise<unknown> } {
+  private newJob(
+    method: string,
+    args: (number: number) => readonly unknown[],
+    isBounded: boolean,
+  ): { job: Job; answer: Promise<unknown> } {
     const number = this.nextNumber
     this.nextNumber = number === maxNumber ? 1 : number + 1
     const { promise, resolve, reject } = promiseParts()
-    return { job: { number, method, args: args(number), resolve, reject }, answer: promise }
+    return { job: { number, method, args: args(number), isBounded, resolve, reject }, answer: promise }
   }
 
   private dispatch(): void {
@@ -109,7 +115,7 @@ export class QueryLane {
       }, delayMs)
     }
     // A thread that is still starting is not late.
-    void link.ready.then(() => watch(this.options.timeoutMs + graceMs))
+    if (job.isBounded) void link.ready.then(() => watch(this.options.timeoutMs + graceMs))
     link
       .call(job.method, job.args)
       .then(job.resolve, error => {

@@ -1,0 +1,54 @@
+import type { BenchAccount } from './bench-account.js'
+import { blockNumber, type DevnetInfo, nodesCpuSec, rpcCall, sleep } from './bench-network.js'
+
+/** Latency from eth_sendRawTransaction at one sequencer to the receipt at another, at low load. */
+export interface LatencyResult {
+  readonly samples: number
+  readonly p50Ms: number
+  readonly p90Ms: number
+  readonly p99Ms: number
+  /** CPU of all nodes for one block with one transaction. */
+  readonly cpuMsPerBlock: number
+}
+
+const pollMs = 1
+const patienceMs = 30_000
+
+export async function measureLatency({
+  info,
+  account,
+  samples,
+}: {
+  info: DevnetInfo
+  account: BenchAccount
+  samples: number
+}): Promise<LatencyResult> {
+  const nodes = info.nodes.filter(({ role }) => role === 'sequencer')
+  const times: number[] = []
+  const cpu = nodesCpuSec(info)
+  const first = await blockNumber(nodes[0]!.rpcUrl)
+  for (let i = 0; i < samples; i++) {
+    const raw = account.sign({ to: account.address, value: 1n, gas: 21_000 })
+    const from = nodes[i % nodes.length]!
+    const to = nodes[(i + 1) % nodes.length]!
+    const began = performance.now()
+    const hash = await rpcCall<string>(from.rpcUrl, 'eth_sendRawTransaction', [raw])
+    while ((await rpcCall(to.rpcUrl, 'eth_getTransactionReceipt', [hash])) === null) {
+      if (performance.now() - began > patienceMs) break
+      await sleep(pollMs)
+    }
+    times.push(performance.now() - began)
+    // Spread over the block interval, so that neither the best nor the worst phase is measured.
+    await sleep(110 + ((i * 37) % 100))
+  }
+  const blocks = (await blockNumber(nodes[0]!.rpcUrl)) - first
+  const sorted = times.sort((a, b) => a - b)
+  const at = (quantile: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))]!
+  return {
+    samples,
+    p50Ms: at(0.5),
+    p90Ms: at(0.9),
+    p99Ms: at(0.99),
+    cpuMsPerBlock: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, blocks),
+  }
+}

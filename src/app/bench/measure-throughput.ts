@@ -1,0 +1,100 @@
+import type { Hex } from '../../base/primitives/bytes.js'
+import { blockNumber, type DevnetInfo, nodesCpuSec, rpcBatch, rpcCall, sleep } from './bench-network.js'
+
+/** What the network sustained while transactions were always waiting. */
+export interface ThroughputResult {
+  readonly accepted: number
+  readonly refused: number
+  readonly executed: number
+  readonly seconds: number
+  readonly acceptedPerSec: number
+  readonly executedPerSec: number
+  readonly blocksPerSec: number
+  /** CPU of all nodes, per executed transaction. */
+  readonly cpuMsPerTransaction: number
+}
+
+const batchSize = 100
+/** Accepted and not yet executed transactions at which the sender pauses: enough to fill blocks, less than the pool holds. */
+const maxBacklog = 6_000
+const drainMs = 30_000
+
+/** Sends signed transactions (in nonce order per account) to all sequencers and counts what blocks hold of them. */
+export async function measureThroughput({
+  info,
+  raws,
+}: {
+  info: DevnetInfo
+  raws: readonly Hex[]
+}): Promise<ThroughputResult> {
+  const urls = info.nodes.filter(({ role }) => role === 'sequencer').map(({ rpcUrl }) => rpcUrl)
+  const counter = new BlockCounter(urls[0]!, await blockNumber(urls[0]!))
+  const firstHeight = counter.height
+  const cpu = nodesCpuSec(info)
+  const began = performance.now()
+  let accepted = 0
+  let refused = 0
+  let at = 0
+  const send = async (url: string) => {
+    while (at < raws.length) {
+      if (accepted - counter.transactions > maxBacklog) {
+        await sleep(5)
+        continue
+      }
+      const some = raws.slice(at, at + batchSize)
+      at += some.length
+      for (const { error } of await rpcBatch(
+        url,
+        some.map(raw => ({ method: 'eth_sendRawTransaction', params: [raw] })),
+      )) {
+        if (error) refused++
+        else accepted++
+      }
+    }
+  }
+  let sending = true
+  let acceptedMs = 0
+  const sent = Promise.all(urls.map(send)).then(() => {
+    sending = false
+    acceptedMs = performance.now() - began
+  })
+  let lastGrowth = performance.now()
+  while (sending || counter.transactions < accepted) {
+    if (await counter.advance()) lastGrowth = performance.now()
+    else if (performance.now() - lastGrowth > drainMs) break
+    await sleep(20)
+  }
+  await sent
+  const seconds = (performance.now() - began) / 1_000
+  const executed = counter.transactions
+  return {
+    accepted,
+    refused,
+    executed,
+    seconds,
+    acceptedPerSec: accepted / (acceptedMs / 1_000),
+    executedPerSec: executed / seconds,
+    blocksPerSec: (counter.height - firstHeight) / seconds,
+    cpuMsPerTransaction: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, executed),
+  }
+}
+
+/** Counts transactions of new blocks at one node. */
+class BlockCounter {
+  transactions = 0
+  constructor(
+    private readonly url: string,
+    public height: number,
+  ) {}
+
+  /** Whether there were new blocks. */
+  async advance(): Promise<boolean> {
+    const head = await blockNumber(this.url)
+    const before = this.height
+    for (; this.height < head; this.height++) {
+      const number = `0x${(this.height + 1).toString(16)}`
+      this.transactions += Number(await rpcCall<string>(this.url, 'eth_getBlockTransactionCountByNumber', [number]))
+    }
+    return this.height > before
+  }
+}

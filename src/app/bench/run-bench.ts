@@ -1,0 +1,164 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
+import type { Address } from '../../base/primitives/hashes.js'
+import { AppError } from '../app-error.js'
+import { freePort, freePortRun } from '../devnet/ports.js'
+import { morphismBin, packageRoot } from '../package-root.js'
+import { BenchAccount, erc20TransferData } from './bench-account.js'
+import { type DevnetInfo, readDevnetInfo, rpcCall, sleep } from './bench-network.js'
+import { type LatencyResult, measureLatency } from './measure-latency.js'
+import { measureThroughput, type ThroughputResult } from './measure-throughput.js'
+
+/** Everything that one run of the benchmark found. */
+export interface BenchReport {
+  readonly sequencers: number
+  readonly cpus: number
+  readonly latency: LatencyResult
+  readonly transfers: ThroughputResult
+  readonly erc20: ThroughputResult
+  /** CPU that blocks cost apart from their transactions, as a share of all CPU while transfers were sustained. */
+  readonly consensusShare: number
+}
+
+export interface BenchOptions {
+  /** A running devnet; null starts one of its own. */
+  readonly devnetFile: string | null
+  readonly sequencers: number
+  readonly samples: number
+  readonly transfers: number
+  readonly erc20Transfers: number
+  readonly say: (line: string) => void
+}
+
+const senders = 400
+const startTimeoutMs = 180_000
+
+/** Measures a network of real processes. @throws AppError */
+export async function runBench(options: BenchOptions): Promise<BenchReport> {
+  if (options.devnetFile) return measure(await readDevnetInfo(options.devnetFile), options)
+  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'morphism-bench-'))
+  const ports = { l1: await freePort(), rpc: await freePortRun(options.sequencers + 1) }
+  const flags = ['--sequencers', `${options.sequencers}`, '--full-nodes', '0', '--data-dir', dataDir, '--quiet']
+  const command = [morphismBin, 'devnet', ...flags, '--l1-port', `${ports.l1}`, '--rpc-port', `${ports.rpc}`]
+  options.say('starting a devnet of its own …')
+  const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const exited = new Promise<void>(resolve => devnet.once('exit', () => resolve()))
+  try {
+    const file = path.join(dataDir, 'devnet.json')
+    const deadline = Date.now() + startTimeoutMs
+    while (!existsSync(file)) {
+      if (devnet.exitCode !== null || Date.now() > deadline)
+        throw new AppError('NO_DEVNET', 'the devnet of the benchmark did not start')
+      await sleep(100)
+    }
+    return await measure(await readDevnetInfo(file), options)
+  } finally {
+    devnet.kill('SIGINT')
+    await exited
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+}
+
+async function measure(info: DevnetInfo, options: BenchOptions): Promise<BenchReport> {
+  const { chainId } = info.l2
+  const salt = `${Date.now()}`
+  const url = info.nodes.find(({ role }) => role === 'sequencer')!.rpcUrl
+  const rich = await openAccount({
+    url,
+    key: info.accounts[9]!.privateKey,
+    address: info.accounts[9]!.address,
+    chainId,
+  })
+  const accounts = Array.from({ length: senders }, (_, index) => BenchAccount.derived({ index, salt, chainId }))
+
+  options.say('funding accounts, deploying a token …')
+  const token = await prepare({ url, rich, accounts })
+  options.say(`latency: ${options.samples} transactions, one after the other …`)
+  const latency = await measureLatency({ info, account: rich, samples: options.samples })
+  options.say(`throughput: ${options.transfers} transfers …`)
+  const sink = accounts[0]!.address
+  const transfers = await measureThroughput({
+    info,
+    raws: inTurn(accounts, options.transfers, account => account.sign({ to: sink, value: 1n, gas: 21_000 })),
+  })
+  options.say(`throughput: ${options.erc20Transfers} ERC-20 transfers …`)
+  const data = erc20TransferData(sink, 1n)
+  const erc20 = await measureThroughput({
+    info,
+    raws: inTurn(accounts, options.erc20Transfers, account => account.sign({ to: token, data, gas: 100_000 })),
+  })
+  const consensusCpuMs = latency.cpuMsPerBlock * transfers.blocksPerSec * transfers.seconds
+  return {
+    sequencers: info.nodes.filter(({ role }) => role === 'sequencer').length,
+    cpus: os.availableParallelism(),
+    latency,
+    transfers,
+    erc20,
+    consensusShare: consensusCpuMs / (transfers.cpuMsPerTransaction * transfers.executed),
+  }
+}
+
+async function openAccount({
+  url,
+  key,
+  address,
+  chainId,
+}: {
+  url: string
+  key: Hex
+  address: Address
+  chainId: number
+}): Promise<BenchAccount> {
+  const nonce = Number(await rpcCall<string>(url, 'eth_getTransactionCount', [address, 'pending']))
+  return new BenchAccount(hexToBytes(key), chainId, nonce)
+}
+
+/** Gives every account ETH and tokens; returns the token's address. */
+async function prepare({
+  url,
+  rich,
+  accounts,
+}: {
+  url: string
+  rich: BenchAccount
+  accounts: readonly BenchAccount[]
+}): Promise<Address> {
+  const { bytecode } = JSON.parse(
+    await readFile(path.join(packageRoot, 'bench', 'token', 'BenchToken.json'), 'utf8'),
+  ) as { bytecode: Hex }
+  const send = (raw: Hex) => rpcCall<string>(url, 'eth_sendRawTransaction', [raw])
+  const deployment = await send(rich.sign({ to: null, data: hexToBytes(bytecode), gas: 3_000_000 }))
+  const { contractAddress } = await receipt(url, deployment)
+  let last = deployment
+  for (let i = 0; i < accounts.length; i++) {
+    const { address } = accounts[i]!
+    await send(rich.sign({ to: address, value: 10n ** 18n, gas: 21_000 }))
+    last = await send(rich.sign({ to: contractAddress, data: erc20TransferData(address, 10n ** 18n), gas: 100_000 }))
+    // Below the pool's limit of one account.
+    if (i % 100 === 99) await receipt(url, last)
+  }
+  await receipt(url, last)
+  return contractAddress
+}
+
+async function receipt(url: string, hash: string): Promise<{ contractAddress: Address }> {
+  for (;;) {
+    const found = await rpcCall<{ contractAddress: Address; status: string } | null>(url, 'eth_getTransactionReceipt', [
+      hash,
+    ])
+    if (found) {
+      if (found.status !== '0x1') throw new AppError('BENCH_FAILED', `transaction ${hash} failed`)
+      return found
+    }
+    await sleep(20)
+  }
+}
+
+/** `count` signed transactions, the accounts taking turns. */
+function inTurn(accounts: readonly BenchAccount[], count: number, sign: (account: BenchAccount) => Hex): Hex[] {
+  return Array.from({ length: count }, (_, i) => sign(accounts[i % accounts.length]!))
+}

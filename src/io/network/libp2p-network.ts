@@ -1,0 +1,377 @@
+import { InvariantError } from '../../base/primitives/invariant.js'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import type { ConsensusSigner } from '../keys/consensus-signer.js'
+import { type Logger, silentLogger } from '../telemetry/logger.js'
+import { type Counter, type Gauge, type Metrics, silentMetrics } from '../telemetry/metrics.js'
+import type { Clock } from '../time/clock.js'
+import { systemClock } from '../time/system-clock.js'
+import type { NetworkIdentity, NodeRole } from './handshake.js'
+import { encodeHello, networkVersion } from './handshake.js'
+import { type Agreement, agreeOnSession, handshakeProtocol } from './handshake-stream.js'
+import {
+  type Connection,
+  createLibp2pNode,
+  type Libp2pNode,
+  nodePeerId,
+  type Stream,
+  startListening,
+} from './libp2p-node.js'
+import { NetworkError } from './network-error.js'
+import {
+  channelLimits,
+  defaultNetworkLimits,
+  maxRequestBytes,
+  type NetworkLimits,
+  requestKinds,
+} from './network-limits.js'
+import { duplicateWindowMs, PeerDialer } from './peer-dialer.js'
+import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } from './peer-network.js'
+import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
+import { ask, requestProtocol, serve } from './request-streams.js'
+
+/** What a node's network is made of. */
+export interface Libp2pNetworkOptions {
+  readonly config: {
+    readonly listen: { readonly host: string; readonly port: number }
+    /** Multiaddrs ending in `/p2p/<peer id>`; kept dialed. One's own is skipped. */
+    readonly peers: readonly string[]
+    readonly network: NetworkIdentity
+    readonly role: NodeRole
+    readonly limits?: Partial<NetworkLimits>
+  }
+  /** Ed25519 seed, 32 bytes. */
+  readonly nodeKey: Uint8Array
+  /** Vouches for the peer id; sequencers have one. */
+  readonly signer?: Pick<ConsensusSigner, 'publicKey' | 'signNodeBinding'>
+  readonly logger?: Logger
+  readonly metrics?: Metrics
+  readonly clock?: Clock
+}
+
+type MessageHandler = (from: Peer, message: Uint8Array) => void
+type RequestHandler = (from: Peer, body: Uint8Array) => Promise<Uint8Array>
+
+/**
+ * PeerNetwork on libp2p (TCP, Noise, Yamux): one session per peer however many connections both sides opened, one
+ * long-lived stream per channel and direction. Register handlers, then `start`.
+ */
+export class Libp2pNetwork implements PeerNetwork {
+  readonly localPeer: PeerId
+  private readonly limits: NetworkLimits
+  private readonly logger: Logger
+  private readonly clock: Clock
+  private readonly sessions = new Map<PeerId, PeerSession>()
+  /** Connections whose handshake is under way; resolves with the session, or null when there will be none. */
+  private readonly agreeing = new Map<string, Promise<PeerSession | null>>()
+  private readonly bannedUntilMs: Map<PeerId, number>
+  private readonly dialer: PeerDialer
+  private readonly messageHandlers = new Map<Channel, MessageHandler>()
+  private readonly requestHandlers = new Map<RequestKind, RequestHandler>()
+  private readonly connectHandlers: ((peer: Peer) => void)[] = []
+  private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
+  private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter; bans: Counter }
+  private serving = 0
+  private closed = false
+
+  private constructor(
+    private readonly node: Libp2pNode,
+    private readonly hello: Uint8Array,
+    private readonly options: Libp2pNetworkOptions,
+    bans: Map<PeerId, number>,
+  ) {
+    this.localPeer = node.peerId.toString()
+    this.limits = { ...defaultNetworkLimits, ...options.config.limits }
+    this.logger = options.logger ?? silentLogger
+    this.clock = options.clock ?? systemClock
+    this.bannedUntilMs = bans
+    this.dialer = new PeerDialer(options.config.peers, {
+      node,
+      clock: this.clock,
+      isConnected: peer => this.sessions.has(peer),
+    })
+    const metrics = options.metrics ?? silentMetrics
+    this.counters = {
+      peers: metrics.gauge('morphism_network_peers', 'Connected peers'),
+      received: metrics.counter('morphism_network_received_bytes', 'Bytes of messages received from peers'),
+      sent: metrics.counter('morphism_network_sent_bytes', 'Bytes of messages queued for peers'),
+      dropped: metrics.counter('morphism_network_dropped_messages', 'Messages that no peer or no queue could take'),
+      bans: metrics.counter('morphism_network_banned_peers', 'Peers dropped for misbehaviour'),
+    }
+  }
+
+  /** Makes the network without listening or dialing. @throws NetworkError BAD_ADDRESS */
+  static async create(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
+    const { config, nodeKey, signer, clock = systemClock } = options
+    const bans = new Map<PeerId, number>()
+    const node = await createLibp2pNode({
+      nodeKey,
+      listen: config.listen,
+      limits: { ...defaultNetworkLimits, ...config.limits },
+      knownPeers: config.peers.length,
+      refuses: peer => (bans.get(peer) ?? 0) > clock.nowMs(),
+    })
+    const { multihash } = await nodePeerId(nodeKey)
+    const hello = encodeHello({
+      version: networkVersion,
+      l2ChainId: config.network.l2ChainId,
+      genesisHash: config.network.genesisHash,
+      role: config.role,
+      binding: signer ? { consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) } : null,
+    })
+    return new Libp2pNetwork(node, hello, options, bans)
+  }
+
+  /** Listens and begins to dial the known peers. @throws NetworkError LISTEN_FAILED */
+  async start(): Promise<void> {
+    const { node } = this
+    await node.handle(handshakeProtocol, (stream, connection) => this.follow(stream, connection), {
+      maxInboundStreams: 1,
+    })
+    for (const [protocol, channel] of channelProtocols)
+      await node.handle(protocol, (stream, connection) => this.acceptChannel(channel, stream, connection), {
+        maxInboundStreams: 2,
+      })
+    for (const kind of requestKinds)
+      await node.handle(requestProtocol(kind), (stream, connection) => this.acceptRequest(kind, stream, connection), {
+        maxInboundStreams: 2 * this.limits.servedPerPeer,
+      })
+    node.addEventListener('connection:open', ({ detail }) => this.onConnection(detail))
+    node.addEventListener('connection:close', ({ detail }) => this.onConnectionClosed(detail))
+    await startListening(node, this.options.config.listen)
+    this.dialer.start()
+    this.logger.info('listening for peers', { addresses: this.addresses() })
+  }
+
+  /** Multiaddrs with peer id under which this node is reached. */
+  addresses(): string[] {
+    return this.node.getMultiaddrs().map(address => address.toString())
+  }
+
+  peers(): readonly Peer[] {
+    return [...this.sessions.values()].map(session => session.peer)
+  }
+
+  send(peer: PeerId, channel: Channel, message: Uint8Array): void {
+    if (message.length > channelLimits[channel].messageBytes)
+      throw new InvariantError(`a message of ${message.length} bytes is too large for ${channel}`)
+    const session = this.sessions.get(peer)
+    if (session) {
+      this.counters.sent.inc(message.length)
+      session.send(channel, message)
+    } else this.counters.dropped.inc()
+  }
+
+  onMessage(channel: Channel, handler: MessageHandler): void {
+    this.messageHandlers.set(channel, handler)
+  }
+
+  onConnect(handler: (peer: Peer) => void): void {
+    this.connectHandlers.push(handler)
+  }
+
+  onDisconnect(handler: (peer: Peer) => void): void {
+    this.disconnectHandlers.push(handler)
+  }
+
+  async request(peer: PeerId, kind: RequestKind, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    if (body.length > maxRequestBytes) throw new InvariantError(`a request of ${body.length} bytes is too large`)
+    const session = this.sessions.get(peer)
+    if (!session) throw new NetworkError('PEER_GONE', `the peer ${peer} is not connected`, { peer, kind })
+    return ask({ session, kind, body, timeoutMs: this.limits.requestTimeoutMs, signal })
+  }
+
+  onRequest(kind: RequestKind, handler: RequestHandler): void {
+    this.requestHandlers.set(kind, handler)
+  }
+
+  drop(peer: PeerId, { reason, detail }: Misbehaviour): void {
+    const nowMs = this.clock.nowMs()
+    for (const [id, untilMs] of this.bannedUntilMs) if (untilMs <= nowMs) this.bannedUntilMs.delete(id)
+    this.bannedUntilMs.set(peer, nowMs + this.limits.banMs)
+    this.counters.bans.inc()
+    this.logger.warn('peer dropped', { peer, reason, detail, bannedForMs: this.limits.banMs })
+    const session = this.sessions.get(peer)
+    if (session) this.endSession(session, reason)
+    for (const connection of this.node.getConnections())
+      if (connection.remotePeer.toString() === peer) connection.abort(new NetworkError('PEER_GONE', reason))
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    this.dialer.stop()
+    for (const session of [...this.sessions.values()]) this.endSession(session, 'the node stops')
+    await this.node.stop()
+  }
+
+  /** A connection is open and encrypted: the side with the lesser peer id leads its handshake. */
+  private onConnection(connection: Connection): void {
+    if (this.localPeer < connection.remotePeer.toString()) {
+      void this.agree(connection, null)
+      return
+    }
+    const cancel = this.clock.schedule(this.limits.handshakeTimeoutMs, () => {
+      if (!this.agreeing.has(connection.id) && !this.sessionOf(connection)) closeGently(connection)
+    })
+    connection.addEventListener('close', cancel)
+  }
+
+  private follow(stream: Stream, connection: Connection): void {
+    const leads = connection.remotePeer.toString() < this.localPeer
+    if (leads && !this.agreeing.has(connection.id) && !this.sessionOf(connection)) void this.agree(connection, stream)
+    else this.drop(connection.remotePeer.toString(), { reason: 'BAD_HANDSHAKE' })
+  }
+
+  /** Runs the handshake; the leader decides which of two connections stays, the follower takes its word. */
+  private agree(connection: Connection, inbound: Stream | null): Promise<PeerSession | null> {
+    const id = connection.remotePeer.toString()
+    const agreement = agreeOnSession({
+      connection,
+      inbound,
+      hello: this.hello,
+      network: this.options.config.network,
+      signal: AbortSignal.timeout(this.limits.handshakeTimeoutMs),
+      isDuplicate: () => {
+        const current = this.sessions.get(id)
+        return current !== undefined && this.clock.nowMs() - current.startedAtMs < duplicateWindowMs
+      },
+    }).then(
+      outcome => this.conclude(connection, outcome),
+      error => {
+        this.logger.debug('handshake failed', { peer: id, error: String((error as Error)?.message ?? error) })
+        closeGently(connection)
+        return null
+      },
+    )
+    this.agreeing.set(connection.id, agreement)
+    void agreement.finally(() => this.agreeing.delete(connection.id))
+    return agreement
+  }
+
+  private conclude(connection: Connection, outcome: Agreement): PeerSession | null {
+    const id = connection.remotePeer.toString()
+    if (outcome.type === 'refused') {
+      this.drop(id, { reason: outcome.reason })
+      return null
+    }
+    if (outcome.type === 'duplicate' || this.closed || connection.status !== 'open') {
+      closeGently(connection)
+      return null
+    }
+    const old = this.sessions.get(id)
+    if (old) this.endSession(old, 'replaced by a newer connection')
+    const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
+    const session = new PeerSession(peer, connection, this.clock.nowMs(), this.sessionEvents)
+    this.sessions.set(id, session)
+    this.dialer.connected(id)
+    this.counters.peers.set(this.sessions.size)
+    this.logger.info('peer connected', {
+      peer: id,
+      role: outcome.hello.role,
+      address: connection.remoteAddr.toString(),
+    })
+    void session.open()
+    for (const handler of this.connectHandlers) handler(peer)
+    return session
+  }
+
+  private readonly sessionEvents: SessionEvents = {
+    received: (session, channel, message) => {
+      this.counters.received.inc(message.length)
+      try {
+        this.messageHandlers.get(channel)?.(session.peer, message)
+      } catch (error) {
+        this.handlerFailed(session.peer.id, channel, error)
+      }
+    },
+    dropped: (channel, messages) => {
+      this.counters.dropped.inc(messages)
+      this.logger.debug('outgoing messages dropped', { channel, messages })
+    },
+    failed: (session, { reason, error }) => {
+      if (session.signal.aborted) return
+      const isMisbehaviour = reason.startsWith('BAD_FRAME') || reason.startsWith('SECOND_STREAM')
+      if (isMisbehaviour) this.drop(session.peer.id, { reason, ...(error ? { detail: error.message } : {}) })
+      else this.endSession(session, reason)
+    },
+  }
+
+  /** A handler that throws on a message blames the message; only a broken invariant blames this node. */
+  private handlerFailed(peer: PeerId, where: string, error: unknown): void {
+    if (error instanceof InvariantError) stopOn(error)
+    if (!(error instanceof MorphismError)) this.logger.error('message handler failed', { where, error })
+    this.drop(peer, { reason: `BAD_MESSAGE on ${where}`, detail: String((error as Error)?.message ?? error) })
+  }
+
+  private acceptChannel(channel: Channel, stream: Stream, connection: Connection): void {
+    void this.whenAgreed(connection).then(session => {
+      if (session) session.accept(channel, stream, this.clock)
+      else stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the stream'))
+    })
+  }
+
+  private async acceptRequest(kind: RequestKind, stream: Stream, connection: Connection): Promise<void> {
+    const session = await this.whenAgreed(connection)
+    if (!session) {
+      stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the request'))
+      return
+    }
+    const isBusy = session.serving >= this.limits.servedPerPeer || this.serving >= this.limits.servedInAll
+    const handler = this.requestHandlers.get(kind) ?? null
+    session.serving++
+    this.serving++
+    try {
+      await serve({
+        stream,
+        peer: session.peer,
+        timeoutMs: this.limits.requestTimeoutMs,
+        answer: isBusy ? null : handler,
+      })
+    } catch (error) {
+      if (error instanceof InvariantError) stopOn(error)
+      this.logger.debug('request not answered', { peer: session.peer.id, kind, error: (error as Error).message })
+    } finally {
+      session.serving--
+      this.serving--
+    }
+  }
+
+  private async whenAgreed(connection: Connection): Promise<PeerSession | null> {
+    return this.sessionOf(connection) ?? (await this.agreeing.get(connection.id)) ?? null
+  }
+
+  private sessionOf(connection: Connection): PeerSession | null {
+    const session = this.sessions.get(connection.remotePeer.toString())
+    return session?.connection.id === connection.id ? session : null
+  }
+
+  private onConnectionClosed(connection: Connection): void {
+    const session = this.sessionOf(connection)
+    if (session) this.endSession(session, 'the connection closed')
+    // The peer store would otherwise grow by every identity that ever knocked.
+    void this.node.peerStore.delete(connection.remotePeer).catch(() => {})
+  }
+
+  private endSession(session: PeerSession, reason: string): void {
+    const { peer, connection } = session
+    if (this.sessions.get(peer.id) !== session) return
+    this.sessions.delete(peer.id)
+    session.end()
+    connection.abort(new NetworkError('PEER_GONE', reason))
+    this.counters.peers.set(this.sessions.size)
+    this.logger.info('peer disconnected', { peer: peer.id, reason })
+    for (const handler of this.disconnectHandlers) handler(peer)
+    if (!this.closed) this.dialer.disconnected(peer.id)
+  }
+}
+
+function closeGently(connection: Connection): void {
+  connection.close().catch(error => connection.abort(error as Error))
+}
+
+/** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */
+function stopOn(error: InvariantError): void {
+  queueMicrotask(() => {
+    throw error
+  })
+}

@@ -1,0 +1,258 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import { InvariantError, invariant } from '../../base/primitives/invariant.js'
+import type { Clock } from '../time/clock.js'
+import { NetworkError } from './network-error.js'
+import { channelLimits, defaultNetworkLimits, maxAnswerBytes, maxRequestBytes } from './network-limits.js'
+import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } from './peer-network.js'
+
+/** A message or a request under way, as the hub's functions judge it. */
+export interface Passage {
+  readonly from: PeerId
+  readonly to: PeerId
+  readonly channel: Channel | RequestKind
+  readonly bytes: number
+}
+
+/** How the simulated wires behave; all deterministic when these functions and the clock are. */
+export interface MemoryWires {
+  readonly clock: Clock
+  /** Time on the wire, 0 by default. Messages of one channel never overtake each other. */
+  readonly delayMs?: (passage: Passage) => number
+  /** Whether it is lost, as when a queue overflows. */
+  readonly loses?: (passage: Passage) => boolean
+  readonly requestTimeoutMs?: number
+  readonly banMs?: number
+}
+
+/** Two peers' connection; a new object for each, so that what was under way when one ended does not arrive by the next. */
+interface Link {
+  isUp: boolean
+  readonly queues: Map<string, ((to: MemoryNetwork) => void)[]>
+}
+
+/** The wires between in-memory networks: the twin of a real network for tests and simulation. */
+export class MemoryHub {
+  private readonly members = new Map<PeerId, MemoryNetwork>()
+  private readonly links = new Map<string, Link>()
+  private readonly cut = new Set<string>()
+  private readonly bannedUntilMs = new Map<string, number>()
+  constructor(readonly wires: MemoryWires) {}
+
+  /** A node on these wires; it meets the others as soon as the clock moves. */
+  join(peer: { id: PeerId; consensusKey?: BlsPublicKeyBytes | null }): MemoryNetwork {
+    invariant(!this.members.has(peer.id), 'a peer is on the wires once', { peer: peer.id })
+    const member = new MemoryNetwork({ id: peer.id, consensusKey: peer.consensusKey ?? null }, this)
+    this.members.set(peer.id, member)
+    for (const other of this.members.keys()) if (other !== peer.id) this.reconnectLater(peer.id, other, 0)
+    return member
+  }
+
+  /** Cuts the wire between two peers, or mends it: partitions. */
+  setWire(a: PeerId, b: PeerId, isWhole: boolean): void {
+    const pair = pairOf(a, b)
+    if (isWhole) {
+      this.cut.delete(pair)
+      this.reconnectLater(a, b, 0)
+    } else {
+      this.cut.add(pair)
+      this.disconnect(a, b)
+    }
+  }
+
+  /** @internal */
+  leave(id: PeerId): void {
+    for (const other of this.members.keys()) this.disconnect(id, other)
+    this.members.delete(id)
+  }
+
+  /** @internal */
+  ban(a: PeerId, b: PeerId): void {
+    const { clock, banMs = defaultNetworkLimits.banMs } = this.wires
+    this.bannedUntilMs.set(pairOf(a, b), clock.nowMs() + banMs)
+    this.disconnect(a, b)
+    this.reconnectLater(a, b, banMs)
+  }
+
+  /** @internal Delivers after the wire's delay unless it is lost or the connection ends before. */
+  carry(passage: Passage, content: Uint8Array, deliver: (to: MemoryNetwork, content: Uint8Array) => void): void {
+    const link = this.links.get(pairOf(passage.from, passage.to))
+    if (!link || this.wires.loses?.(passage)) return
+    const key = `${passage.from} ${passage.channel}`
+    const queue = link.queues.get(key) ?? []
+    link.queues.set(key, queue)
+    const copy = Uint8Array.from(content)
+    queue.push(to => deliver(to, copy))
+    // Each firing delivers the oldest, so that a message with a shorter delay waits for those before it.
+    this.wires.clock.schedule(this.wires.delayMs?.(passage) ?? 0, () => {
+      const to = this.members.get(passage.to)
+      const oldest = queue.shift()
+      if (link.isUp && to && oldest) oldest(to)
+    })
+  }
+
+  private reconnectLater(a: PeerId, b: PeerId, delayMs: number): void {
+    this.wires.clock.schedule(delayMs, () => this.connect(a, b))
+  }
+
+  private connect(a: PeerId, b: PeerId): void {
+    const pair = pairOf(a, b)
+    const [first, second] = [this.members.get(a), this.members.get(b)]
+    if (!first || !second || this.links.has(pair) || this.cut.has(pair)) return
+    if ((this.bannedUntilMs.get(pair) ?? 0) > this.wires.clock.nowMs()) return
+    this.links.set(pair, { isUp: true, queues: new Map() })
+    first.connected(second.self)
+    second.connected(first.self)
+  }
+
+  private disconnect(a: PeerId, b: PeerId): void {
+    const pair = pairOf(a, b)
+    const link = this.links.get(pair)
+    if (!link) return
+    link.isUp = false
+    this.links.delete(pair)
+    this.members.get(a)?.disconnected(b)
+    this.members.get(b)?.disconnected(a)
+  }
+}
+
+const pairOf = (a: PeerId, b: PeerId) => (a < b ? `${a} ${b}` : `${b} ${a}`)
+
+/** One node's PeerNetwork on a MemoryHub. */
+export class MemoryNetwork implements PeerNetwork {
+  private readonly connections = new Map<PeerId, { peer: Peer; gone: AbortController }>()
+  private readonly messageHandlers = new Map<Channel, (from: Peer, message: Uint8Array) => void>()
+  private readonly requestHandlers = new Map<RequestKind, (from: Peer, body: Uint8Array) => Promise<Uint8Array>>()
+  private readonly connectHandlers: ((peer: Peer) => void)[] = []
+  private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
+  private readonly answers = new Map<number, (answer: Uint8Array | null) => void>()
+  private nextRequest = 0
+  private closed = false
+
+  constructor(
+    readonly self: Peer,
+    private readonly hub: MemoryHub,
+  ) {}
+
+  get localPeer(): PeerId {
+    return this.self.id
+  }
+
+  peers(): readonly Peer[] {
+    return [...this.connections.values()].map(({ peer }) => peer)
+  }
+
+  send(peer: PeerId, channel: Channel, message: Uint8Array): void {
+    if (message.length > channelLimits[channel].messageBytes)
+      throw new InvariantError(`a message of ${message.length} bytes is too large for ${channel}`)
+    if (!this.connections.has(peer)) return
+    const from = this.self
+    this.hub.carry({ from: from.id, to: peer, channel, bytes: message.length }, message, (to, content) =>
+      to.receive(from, channel, content),
+    )
+  }
+
+  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): void {
+    this.messageHandlers.set(channel, handler)
+  }
+
+  onConnect(handler: (peer: Peer) => void): void {
+    this.connectHandlers.push(handler)
+  }
+
+  onDisconnect(handler: (peer: Peer) => void): void {
+    this.disconnectHandlers.push(handler)
+  }
+
+  async request(peer: PeerId, kind: RequestKind, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    if (body.length > maxRequestBytes) throw new InvariantError(`a request of ${body.length} bytes is too large`)
+    const connection = this.connections.get(peer)
+    const data = { peer, kind }
+    if (!connection) throw new NetworkError('PEER_GONE', `the peer ${peer} is not connected`, data)
+    const gone = connection.gone.signal
+    const { clock, requestTimeoutMs = defaultNetworkLimits.requestTimeoutMs } = this.hub.wires
+    const id = this.nextRequest++
+    return new Promise<Uint8Array>((resolve, reject) => {
+      const settle = (finish: () => void) => {
+        cancel()
+        this.answers.delete(id)
+        gone.removeEventListener('abort', onGone)
+        signal?.removeEventListener('abort', onAbort)
+        finish()
+      }
+      const fail = (error: NetworkError) => settle(() => reject(error))
+      const onGone = () => fail(new NetworkError('PEER_GONE', `the peer left before it answered ${kind}`, data))
+      const onAbort = () => fail(new NetworkError('REQUEST_ABORTED', `the request ${kind} was given up`, data))
+      const cancel = clock.schedule(requestTimeoutMs, () =>
+        fail(new NetworkError('REQUEST_TIMEOUT', `no answer to ${kind} in ${requestTimeoutMs} ms`, data)),
+      )
+      this.answers.set(id, answer =>
+        answer
+          ? settle(() => resolve(answer))
+          : fail(new NetworkError('REQUEST_REFUSED', `the peer refused to answer ${kind}`, data)),
+      )
+      gone.addEventListener('abort', onGone)
+      signal?.addEventListener('abort', onAbort)
+      if (signal?.aborted) return onAbort()
+      const from = this.self
+      this.hub.carry(
+        { from: from.id, to: peer, channel: kind, bytes: body.length },
+        body,
+        (to, content) => void to.serve(from, { kind, id }, content),
+      )
+    })
+  }
+
+  onRequest(kind: RequestKind, handler: (from: Peer, body: Uint8Array) => Promise<Uint8Array>): void {
+    this.requestHandlers.set(kind, handler)
+  }
+
+  drop(peer: PeerId, _: Misbehaviour): void {
+    this.hub.ban(this.localPeer, peer)
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    this.hub.leave(this.localPeer)
+  }
+
+  /** @internal */
+  connected(peer: Peer): void {
+    this.connections.set(peer.id, { peer, gone: new AbortController() })
+    for (const handler of this.connectHandlers) handler(peer)
+  }
+
+  /** @internal */
+  disconnected(id: PeerId): void {
+    const connection = this.connections.get(id)
+    if (!connection) return
+    this.connections.delete(id)
+    connection.gone.abort()
+    for (const handler of this.disconnectHandlers) handler(connection.peer)
+  }
+
+  private receive(from: Peer, channel: Channel, message: Uint8Array): void {
+    try {
+      this.messageHandlers.get(channel)?.(from, message)
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      this.drop(from.id, { reason: `BAD_MESSAGE on ${channel}` })
+    }
+  }
+
+  private async serve(from: Peer, { kind, id }: { kind: RequestKind; id: number }, body: Uint8Array): Promise<void> {
+    const answer = await this.answer(from, kind, body)
+    const passage = { from: this.localPeer, to: from.id, channel: kind, bytes: answer?.length ?? 0 }
+    this.hub.carry(passage, answer ?? new Uint8Array(0), (to, content) => to.answers.get(id)?.(answer && content))
+  }
+
+  private async answer(from: Peer, kind: RequestKind, body: Uint8Array): Promise<Uint8Array | null> {
+    try {
+      const answer = await this.requestHandlers.get(kind)?.(from, body)
+      return answer && answer.length <= maxAnswerBytes ? answer : null
+    } catch (error) {
+      if (error instanceof InvariantError) throw error
+      return null
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import type { Clock } from '../time/clock.js'
+import { readChannel } from './channel-reader.js'
+import { ChannelWriter } from './channel-writer.js'
+import type { Connection, Stream } from './libp2p-node.js'
+import { channelLimits, channels } from './network-limits.js'
+import type { Channel, Peer } from './peer-network.js'
+
+/** What a session tells its network. */
+export interface SessionEvents {
+  received(session: PeerSession, channel: Channel, message: Uint8Array): void
+  dropped(channel: Channel, messages: number): void
+  /** The peer cannot keep its channels; the connection must go. */
+  failed(session: PeerSession, failure: { reason: string; error?: Error }): void
+}
+
+const protocolOf = (channel: Channel) => `/morphism/${channel}/1`
+
+/** The channel of a stream's protocol. */
+export const channelProtocols: ReadonlyMap<string, Channel> = new Map(channels.map(c => [protocolOf(c), c]))
+
+/** A peer after its handshake, on the one connection that both sides agreed on. */
+export class PeerSession {
+  /** Requests of this peer that are being served. */
+  serving = 0
+  private readonly gone = new AbortController()
+  private readonly writers: Readonly<Record<Channel, ChannelWriter>>
+  private readonly inbound = new Set<Channel>()
+
+  constructor(
+    readonly peer: Peer,
+    readonly connection: Connection,
+    readonly startedAtMs: number,
+    private readonly events: SessionEvents,
+  ) {
+    const writer = (channel: Channel) =>
+      new ChannelWriter(channelLimits[channel], {
+        dropped: messages => events.dropped(channel, messages),
+        overflowed: () => events.failed(this, { reason: `SLOW_READER on ${channel}` }),
+        failed: error => events.failed(this, { reason: 'STREAM_FAILED', error }),
+      })
+    this.writers = {
+      consensus: writer('consensus'),
+      transactions: writer('transactions'),
+      blocks: writer('blocks'),
+      batches: writer('batches'),
+    }
+  }
+
+  /** Aborts when the session ends. */
+  get signal(): AbortSignal {
+    return this.gone.signal
+  }
+
+  /** Opens the outgoing streams; messages may be queued before. */
+  async open(): Promise<void> {
+    try {
+      await Promise.all(
+        channels.map(async channel => {
+          const stream = await this.connection.newStream(protocolOf(channel), { signal: this.signal })
+          this.watch(stream, channel)
+          this.writers[channel].attach(stream)
+        }),
+      )
+    } catch (error) {
+      this.events.failed(this, { reason: 'STREAM_FAILED', error: error as Error })
+    }
+  }
+
+  /** Reads a channel from the peer's stream; a second stream of one channel is a breach of order. */
+  accept(channel: Channel, stream: Stream, clock: Clock): void {
+    if (this.inbound.has(channel)) {
+      this.events.failed(this, { reason: `SECOND_STREAM of ${channel}` })
+      return
+    }
+    this.inbound.add(channel)
+    this.watch(stream, channel)
+    readChannel({
+      stream,
+      limits: channelLimits[channel],
+      clock,
+      received: message => {
+        if (!this.signal.aborted) this.events.received(this, channel, message)
+      },
+      failed: error => this.events.failed(this, { reason: `BAD_FRAME on ${channel}`, error }),
+    })
+  }
+
+  send(channel: Channel, message: Uint8Array): void {
+    this.writers[channel].send(message)
+  }
+
+  /** Ends the session's work; the network closes the connection. */
+  end(): void {
+    this.gone.abort()
+    for (const channel of channels) this.writers[channel].close()
+  }
+
+  /** A channel that closes while the connection stays would lose messages in silence. */
+  private watch(stream: Stream, channel: Channel): void {
+    stream.addEventListener('close', () => this.events.failed(this, { reason: `CLOSED ${channel}` }))
+  }
+}

@@ -1,0 +1,43 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { invariant } from '../../base/primitives/invariant.js'
+import type { Counter as CounterPort, Gauge as GaugePort, Histogram as HistogramPort, Metrics } from './metrics.js'
+
+const namePattern = /^morphism_[a-zA-Z0-9_]+$/
+
+/** Metrics in a registry of one node's own, written in the Prometheus text format. */
+export class PrometheusMetrics implements Metrics {
+  private readonly registry = new Registry()
+  private readonly made = new Map<string, { kind: string; metric: unknown }>()
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry })
+  }
+
+  counter(name: string, help: string): CounterPort {
+    return this.once('counter', name, () => new Counter({ name, help, registers: [this.registry] }))
+  }
+
+  gauge(name: string, help: string): GaugePort {
+    return this.once('gauge', name, () => new Gauge({ name, help, registers: [this.registry] }))
+  }
+
+  histogram(name: string, help: string, buckets?: readonly number[]): HistogramPort {
+    const own = buckets ? { buckets: [...buckets] } : {}
+    return this.once('histogram', name, () => new Histogram({ name, help, ...own, registers: [this.registry] }))
+  }
+
+  /** All metrics in the text format that Prometheus scrapes. */
+  text(): Promise<string> {
+    return this.registry.metrics()
+  }
+
+  private once<Metric>(kind: string, name: string, make: () => Metric): Metric {
+    invariant(namePattern.test(name), 'a metric is named morphism_<module>_<what>_<unit>', { name })
+    const known = this.made.get(name)
+    invariant(!known || known.kind === kind, 'a metric has one kind', { name, kind, known: known?.kind })
+    if (known) return known.metric as Metric
+    const metric = make()
+    this.made.set(name, { kind, metric })
+    return metric
+  }
+}

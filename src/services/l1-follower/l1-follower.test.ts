@@ -1,0 +1,263 @@
+import { afterEach, expect, test } from 'vitest'
+import type { Hex } from '../../base/primitives/bytes.js'
+import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
+import { batchHash, genesisBatchHeader } from '../../base/protocol/batch-header.js'
+import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import type { L1Reader } from '../../io/l1/l1-client.js'
+import { MemoryL1 } from '../../io/l1/memory-l1.js'
+import { MemoryStore } from '../../io/storage/memory-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import { silentMetrics } from '../../io/telemetry/metrics.js'
+import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { createL1Follower, type L1Follower, type L1FollowerConfig } from './l1-follower.js'
+
+const account = (byte: string): Hex => `0x${byte.repeat(20)}`
+const genesis = genesisBatchHeader({ blockHash: zeroHash, stateRoot: zeroHash })
+
+function makeL1(): MemoryL1 {
+  return new MemoryL1({
+    ...devnetParameters,
+    domain: { l1ChainId: 1, rollup: account('aa') },
+    sets: [],
+    genesis,
+    startSec: 1_000,
+    blockSec: 1,
+    finalityDepth: 3,
+  })
+}
+
+const open: L1Follower[] = []
+afterEach(async () => {
+  for (const follower of open.splice(0)) await follower[Symbol.asyncDispose]()
+})
+
+function follow(
+  l1: MemoryL1,
+  {
+    store = new MemoryStore(),
+    reader = l1.reader(),
+    config = {},
+  }: { store?: MemoryStore; reader?: L1Reader; config?: Partial<L1FollowerConfig> } = {},
+) {
+  const clock = new VirtualClock()
+  const errors: string[] = []
+  const logger: Logger = {
+    debug() {},
+    info: message => void errors.push(message),
+    warn() {},
+    error: (_, fields) => void errors.push(String(fields?.reason)),
+    child: () => logger,
+  }
+  const follower = createL1Follower({
+    config: { parameters: { l1Confirmations: 1 }, startBlock: 0, pollMs: 250, ...config },
+    ports: { reader, store, clock, logger, metrics: silentMetrics },
+  })
+  open.push(follower)
+  return { follower, clock, errors, store }
+}
+
+const deposit = (l1: MemoryL1, amount: number) =>
+  l1.deposit({ sender: account('01'), to: account('02'), amount: BigInt(amount) * 10n ** 9n })
+const amounts = (follower: L1Follower, upToL1Block = Number.MAX_SAFE_INTEGER) =>
+  follower.messages({ from: 0, upToL1Block, limit: 100 }).map(message => Number(message.amount / 10n ** 9n))
+
+test('blocks and messages are followed; the origin is as deep as the confirmations', async () => {
+  const l1 = makeL1()
+  deposit(l1, 1)
+  l1.mine()
+  deposit(l1, 2)
+  deposit(l1, 3)
+  l1.mine()
+  l1.mine()
+  const { follower } = follow(l1, { config: { parameters: { l1Confirmations: 2 } } })
+  await follower.refresh()
+  expect(follower.head()).toEqual(l1.head)
+  expect(follower.eligibleOrigin()?.number).toBe(1)
+  expect(follower.canonical(2)?.parentHash).toBe(follower.canonical(1)?.hash)
+  expect(follower.canonical(4)).toBeNull()
+  expect([0, 1, 2, 3, 9].map(number => follower.messageCountAt(number))).toEqual([0, 1, 3, 3, 3])
+  expect(amounts(follower)).toEqual([1, 2, 3])
+  expect(amounts(follower, 1)).toEqual([1])
+  expect(follower.messages({ from: 1, upToL1Block: 3, limit: 1 }).map(message => message.index)).toEqual([1])
+  expect(follower.rollingHashAt(0)).toBe(zeroHash)
+  const events = await l1.reader().events({ from: 0, to: 3 })
+  const hashes = events.flatMap(event => (event.type === 'message' ? [event.rollingHash] : []))
+  expect([1, 2, 3].map(count => follower.rollingHashAt(count))).toEqual(hashes)
+  expect(follower.rollingHashAt(4)).toBeNull()
+})
+
+test('with confirmations "finalized" the origin is the finalized block', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 5; i++) l1.mine()
+  const { follower } = follow(l1, { config: { parameters: { l1Confirmations: 'finalized' } } })
+  await follower.refresh()
+  expect(follower.eligibleOrigin()?.number).toBe(2)
+})
+
+test('before the start block nothing is known', async () => {
+  const l1 = makeL1()
+  l1.mine()
+  l1.mine()
+  const { follower } = follow(l1, { config: { startBlock: 2 } })
+  expect(follower.head()).toBeNull()
+  expect(follower.eligibleOrigin()).toBeNull()
+  await follower.refresh()
+  expect(follower.canonical(1)).toBeNull()
+  expect(follower.messageCountAt(1)).toBe(0)
+  expect(follower.eligibleOrigin()).toBeNull()
+})
+
+test('the genesis batch is committed and final; other batches are unknown', async () => {
+  const l1 = makeL1()
+  const { follower } = follow(l1)
+  await follower.refresh()
+  expect([follower.lastCommitted(), follower.lastFinalized()]).toEqual([0, 0])
+  expect(follower.committedBatch(0)?.batchHash).toBe(batchHash(genesis))
+  expect(follower.committedBatch(1)).toBeNull()
+})
+
+test.each([1, 5, 40])('a reorg of %i blocks replaces blocks and messages', async depth => {
+  const l1 = makeL1()
+  for (let i = 0; i < 5; i++) l1.mine()
+  deposit(l1, 1)
+  l1.mine()
+  const kept = depth === 1 ? [1] : []
+  for (let i = 0; i < depth - (depth === 1 ? 1 : 2); i++) l1.mine()
+  deposit(l1, 2)
+  l1.mine()
+  const { follower } = follow(l1, { config: { windowBlocks: 7 } })
+  await follower.refresh()
+  expect(amounts(follower)).toEqual([1, 2])
+  const before = follower.head()
+  l1.reorg({ depth, blocks: depth - 1 })
+  deposit(l1, 3)
+  l1.mine()
+  await follower.refresh()
+  expect(follower.head()).toEqual(l1.head)
+  expect(follower.head()?.number).toBe(before?.number)
+  expect(follower.head()?.hash).not.toBe(before?.hash)
+  expect(amounts(follower)).toEqual([...kept, 3])
+})
+
+test('a chain that lost blocks and grows otherwise is a reorg; an endpoint that lags is none', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 6; i++) l1.mine()
+  let lag = 0
+  const reader: L1Reader = { ...l1.reader(), head: async () => (await l1.reader().block(l1.head.number - lag))! }
+  const { follower } = follow(l1, { reader })
+  await follower.refresh()
+  const head = follower.head()
+  lag = 3
+  await follower.refresh()
+  expect(follower.head()).toEqual(head)
+  lag = 0
+  l1.reorg({ depth: 3, blocks: 0 })
+  await follower.refresh()
+  expect(follower.head()).toEqual(head)
+  l1.reorg({ depth: 1 })
+  await follower.refresh()
+  expect(follower.head()).toEqual(l1.head)
+})
+
+test('another L1 altogether is followed from the start', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 30; i++) l1.mine()
+  const { follower, store } = follow(l1)
+  await follower.refresh()
+  await follower[Symbol.asyncDispose]()
+  const other = makeL1()
+  for (let i = 0; i < 35; i++) other.mine({ timestamp: 5_000 + i })
+  const again = follow(other, { store, config: { startBlock: 1 } })
+  await again.follower.refresh()
+  expect(again.follower.head()).toEqual(other.head)
+  expect(again.follower.canonical(1)?.timestamp).toBe(5_000)
+})
+
+test('after a restart it goes on from the store and asks for new blocks alone', async () => {
+  const l1 = makeL1()
+  deposit(l1, 1)
+  for (let i = 0; i < 10; i++) l1.mine()
+  const first = follow(l1)
+  await first.follower.refresh()
+  await first.follower[Symbol.asyncDispose]()
+  deposit(l1, 2)
+  l1.mine()
+  const asked: number[] = []
+  const inner = l1.reader()
+  const reader: L1Reader = {
+    ...inner,
+    events: range => {
+      asked.push(range.from)
+      return inner.events(range)
+    },
+  }
+  const second = follow(l1, { store: first.store, reader })
+  expect(second.follower.head()?.number).toBe(10)
+  expect(amounts(second.follower)).toEqual([1])
+  await second.follower.refresh()
+  expect(asked).toEqual([11])
+  expect(amounts(second.follower)).toEqual([1, 2])
+})
+
+test('an L1 that does not answer leaves the last view; one log line says so, one that it is back', async () => {
+  const l1 = makeL1()
+  l1.mine()
+  const { follower, clock, errors } = follow(l1)
+  await follower.refresh()
+  const head = follower.head()
+  l1.mine()
+  l1.failNext(3)
+  await clock.advance(250)
+  expect(follower.health()).toMatchObject({ error: expect.stringContaining('does not answer') })
+  await clock.advance(600)
+  expect(follower.head()).toEqual(head)
+  expect(errors.length).toBe(1)
+  await clock.advance(5_000)
+  expect(follower.head()).toEqual(l1.head)
+  expect(follower.health()).toMatchObject({ error: null, behind: 0 })
+  expect(errors).toEqual([errors[0], 'L1 is followed again'])
+})
+
+test.each([
+  {
+    name: 'a wrong rolling hash',
+    change: { rollingHash: `0x${'13'.repeat(32)}` as Hash32 },
+    reason: 'the rolling hash of an L1 message is wrong',
+  },
+  { name: 'a message left out', change: { message: { index: 4 } }, reason: 'L1 left out a message' },
+])('$name is an error that is shown, and the view stays', async ({ change, reason }) => {
+  const l1 = makeL1()
+  const inner = l1.reader()
+  const reader: L1Reader = {
+    ...inner,
+    events: async range =>
+      (await inner.events(range)).map(event =>
+        event.type === 'message' ? { ...event, ...change, message: { ...event.message, ...change.message } } : event,
+      ),
+  }
+  const { follower, errors } = follow(l1, { reader })
+  await follower.refresh()
+  deposit(l1, 1)
+  l1.mine()
+  await follower.refresh()
+  expect(follower.head()?.number).toBe(0)
+  expect(follower.health().error).toBe(reason)
+  expect(errors).toEqual([reason])
+})
+
+test('changes are told, and no more after unsubscribing', async () => {
+  const l1 = makeL1()
+  const { follower, clock } = follow(l1)
+  await follower.refresh()
+  let changes = 0
+  const unsubscribe = follower.onChange(() => changes++)
+  l1.mine()
+  await clock.advance(250)
+  expect(changes).toBe(1)
+  await clock.advance(1_000)
+  expect(changes).toBe(1)
+  unsubscribe()
+  l1.mine()
+  await clock.advance(250)
+  expect(changes).toBe(1)
+})

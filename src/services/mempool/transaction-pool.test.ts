@@ -1,0 +1,338 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { AccountState } from '../../io/execution/execution-client.js'
+import { headOf, type RecoveredFields, recoveredTransfer, rich, senderOf, testConfig } from './mempool.fixture.js'
+import { PooledTransaction } from './pooled-transaction.js'
+import { type PoolLimits, TransactionPool } from './transaction-pool.js'
+
+function createPool(limits: Partial<PoolLimits> = {}, accounts: readonly AccountState[] = [rich, rich, rich, rich]) {
+  const pool = new TransactionPool({ ...testConfig, ...limits })
+  accounts.forEach((state, account) => {
+    pool.learn(senderOf(account), state)
+  })
+  const add = (fields: RecoveredFields, source: 'local' | 'peer' = 'peer') => {
+    const result = pool.add(recoveredTransfer(fields), { source, nowMs: 0 })
+    return result instanceof PooledTransaction ? result.place : result.message
+  }
+  const nonces = (account: number) => {
+    const found = pool.account(senderOf(account))
+    return {
+      pending: found?.pending.map(transaction => transaction.nonce),
+      queued: found?.queuedInOrder().map(transaction => transaction.nonce),
+    }
+  }
+  const selected = (limits: Partial<Parameters<TransactionPool['select']>[0]> = {}) => {
+    const { transactions, senders } = pool.select({ baseFee: 0n, maxGas: 1e9, maxBytes: 1e9, ...limits })
+    return transactions.map((raw, at) => {
+      const found = pool.known.find(raw)!
+      expect(found.sender).toBe(senders[at])
+      return { account: Number(BigInt(found.sender)) - 1, nonce: found.nonce }
+    })
+  }
+  return { pool, add, nonces, selected }
+}
+
+describe('pending and queued', () => {
+  it('holds back what is behind a gap and moves it up when the gap closes', () => {
+    const { pool, add, nonces } = createPool()
+    expect(add({ account: 0, nonce: 2 })).toBe('queued')
+    expect(add({ account: 0, nonce: 1 })).toBe('queued')
+    expect(pool.takePromoted()).toEqual([])
+    expect(add({ account: 0, nonce: 0 })).toBe('pending')
+    expect(nonces(0)).toEqual({ pending: [0, 1, 2], queued: [] })
+    expect(pool.takePromoted().map(transaction => transaction.nonce)).toEqual([0, 1, 2])
+    expect(pool.status()).toMatchObject({ pending: 3, queued: 0 })
+  })
+
+  it('refuses what it knows, what is spent and what is too poor', () => {
+    const { add } = createPool({}, [{ nonce: 1, balance: 4_200_000n, hasCode: false }])
+    expect(add({ account: 0, nonce: 0 })).toBe('nonce too low: next nonce 1, tx nonce 0')
+    expect(add({ account: 0, nonce: 1 })).toBe('pending')
+    expect(add({ account: 0, nonce: 1 })).toBe('already known')
+    expect(add({ account: 0, nonce: 2 })).toBe('pending')
+    expect(add({ account: 0, nonce: 3 })).toMatch(/^insufficient funds .*overshot 2100000$/)
+  })
+
+  it('replaces only for a tenth more', () => {
+    const { pool, add, nonces } = createPool()
+    add({ account: 0, nonce: 0 })
+    add({ account: 0, nonce: 1 })
+    expect(add({ account: 0, nonce: 0, fee: 109, tip: 11 })).toBe('replacement transaction underpriced')
+    expect(add({ account: 0, nonce: 0, fee: 110, tip: 11 })).toBe('pending')
+    expect(nonces(0)).toEqual({ pending: [0, 1], queued: [] })
+    expect(pool.status()).toEqual({ pending: 2, queued: 0, bytes: 220 })
+    expect(pool.account(senderOf(0))?.pendingCost).toBe(210n * 21_000n)
+    add({ account: 0, nonce: 5 })
+    expect(add({ account: 0, nonce: 5, fee: 200, tip: 20 })).toBe('queued')
+    expect(pool.status()).toEqual({ pending: 2, queued: 1, bytes: 330 })
+  })
+
+  it('limits each account', () => {
+    const { add } = createPool({ maxPendingPerAccount: 2, maxQueuedPerAccount: 1 })
+    expect(add({ account: 0, nonce: 0 })).toBe('pending')
+    expect(add({ account: 0, nonce: 1 })).toBe('pending')
+    expect(add({ account: 0, nonce: 2 })).toBe('account limit exceeded: pooled 2 txs')
+    expect(add({ account: 0, nonce: 3 })).toBe('queued')
+    expect(add({ account: 0, nonce: 4 })).toBe('account limit exceeded: pooled 1 txs')
+  })
+})
+
+describe('a full pool', () => {
+  it('gives up the cheapest remote tail for a better one, else refuses', () => {
+    const { add, nonces } = createPool({ maxPending: 3 })
+    add({ account: 0, nonce: 0, tip: 5 })
+    add({ account: 0, nonce: 1, tip: 3 })
+    add({ account: 1, nonce: 0, tip: 4 })
+    expect(add({ account: 2, nonce: 0, tip: 3 })).toBe('txpool is full')
+    expect(add({ account: 2, nonce: 0, tip: 6 })).toBe('pending')
+    expect(nonces(0).pending).toEqual([0])
+    expect(add({ account: 3, nonce: 0, tip: 6 })).toBe('pending')
+    expect(nonces(1).pending).toEqual([])
+  })
+
+  it('keeps local transactions', () => {
+    const { add } = createPool({ maxPending: 1 })
+    add({ account: 0, nonce: 0, tip: 1 }, 'local')
+    expect(add({ account: 1, nonce: 0, tip: 90 })).toBe('txpool is full')
+    expect(add({ account: 1, nonce: 0, tip: 90 }, 'local')).toBe('txpool is full')
+  })
+
+  it('never evicts what the newcomer follows', () => {
+    const { add, nonces } = createPool({ maxPending: 1 })
+    add({ account: 0, nonce: 0, tip: 1 })
+    expect(add({ account: 0, nonce: 1, tip: 9 })).toBe('txpool is full')
+    expect(nonces(0).pending).toEqual([0])
+  })
+
+  it('counts bytes, for replacements too', () => {
+    const { pool, add } = createPool({ maxBytes: 1_000 })
+    add({ account: 0, nonce: 0, bytes: 400 })
+    add({ account: 1, nonce: 0, bytes: 400 })
+    expect(add({ account: 2, nonce: 0, bytes: 400 })).toBe('txpool is full')
+    expect(add({ account: 0, nonce: 0, fee: 200, tip: 10, bytes: 700 })).toBe('replacement transaction underpriced')
+    expect(add({ account: 0, nonce: 0, fee: 200, tip: 20, bytes: 700 })).toBe('pending')
+    expect(pool.status()).toEqual({ pending: 1, queued: 0, bytes: 700 })
+  })
+})
+
+describe('a new head', () => {
+  it('takes out what is included and moves up what follows', () => {
+    const { pool, add, nonces } = createPool()
+    for (const nonce of [0, 1, 3, 4]) add({ account: 0, nonce })
+    pool.takePromoted()
+    pool.onHead(headOf([{ address: senderOf(0), ...rich, nonce: 3 }]))
+    expect(nonces(0)).toEqual({ pending: [3, 4], queued: [] })
+    expect(pool.takePromoted().map(transaction => transaction.nonce)).toEqual([3, 4])
+    pool.onHead(headOf([{ address: senderOf(0), ...rich, nonce: 9 }]))
+    expect(pool.status()).toEqual({ pending: 0, queued: 0, bytes: 0 })
+    expect(pool.account(senderOf(0))?.pendingCost).toBe(0n)
+  })
+
+  it('drops what the balance no longer covers and holds back its followers', () => {
+    const { pool, add, nonces } = createPool()
+    add({ account: 0, nonce: 0 })
+    add({ account: 0, nonce: 1, value: 10n ** 20n })
+    add({ account: 0, nonce: 2 })
+    pool.onHead(headOf([{ address: senderOf(0), ...rich, balance: 10n ** 19n }]))
+    expect(nonces(0)).toEqual({ pending: [0], queued: [2] })
+  })
+
+  it('remembers senders of removed transactions for a while', () => {
+    const { pool, add } = createPool({ maxRecent: 1 })
+    add({ account: 0, nonce: 0 })
+    add({ account: 1, nonce: 0 })
+    const raws = [0, 1].map(account => recoveredTransfer({ account, nonce: 0 }).raw)
+    pool.onHead(headOf([0, 1].map(account => ({ address: senderOf(account), ...rich, nonce: 1 }))))
+    expect(raws.map(raw => pool.known.find(raw)?.sender ?? null)).toEqual([null, senderOf(1)])
+  })
+
+  it('forgets idle accounts beyond the limit, never those with transactions', () => {
+    const { pool, add } = createPool({ maxIdleAccounts: 2 })
+    add({ account: 0, nonce: 0 })
+    pool.sweepIdle()
+    expect([0, 1, 2, 3].map(account => pool.knows(senderOf(account)))).toEqual([true, false, true, true])
+  })
+})
+
+describe('selection', () => {
+  it('takes the best tip first, in nonce order, ties by arrival', () => {
+    const { add, selected } = createPool()
+    add({ account: 0, nonce: 0, tip: 1 })
+    add({ account: 0, nonce: 1, tip: 50 })
+    add({ account: 1, nonce: 0, tip: 10 })
+    add({ account: 2, nonce: 0, tip: 10 })
+    add({ account: 3, nonce: 0, fee: 30, tip: 20 })
+    const order = (accounts: [number, number][]) => accounts.map(([account, nonce]) => ({ account, nonce }))
+    expect(selected()).toEqual(
+      order([
+        [3, 0],
+        [1, 0],
+        [2, 0],
+        [0, 0],
+        [0, 1],
+      ]),
+    )
+    // At a base fee of 25 the fourth pays a tip of 5, at 31 nothing.
+    expect(selected({ baseFee: 25n })).toEqual(
+      order([
+        [1, 0],
+        [2, 0],
+        [3, 0],
+        [0, 0],
+        [0, 1],
+      ]),
+    )
+    expect(selected({ baseFee: 31n })).toEqual(
+      order([
+        [1, 0],
+        [2, 0],
+        [0, 0],
+        [0, 1],
+      ]),
+    )
+    expect(selected({ maxGas: 50_000 })).toEqual(
+      order([
+        [3, 0],
+        [1, 0],
+      ]),
+    )
+    expect(selected({ maxBytes: 330 })).toHaveLength(3)
+  })
+})
+
+describe('discard after a build', () => {
+  const hash = (nonce: number) => recoveredTransfer({ account: 0, nonce }).hash
+  it('drops the invalid, holds back followers, leaves what had no room', () => {
+    const { pool, add, nonces } = createPool()
+    for (const nonce of [0, 1, 2]) add({ account: 0, nonce })
+    expect(
+      pool.discard([
+        { hash: hash(0), reason: 'no-room', detail: '' },
+        { hash: hash(1), reason: 'invalid', detail: '' },
+        { hash: hash(2), reason: 'nonce-too-high', detail: '' },
+      ]),
+    ).toEqual([])
+    expect(nonces(0)).toEqual({ pending: [0], queued: [2] })
+  })
+
+  it('asks for the state again when the first nonce was wrong', () => {
+    const { pool, add } = createPool()
+    add({ account: 0, nonce: 0 })
+    expect(pool.discard([{ hash: hash(0), reason: 'nonce-too-high', detail: '' }])).toEqual([senderOf(0)])
+    expect(pool.status().pending).toBe(1)
+    expect(pool.discard([{ hash: hash(0), reason: 'nonce-too-low', detail: '' }])).toEqual([senderOf(0)])
+    expect(pool.status().pending).toBe(0)
+  })
+})
+
+const small: Partial<PoolLimits> = {
+  maxPendingPerAccount: 3,
+  maxQueuedPerAccount: 2,
+  maxPending: 6,
+  maxQueued: 4,
+  maxBytes: 1_200,
+  maxIdleAccounts: 1_000,
+  maxRecent: 5,
+}
+const action = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('add' as const),
+      account: fc.nat(3),
+      nonce: fc.nat(7),
+      tip: fc.integer({ min: 1, max: 40 }),
+      fee: fc.integer({ min: 40, max: 120 }),
+      value: fc.constantFrom(0n, 1n, 3_000_000n),
+      isLocal: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('head' as const),
+      account: fc.nat(3),
+      nonce: fc.nat(7),
+      balance: fc.constantFrom(0n, 2_000_000n, 8_000_000n, 10n ** 20n),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('discard' as const), at: fc.nat(5) }) },
+)
+
+describe('whatever happens', () => {
+  it('pending is contiguous, sums are right, limits hold, selection is executable', () => {
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), actions => {
+        const { pool } = createPool(small)
+        for (const step of actions) {
+          if (step.kind === 'add') {
+            const { account, nonce, tip, fee, value } = step
+            pool.add(recoveredTransfer({ account, nonce, tip, fee, value }), {
+              source: step.isLocal ? 'local' : 'peer',
+              nowMs: 0,
+            })
+          } else if (step.kind === 'head') {
+            const { nonce, balance } = step
+            pool.onHead(headOf([{ address: senderOf(step.account), nonce, balance, hasCode: false }]))
+          } else {
+            const victim = [...pool.activeAccounts()].flatMap(account => account.pending)[step.at]
+            if (victim) pool.discard([{ hash: victim.hash, reason: 'invalid', detail: '' }])
+          }
+          checkInvariants(pool)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+function checkInvariants(pool: TransactionPool): void {
+  const accounts = [...pool.activeAccounts()]
+  const pending = accounts.flatMap(account => account.pending)
+  const queued = accounts.flatMap(account => account.queuedInOrder())
+  for (const account of accounts) {
+    expect(account.pending.map(transaction => transaction.nonce)).toEqual(
+      account.pending.map((_, i) => account.nonce + i),
+    )
+    expect(account.pendingCost).toBe(account.pending.reduce((sum, transaction) => sum + transaction.cost, 0n))
+    expect(account.pending.length).toBeLessThanOrEqual(3)
+    expect(account.pending.length + account.queued.size).toBeLessThanOrEqual(5)
+    for (const [nonce, transaction] of account.queued) {
+      expect(transaction.nonce).toBe(nonce)
+      // Only a full account leaves an executable one waiting.
+      expect(nonce).toBeGreaterThanOrEqual(account.nextNonce + (account.pending.length === 3 ? 0 : 1))
+    }
+  }
+  for (const transaction of pending) expect(transaction.place).toBe('pending')
+  for (const transaction of queued) expect(transaction.place).toBe('queued')
+  const all = [...pending, ...queued]
+  expect(pool.status()).toEqual({
+    pending: pending.length,
+    queued: queued.length,
+    bytes: all.reduce((sum, transaction) => sum + transaction.raw.length, 0),
+  })
+  expect(all.length).toBeLessThanOrEqual(10)
+  expect(pool.status().bytes).toBeLessThanOrEqual(1_200)
+  expect(new Set(pool.locals)).toEqual(new Set(all.filter(transaction => transaction.isLocal)))
+  for (const transaction of all) expect(pool.known.find(transaction.raw)).toBe(transaction)
+  checkSelection(pool, pending)
+}
+
+/** The selection against a model: again and again the best of the accounts' next ones. */
+function checkSelection(pool: TransactionPool, pending: readonly PooledTransaction[]): void {
+  const baseFee = 50
+  const expected: Uint8Array[] = []
+  const rest = new Map<string, PooledTransaction[]>()
+  for (const transaction of pending)
+    rest.set(transaction.sender, [...(rest.get(transaction.sender) ?? []), transaction])
+  for (;;) {
+    const next = [...rest.values()].flatMap(list => list.slice(0, 1)).filter(({ fee }) => fee >= baseFee)
+    next.sort((a, b) => b.effectiveTip(baseFee) - a.effectiveTip(baseFee) || a.arrival - b.arrival)
+    const best = next[0]
+    if (best === undefined) break
+    expected.push(best.raw)
+    rest.get(best.sender)!.shift()
+  }
+  const { transactions } = pool.select({ baseFee: BigInt(baseFee), maxGas: 1e9, maxBytes: 1e9 })
+  expect(transactions).toEqual(expected)
+}

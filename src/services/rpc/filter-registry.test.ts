@@ -1,0 +1,68 @@
+import { beforeEach, expect, it } from 'vitest'
+import { zeroHash } from '../../base/primitives/hashes.js'
+import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { FakeNode, token } from './fake-node.fixture.js'
+import { FilterRegistry } from './filter-registry.js'
+
+const config = { maxFilters: 3, maxFilterEntries: 4, filterLifetimeMs: 1_000 }
+const everything = { kind: 'logs', filter: { addresses: [], topics: [] }, criteria: {} } as const
+let node: FakeNode
+let clock: VirtualClock
+let filters: FilterRegistry
+
+beforeEach(() => {
+  node = new FakeNode()
+  clock = new VirtualClock()
+  filters = new FilterRegistry({ config, clock, heads: node.ports().heads, mempool: node.ports().mempool })
+})
+
+it('a filter lives as long as it is asked', async () => {
+  const asked = filters.install({ kind: 'blocks' })!
+  const forgotten = filters.install({ kind: 'blocks' })!
+  await clock.advance(900)
+  expect(filters.changes(asked)).toEqual([])
+  await clock.advance(900)
+  node.mine([])
+  expect(filters.changes(asked)).toEqual([node.blocks[1]!.hash])
+  expect(filters.changes(forgotten)).toBeNull()
+})
+
+it('bounds filters, and makes room when some have expired', async () => {
+  for (let i = 0; i < config.maxFilters; i++) expect(filters.install(everything)).toMatch(/^0x[0-9a-f]+$/)
+  expect(filters.install(everything)).toBeNull()
+  await clock.advance(config.filterLifetimeMs)
+  expect(filters.install(everything)).not.toBeNull()
+})
+
+it('removes a filter that nobody reads rather than lose entries', () => {
+  const id = filters.install({ kind: 'blocks' })!
+  for (let i = 0; i < config.maxFilterEntries; i++) node.mine([])
+  expect(filters.changes(id)).toHaveLength(config.maxFilterEntries)
+  for (let i = 0; i <= config.maxFilterEntries; i++) node.mine([])
+  expect(filters.changes(id)).toBeNull()
+})
+
+it('collects the logs that its range and address let through', async () => {
+  const other = filters.install({
+    ...everything,
+    filter: { addresses: [`0x${'01'.repeat(20)}` as `0x${string}`], topics: [] },
+  })!
+  const late = filters.install({
+    ...everything,
+    filter: { addresses: [token], topics: [], fromBlock: { by: 'number', number: 2 } },
+  })!
+  const all = filters.install(everything)!
+  const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }
+  node.mine([pooled])
+  node.mine([pooled, pooled])
+  expect(filters.changes(other)).toEqual([])
+  expect(filters.changes(late)).toHaveLength(2)
+  expect(filters.changes(all)).toHaveLength(3)
+})
+
+it('hears nothing once closed', () => {
+  const id = filters.install({ kind: 'blocks' })!
+  filters.close()
+  node.mine([])
+  expect(filters.changes(id)).toEqual([])
+})

@@ -1,0 +1,216 @@
+import http from 'node:http'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { chainId, token } from './fake-node.fixture.js'
+import type { RpcConfig } from './rpc-config.js'
+import { createRpcServer } from './rpc-server.js'
+import { type Json, message, RunningServer } from './running-server.fixture.js'
+
+let server: RunningServer
+const start = async (config?: Partial<RpcConfig>): Promise<void> => {
+  await server?.[Symbol.asyncDispose]()
+  server = await RunningServer.start(config)
+}
+
+beforeEach(() => start())
+afterEach(() => server[Symbol.asyncDispose]())
+
+describe('JSON-RPC 2.0 over HTTP', () => {
+  it('answers a call with its id, whatever valid id it has', async () => {
+    for (const id of [1, 'a"b', null, 0, -7, 1.5])
+      expect(JSON.parse((await server.post(JSON.stringify(message('eth_chainId', [], id)))).text)).toEqual({
+        jsonrpc: '2.0',
+        id,
+        result: '0x5',
+      })
+  })
+
+  it('answers malformed messages with the code that the specification gives', async () => {
+    const cases: [string, number, unknown][] = [
+      ['{', -32700, null],
+      ['', -32700, null],
+      ['\u0000\u0001', -32700, null],
+      ['['.repeat(100_000), -32700, null],
+      ['1', -32600, null],
+      ['"x"', -32600, null],
+      ['null', -32600, null],
+      ['[]', -32600, null],
+      ['{}', -32600, null],
+      ['{"jsonrpc":"1.0","id":4,"method":"eth_chainId"}', -32600, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":7}', -32600, 4],
+      ['{"jsonrpc":"2.0","id":{},"method":"eth_chainId"}', -32600, null],
+      ['{"jsonrpc":"2.0","id":123456789012345678901234567890,"method":"eth_chainId"}', -32600, null],
+      ['{"jsonrpc":"2.0","id":1e999,"method":"eth_chainId"}', -32600, null],
+      ['{"jsonrpc":"2.0","id":4,"method":"eth_nope"}', -32601, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"__proto__"}', -32601, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"constructor","__proto__":{"a":1}}', -32601, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"eth_subscribe","params":["newHeads"]}', -32601, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"eth_chainId","params":{"a":1}}', -32602, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"eth_chainId","params":"x"}', -32602, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"eth_chainId","params":[1]}', -32602, 4],
+      [`{"jsonrpc":"2.0","id":4,"method":"eth_call","params":[${'['.repeat(50_000)}${']'.repeat(50_000)}]}`, -32602, 4],
+      ['{"jsonrpc":"2.0","id":4,"method":"eth_call","params":[{"__proto__":{"to":1}},"latest"]}', 0, 4],
+    ]
+    for (const [body, code, id] of cases) {
+      const { status, text } = await server.post(body)
+      const answer = JSON.parse(text)
+      expect(status).toBe(200)
+      expect([answer.error?.code ?? 0, answer.id], body.slice(0, 80)).toEqual([code, id])
+    }
+  })
+
+  it('a notification has no answer, alone or in a batch', async () => {
+    const notification = { jsonrpc: '2.0', method: 'eth_chainId' }
+    expect((await server.post(JSON.stringify(notification))).text).toBe('')
+    expect((await server.post(JSON.stringify([notification, notification]))).text).toBe('')
+    expect(JSON.parse((await server.post(JSON.stringify([notification, message('net_version')]))).text)).toHaveLength(1)
+  })
+
+  it('answers a batch in its order, each call for itself', async () => {
+    const batch = [
+      message('eth_chainId', [], 3),
+      5,
+      message('eth_nope', [], 'x'),
+      ...Array.from({ length: 120 }, (_, i) =>
+        message('eth_getTransactionCount', [token, i % 2 ? 'latest' : 'pending'], i),
+      ),
+    ]
+    const answers = JSON.parse((await server.post(JSON.stringify(batch))).text) as Json[]
+    expect(answers.map(answer => answer.id)).toEqual([3, null, 'x', ...Array.from({ length: 120 }, (_, i) => i)])
+    expect(answers[1]!.error).toEqual({ code: -32600, message: 'invalid request' })
+    expect(answers.at(-1)!.result).toBe('0x0')
+    expect(answers.at(-2)!.result).toBe('0x7')
+  })
+
+  it('bounds a batch by number and by the size of its answers', async () => {
+    await start({ maxBatch: 10, maxBatchResponseBytes: 500 })
+    expect(JSON.parse((await server.post(JSON.stringify(Array(11).fill(message('eth_chainId', [], 8))))).text)).toEqual(
+      [{ jsonrpc: '2.0', id: 8, error: { code: -32600, message: 'batch too large' } }],
+    )
+    const block = message('eth_getBlockByNumber', ['0x0', false])
+    const answers = JSON.parse(
+      (await server.post(JSON.stringify([message('eth_chainId'), block, block]))).text,
+    ) as Json[]
+    expect(answers.map(answer => (answer.error as Json)?.code)).toEqual([undefined, -32003, -32003])
+  })
+
+  it('refuses what is no JSON post, with the status of geth', async () => {
+    const { url } = server.address
+    const status = async (init: RequestInit, path = '/') => (await fetch(url + path, init)).status
+    expect(await status({ method: 'GET' })).toBe(405)
+    expect(await status({ method: 'PUT', body: '{}' })).toBe(405)
+    expect(await status({ method: 'POST', body: '{}' }, '/other')).toBe(404)
+    expect((await server.post('{}', { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(415)
+    expect((await server.post('{}', { 'content-type': 'text/plain' })).status).toBe(415)
+    const body = JSON.stringify(message('eth_chainId'))
+    expect((await server.post(body, { 'content-type': 'Application/JSON; charset=utf-8' })).status).toBe(200)
+    expect((await server.post(body, { 'content-type': 'application/json-rpc' })).status).toBe(200)
+  })
+
+  it('lets browsers of the allowed origins in, and only those', async () => {
+    await start({ corsOrigins: ['https://app.example'] })
+    const headers = { 'content-type': 'application/json' }
+    const allowed = await server.post('{}', { ...headers, origin: 'https://app.example' })
+    expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
+    const other = await server.post('{}', { ...headers, origin: 'https://evil.example' })
+    expect(other.headers.get('access-control-allow-origin')).toBeUndefined()
+    const preflight = await fetch(server.address.url, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://app.example' },
+    })
+    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'content-type'])
+  })
+
+  it('a body over the limit is answered 413 before it is all sent', async () => {
+    for (const declared of [true, false]) {
+      const { status, sent } = await upload({ megabytes: 60, declared })
+      expect(status).toBe(413)
+      expect(sent).toBeLessThan(30)
+    }
+    expect((await server.ask('eth_chainId')).result).toBe('0x5')
+  })
+
+  it('limits the rate of a caller, each call of a batch counted', async () => {
+    await start({ requestsPerSecond: 2 })
+    const batch = (size: number) => server.post(JSON.stringify(Array(size).fill(message('eth_chainId', [], 'x'))))
+    expect((await batch(4)).status).toBe(200)
+    const { status, text } = await batch(5)
+    expect(status).toBe(429)
+    expect(JSON.parse(text)).toEqual({
+      jsonrpc: '2.0',
+      id: 'x',
+      error: { code: -32005, message: 'rate limit exceeded' },
+    })
+  })
+
+  it('limits calls under way, and ends those whose caller left', async () => {
+    await start({ maxConcurrentRequests: 2 })
+    let open = () => {}
+    server.node.callGate = new Promise(resolve => {
+      open = resolve
+    })
+    const leave = new AbortController()
+    const body = JSON.stringify(message('eth_call', [{}]))
+    const headers = { 'content-type': 'application/json' }
+    const left = fetch(server.address.url, { method: 'POST', headers, body, signal: leave.signal }).catch(() => 'left')
+    const slow = server.ask('eth_call', {})
+    await expect.poll(async () => (await server.ask('eth_chainId')).error?.code).toBe(-32005)
+    leave.abort()
+    expect(await left).toBe('left')
+    await expect.poll(() => server.node.abortedCalls).toBe(1)
+    open()
+    expect((await slow).result).toBe('0x')
+    expect((await server.ask('eth_chainId')).result).toBe('0x5')
+  })
+
+  it('ends a query that takes too long', async () => {
+    await start({ executionTimeoutMs: 20 })
+    server.node.callGate = new Promise(() => {})
+    expect((await server.ask('eth_call', {})).error).toEqual({ code: -32002, message: 'request timed out' })
+    expect(server.node.abortedCalls).toBe(1)
+  })
+
+  it('disposes at once, with connections open and a call under way', async () => {
+    server.node.callGate = new Promise(() => {})
+    const hanging = server.ask('eth_call', {}).catch(() => 'cut')
+    const socket = new WebSocket(server.address.wsUrl)
+    await new Promise(resolve => socket.once('open', resolve))
+    const closed = new Promise(resolve => socket.once('close', resolve))
+    const startMs = performance.now()
+    await server[Symbol.asyncDispose]()
+    expect(performance.now() - startMs).toBeLessThan(1_000)
+    expect(await hanging).toBe('cut')
+    await closed
+    await start()
+  })
+
+  it('a busy port is a named error', async () => {
+    const { port } = server.address
+    const second = createRpcServer({ config: { chainId, clientVersion: '', port }, ports: server.node.ports() })
+    await expect(second).rejects.toMatchObject({ name: 'RpcServerError', code: 'PORT_IN_USE' })
+  })
+})
+
+/** Posts a large body chunk by chunk and stops when an answer comes. */
+function upload({ megabytes, declared }: { megabytes: number; declared: boolean }) {
+  return new Promise<{ status: number; sent: number }>((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', ...(declared ? { 'content-length': megabytes << 20 } : {}) }
+    const request = http.request(server.address.url, { method: 'POST', headers })
+    let sent = 0
+    let isOver = false
+    request.on('response', response => {
+      isOver = true
+      resolve({ status: response.statusCode!, sent })
+      response.resume()
+      request.destroy()
+    })
+    request.on('error', error => (isOver ? undefined : reject(error)))
+    const chunk = Buffer.alloc(1 << 20, 'a')
+    const next = () => {
+      if (isOver || sent === megabytes) return
+      sent++
+      request.write(chunk, next)
+    }
+    next()
+  })
+}

@@ -1,0 +1,266 @@
+import { ethers } from 'ethers'
+import { createPublicClient, createWalletClient, defineChain, type Hex, http as httpTransport, webSocket } from 'viem'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { keccak256Hex } from '../../base/crypto/keccak.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
+import { zeroHash } from '../../base/primitives/hashes.js'
+import { account, blsGenerator, chainId, token } from './fake-node.fixture.js'
+import type { RpcConfig } from './rpc-config.js'
+import { type Json, message, RunningServer } from './running-server.fixture.js'
+
+const gwei = 1_000_000_000n
+let server: RunningServer
+const start = async (config?: Partial<RpcConfig>): Promise<void> => {
+  await server?.[Symbol.asyncDispose]()
+  server = await RunningServer.start(config)
+}
+
+beforeEach(() => start())
+afterEach(() => server[Symbol.asyncDispose]())
+
+const sign = (nonce: number) =>
+  account.signTransaction({
+    type: 'eip1559',
+    chainId,
+    nonce,
+    gas: 21_000n,
+    to: account.address,
+    maxFeePerGas: 3n * gwei,
+    maxPriorityFeePerGas: gwei,
+  })
+
+describe('methods', () => {
+  it('tells about the node', async () => {
+    expect((await server.ask('web3_clientVersion')).result).toBe('morphism/test')
+    expect((await server.ask('web3_sha3', '0x68656c6c6f')).result).toBe(keccak256Hex(new TextEncoder().encode('hello')))
+    expect((await server.ask('net_version')).result).toBe('5')
+    expect((await server.ask('net_peerCount')).result).toBe('0x3')
+    expect((await server.ask('eth_syncing')).result).toBe(false)
+    server.node.syncing = { startingBlock: 1, currentBlock: 2, highestBlock: 30 }
+    expect((await server.ask('eth_syncing')).result).toEqual({
+      startingBlock: '0x1',
+      currentBlock: '0x2',
+      highestBlock: '0x1e',
+    })
+    expect((await server.ask('eth_sendTransaction', {})).error).toEqual({ code: -32000, message: 'unknown account' })
+    expect((await server.ask('eth_call', { to: token })).error).toEqual({
+      code: 3,
+      message: 'execution reverted',
+      data: '0x',
+    })
+  })
+
+  it('a waiting transaction is seen by hash, in txpool_, and no longer once mined', async () => {
+    const raw = await sign(0)
+    const hash = (await server.ask('eth_sendRawTransaction', raw)).result as Hex
+    expect((await server.ask('eth_sendRawTransaction', raw)).error).toEqual({ code: -32000, message: 'already known' })
+    expect((await server.ask('eth_getTransactionByHash', hash)).result).toMatchObject({
+      hash,
+      blockHash: null,
+      blockNumber: null,
+      from: account.address.toLowerCase(),
+    })
+    expect((await server.ask('eth_getRawTransactionByHash', hash)).result).toBe(raw)
+    expect((await server.ask('txpool_status')).result).toEqual({ pending: '0x1', queued: '0x0' })
+    expect((await server.ask('txpool_content')).result).toMatchObject({
+      pending: { [account.address]: { 0: { hash } } },
+      queued: {},
+    })
+    expect((await server.ask('txpool_inspect')).result).toEqual({
+      pending: { [account.address]: { 0: `${account.address}: 0 wei + 21000 gas × 3000000000 wei` } },
+      queued: {},
+    })
+    server.node.mineAll()
+    expect((await server.ask('eth_getTransactionByHash', hash)).result).toMatchObject({ blockNumber: '0x1' })
+    expect((await server.ask('eth_sendRawTransaction', '0x')).error?.code).toBe(-32000)
+    expect((await server.ask('eth_sendRawTransaction', '0x0')).error?.code).toBe(-32602)
+  })
+
+  it('morphism_ methods write domain values as section 9 says', async () => {
+    server.node.mine([])
+    const { hash } = server.node.blocks[1]!
+    const certificate = {
+      height: '0x1',
+      round: '0x1',
+      blockHash: zeroHash,
+      setId: '0x2',
+      absent: '0x5',
+      signature: bytesToHex(new Uint8Array(96).fill(7)),
+    }
+    for (const name of ['0x1', 'latest', hash])
+      expect((await server.ask('morphism_getCertificate', name)).result).toEqual(certificate)
+    expect((await server.ask('morphism_getCertificate', 'earliest')).result).toBeNull()
+    expect((await server.ask('morphism_sequencerSet', '0x0')).result).toBeNull()
+    expect((await server.ask('morphism_sequencerSet', '0x1')).result).toEqual({
+      setId: '0x2',
+      activeFrom: '0x1',
+      totalPower: '0x9',
+      members: [{ index: '0x0', operator: token, publicKey: blsGenerator, power: '0x9', feeRecipient: token }],
+    })
+    expect((await server.ask('morphism_getContext', 'latest')).result).toMatchObject({
+      setId: '0x1',
+      l1OriginNumber: '0x1',
+      hash: server.node.blocks[1]!.header.parentBeaconBlockRoot,
+    })
+    expect((await server.ask('morphism_getBatch', 'latest')).result).toMatchObject({
+      status: 'committed',
+      l1BlockNumber: '0x11',
+      header: { version: '0x1', batchIndex: '0x0' },
+      certificate: { absent: '0x1' },
+    })
+    expect((await server.ask('morphism_getBatch', '0x9')).result).toBeNull()
+    expect((await server.ask('morphism_getBatch', 'newest')).error?.code).toBe(-32602)
+    expect((await server.ask('morphism_nodeStatus')).result).toMatchObject({
+      role: 'full',
+      height: '0x14',
+      l1Origin: { number: '0xff', hash: zeroHash },
+    })
+  })
+
+  it('filters collect between polls and can be taken away', async () => {
+    const [blocks, logs, pending] = await Promise.all([
+      server.ask('eth_newBlockFilter'),
+      server.ask('eth_newFilter', { address: token }),
+      server.ask('eth_newPendingTransactionFilter'),
+    ]).then(answers => answers.map(answer => answer.result))
+    const hash = (await server.ask('eth_sendRawTransaction', await sign(0))).result
+    server.node.mineAll()
+    expect((await server.ask('eth_getFilterChanges', blocks)).result).toEqual([server.node.blocks[1]!.hash])
+    expect((await server.ask('eth_getFilterChanges', pending)).result).toEqual([hash])
+    expect((await server.ask('eth_getFilterChanges', logs)).result).toMatchObject([
+      { transactionHash: hash, logIndex: '0x0' },
+    ])
+    expect((await server.ask('eth_getFilterChanges', logs)).result).toEqual([])
+    expect((await server.ask('eth_getFilterLogs', logs)).result).toMatchObject([{ transactionHash: hash }])
+    expect((await server.ask('eth_uninstallFilter', logs)).result).toBe(true)
+    expect((await server.ask('eth_uninstallFilter', logs)).result).toBe(false)
+    expect((await server.ask('eth_getFilterChanges', logs)).error).toEqual({
+      code: -32000,
+      message: 'filter not found',
+    })
+  })
+})
+
+describe('WebSocket', () => {
+  it('subscribes to heads, logs, transactions and the end of syncing', async () => {
+    const { socket, received, send } = await server.openSocket()
+    send([message('eth_subscribe', ['newHeads'], 1), message('eth_subscribe', ['logs', { topics: [zeroHash] }], 2)])
+    send(message('eth_subscribe', ['newPendingTransactions'], 3))
+    send(message('eth_subscribe', ['newPendingTransactions', true], 4))
+    send(message('eth_subscribe', ['syncing'], 5))
+    send(message('eth_subscribe', ['nothing'], 6))
+    await expect.poll(() => received.length).toBe(5)
+    const answers = received.splice(0).flat() as Json[]
+    expect(answers.find(answer => answer.id === 6)?.error).toEqual({
+      code: -32601,
+      message: 'no "nothing" subscription in eth namespace',
+    })
+    const idOf = (call: number) => answers.find(answer => answer.id === call)?.result
+    const hash = (await server.ask('eth_sendRawTransaction', await sign(0))).result
+    server.node.syncing = { startingBlock: 0, currentBlock: 1, highestBlock: 9 }
+    server.node.mineAll()
+    await expect.poll(() => received.length).toBe(5)
+    const told = new Map(
+      received.splice(0).map(({ params }) => [(params as Json).subscription, (params as Json).result]),
+    )
+    expect(told.get(idOf(1))).toMatchObject({
+      number: '0x1',
+      hash: server.node.blocks[1]!.hash,
+      sha3Uncles: expect.any(String),
+    })
+    expect(told.get(idOf(2))).toMatchObject({ transactionHash: hash })
+    expect(told.get(idOf(3))).toBe(hash)
+    expect(told.get(idOf(4))).toMatchObject({ hash, blockHash: null })
+    expect(told.get(idOf(5))).toMatchObject({ syncing: true, status: { highestBlock: '0x9' } })
+    send(message('eth_unsubscribe', [idOf(1)], 7))
+    send(message('eth_unsubscribe', [idOf(1)], 8))
+    await expect.poll(() => received.length).toBe(2)
+    expect(received.map(({ result, error }) => result ?? error)).toEqual([
+      true,
+      { code: -32000, message: 'subscription not found' },
+    ])
+    socket.terminate()
+  })
+
+  it('bounds subscriptions, messages and origins', async () => {
+    await start({ maxSubscriptionsPerConnection: 2, maxBodyBytes: 1_000 })
+    const { socket, received, send } = await server.openSocket()
+    for (let id = 0; id < 3; id++) send(message('eth_subscribe', ['newHeads'], id))
+    await expect.poll(() => received.length).toBe(3)
+    expect((received[2]!.error as Json).code).toBe(-32005)
+    const closed = new Promise<number>(resolve => socket.once('close', resolve))
+    socket.send('x'.repeat(2_000))
+    expect(await closed).toBe(1009)
+    const refused = new WebSocket(server.address.wsUrl, { origin: 'https://evil.example' })
+    const error = await new Promise<Error>(resolve => refused.once('error', resolve))
+    expect(error.message).toContain('403')
+  })
+
+  it('a subscriber that does not read is disconnected', async () => {
+    await start({ maxUnsentBytes: 100_000 })
+    const { socket, received, send } = await server.openSocket()
+    send(message('eth_subscribe', ['newHeads']))
+    await expect.poll(() => received.length).toBe(1)
+    const closed = new Promise(resolve => socket.once('close', resolve))
+    socket.pause()
+    for (let i = 0; i < 20_000; i++) {
+      server.node.mine([])
+      if (i % 100 === 0) await new Promise(resolve => setImmediate(resolve))
+    }
+    socket.resume()
+    await closed
+    expect(received.length).toBeLessThan(20_000)
+    expect((await server.ask('eth_chainId')).result).toBe('0x5')
+  })
+})
+
+describe('wallets and libraries', () => {
+  const chain = () =>
+    defineChain({
+      id: chainId,
+      name: 'test',
+      nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
+      rpcUrls: { default: { http: [server.address.url], webSocket: [server.address.wsUrl] } },
+    })
+
+  it('viem sends, waits for the receipt, reads logs and watches', async () => {
+    const transport = webSocket(server.address.wsUrl)
+    const client = createPublicClient({ chain: chain(), transport })
+    const wallet = createWalletClient({ chain: chain(), transport: httpTransport(server.address.url), account })
+    const heads: bigint[] = []
+    const logs: unknown[] = []
+    const stopBlocks = client.watchBlockNumber({ onBlockNumber: number => heads.push(number) })
+    const stopLogs = client.watchEvent({ address: token, onLogs: found => logs.push(...found) })
+    await expect.poll(async () => (await client.getBlockNumber({ cacheTime: 0 })) === 0n).toBe(true)
+    const hash = await wallet.sendTransaction({ to: account.address, value: 5n })
+    server.node.mineAll()
+    const receipt = await client.waitForTransactionReceipt({ hash, pollingInterval: 20 })
+    expect(receipt).toMatchObject({ status: 'success', blockNumber: 1n, gasUsed: 21_000n })
+    expect(await client.getTransaction({ hash })).toMatchObject({ value: 5n, nonce: 7, type: 'eip1559' })
+    expect(await client.getLogs({ address: token, fromBlock: 0n })).toHaveLength(1)
+    expect((await client.getBlock({ includeTransactions: true })).transactions[0]!.hash).toBe(hash)
+    await expect.poll(() => heads.includes(1n) && logs.length).toBe(1)
+    await expect(client.call({ to: token })).rejects.toThrow('execution reverted')
+    stopBlocks()
+    stopLogs()
+    const socket = await transport({ chain: chain() }).value?.getRpcClient()
+    socket?.close()
+  })
+
+  it('ethers sends, waits for the receipt, reads logs and listens', async () => {
+    const provider = new ethers.WebSocketProvider(server.address.wsUrl, chainId)
+    const heads: number[] = []
+    await provider.on('block', number => heads.push(number))
+    const wallet = new ethers.Wallet(`0x${'11'.repeat(32)}`, provider)
+    const sent = await wallet.sendTransaction({ to: account.address, value: 5n })
+    server.node.mineAll()
+    const receipt = await sent.wait()
+    expect(receipt).toMatchObject({ status: 1, blockNumber: 1, hash: sent.hash })
+    expect(await provider.getLogs({ address: token, fromBlock: 0 })).toHaveLength(1)
+    expect((await provider.getBlock(1, true))?.prefetchedTransactions[0]?.hash).toBe(sent.hash)
+    await expect.poll(() => heads).toContain(1)
+    await expect(provider.call({ to: token })).rejects.toThrow('execution reverted')
+    await provider.destroy()
+  })
+})

@@ -1,0 +1,78 @@
+import { beforeEach, expect, it } from 'vitest'
+import { zeroHash } from '../../base/primitives/hashes.js'
+import { FakeNode, token } from './fake-node.fixture.js'
+import type { Subscriber } from './rpc-method.js'
+import { SubscriptionHub } from './subscription-hub.js'
+
+/** Remembers what it is told. */
+class FakeSubscriber implements Subscriber {
+  readonly told: { subscription: string; result: unknown }[] = []
+  readonly goodbyes: string[] = []
+  notify(text: string): void {
+    this.told.push(JSON.parse(text).params)
+  }
+  disconnect(reason: string): void {
+    this.goodbyes.push(reason)
+  }
+}
+
+let node: FakeNode
+let hub: SubscriptionHub
+const one = () => new FakeSubscriber()
+
+beforeEach(() => {
+  node = new FakeNode()
+  const { heads, mempool, network } = node.ports()
+  hub = new SubscriptionHub({ heads, mempool, network })
+})
+
+it('holds notifications back until the subscriber knows its id', () => {
+  const subscriber = one()
+  const id = hub.subscribe(subscriber, { kind: 'newHeads' })
+  node.mine([])
+  node.mine([])
+  expect(subscriber.told).toEqual([])
+  hub.activate(subscriber, id)
+  node.mine([])
+  expect(subscriber.told.map(({ result }) => (result as { number: string }).number)).toEqual(['0x1', '0x2', '0x3'])
+  expect(new Set(subscriber.told.map(({ subscription }) => subscription))).toEqual(new Set([id]))
+})
+
+it('a subscriber that never learns its id does not fill the memory', () => {
+  const subscriber = one()
+  hub.subscribe(subscriber, { kind: 'logs', filter: { addresses: [], topics: [] } })
+  const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }
+  node.mine(Array(10_001).fill(pooled))
+  expect(subscriber.goodbyes).toHaveLength(1)
+})
+
+it('keeps the subscriptions of connections apart', () => {
+  const [a, b] = [one(), one()]
+  const id = hub.subscribe(a, { kind: 'newHeads' })
+  const other = hub.subscribe(b, { kind: 'newHeads' })
+  hub.activate(a, id)
+  hub.activate(b, other)
+  expect(hub.unsubscribe(b, id)).toBe(false)
+  hub.drop(b)
+  expect([hub.count(a), hub.count(b)]).toEqual([1, 0])
+  node.mine([])
+  expect([a.told.length, b.told.length]).toEqual([1, 0])
+  expect(hub.unsubscribe(a, id)).toBe(true)
+  node.mine([])
+  expect(a.told).toHaveLength(1)
+})
+
+it('tells when syncing begins and ends, once each', () => {
+  const subscriber = one()
+  hub.activate(subscriber, hub.subscribe(subscriber, { kind: 'syncing' }))
+  node.mine([])
+  node.syncing = { startingBlock: 0, currentBlock: 1, highestBlock: 9 }
+  node.mine([])
+  node.mine([])
+  node.syncing = null
+  node.mine([])
+  expect(subscriber.told.map(({ result }) => result)).toEqual([
+    { syncing: true, status: { startingBlock: '0x0', currentBlock: '0x1', highestBlock: '0x9' } },
+    false,
+  ])
+})

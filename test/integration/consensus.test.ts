@@ -1,0 +1,98 @@
+import { describe, expect, it } from 'vitest'
+import { TestConsensusNetwork } from './consensus-network.js'
+
+async function running(size: number, started = size): Promise<TestConsensusNetwork> {
+  const net = new TestConsensusNetwork(size)
+  for (let i = 0; i < started; i++) await net.start(i)
+  return net
+}
+
+describe('engine and syncer over memory wires, in virtual time', () => {
+  it('decides a block about every minimal interval while there is work', async () => {
+    const net = await running(4)
+    await net.clock.advance(2_000)
+    expect(Math.min(...net.heights())).toBeGreaterThanOrEqual(15)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('makes an empty block only every empty-block interval', async () => {
+    const net = await running(4)
+    net.busy = false
+    await net.clock.advance(16_000)
+    expect(Math.max(...net.heights())).toBeLessThanOrEqual(4)
+    expect(Math.min(...net.heights())).toBeGreaterThanOrEqual(2)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('goes on with one of four down, and the one that returns catches up and signs', async () => {
+    const net = await running(4)
+    await net.clock.advance(1_000)
+    await net.crash(2)
+    const before = Math.max(...net.heights())
+    await net.clock.advance(10_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(before + 5)
+    const back = await net.start(2)
+    await net.clock.advance(3_000)
+    expect(back.height).toBeGreaterThanOrEqual(Math.max(...net.heights()) - 1)
+    const certificates = net.nodes
+      .get(0)!
+      .disk.chain.slice(-8)
+      .map(({ certificate }) => certificate.absent)
+    expect(certificates.some(absent => absent === 0n || (absent & 4n) === 0n)).toBe(true)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('stops without a quorum and resumes when it is back', async () => {
+    const net = await running(4)
+    await net.clock.advance(1_000)
+    await net.crash(1)
+    await net.crash(3)
+    await net.clock.advance(500)
+    const stuck = Math.max(...net.heights())
+    await net.clock.advance(20_000)
+    expect(Math.max(...net.heights())).toBe(stuck)
+    await net.start(1)
+    await net.start(3)
+    await net.clock.advance(5_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(stuck + 3)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('resumes when all crash together, at many moments', async () => {
+    const net = await running(4)
+    for (let round = 0; round < 6; round++) {
+      await net.clock.advance(300 + round * 7)
+      for (let i = 0; i < 4; i++) await net.crash(i)
+      for (let i = 0; i < 4; i++) await net.start(i)
+      const before = Math.max(...net.heights())
+      await net.clock.advance(4_000)
+      expect(Math.min(...net.heights())).toBeGreaterThan(before)
+    }
+    expect(net.problems()).toEqual([])
+  })
+
+  it('heals after a partition without a quorum on either side', async () => {
+    const net = await running(4)
+    await net.clock.advance(1_000)
+    const side = (id: string) => Number(id.at(-1)) < 2
+    net.loses = ({ from, to }) => side(from) !== side(to)
+    await net.clock.advance(15_000)
+    const stuck = Math.max(...net.heights())
+    net.loses = () => false
+    await net.clock.advance(4_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(stuck + 3)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('decides although a fifth of the messages is lost', async () => {
+    const net = await running(4)
+    let state = 12345
+    net.loses = () => {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+      return state / 2_147_483_648 < 0.2
+    }
+    await net.clock.advance(60_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(20)
+    expect(net.problems()).toEqual([])
+  })
+})
