@@ -164,12 +164,17 @@ function outcomeOf(
       createdAddress: createdAddress === undefined ? null : bytesToHex(createdAddress.bytes),
     }
   if (error === 'revert') return { status: 'reverted', data: execResult.returnValue, gasUsed }
-  return { status: 'failed', message: gethMessages[error] ?? error, gasUsed }
+  return { status: 'failed', message: gethMessage(error), gasUsed }
+}
+
+function gethMessage(error: string): string {
+  // The library adds where it happened.
+  if (error.startsWith('invalid JUMP')) return 'invalid jump destination'
+  return gethMessages[error] ?? error
 }
 
 /** geth's texts for what the EVM library calls otherwise. */
 const gethMessages: Readonly<Record<string, string>> = {
-  'invalid JUMP': 'invalid jump destination',
   'static state change': 'write protection',
   'create collision': 'contract address collision',
   'code store out of gas': 'contract creation code storage out of gas',

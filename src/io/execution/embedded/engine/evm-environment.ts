@@ -5,8 +5,11 @@ import { createVM, type VM } from '@ethereumjs/vm'
 import { hexToBytes } from '../../../../base/primitives/bytes.js'
 import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/hashes.js'
 import type { Height, Wei } from '../../../../base/primitives/quantities.js'
+import { emptyState } from '../state/empty-state.js'
+import { WorkingState } from '../state/working-state.js'
 import { createCommon } from './evm-common.js'
 import { EvmState } from './evm-state.js'
+import { hastenInterpreter } from './hasten-interpreter.js'
 
 /** What code can see of the block it runs in. */
 export interface BlockEnvironment {
@@ -41,6 +44,8 @@ export class EvmMachine {
     const customOpcodes = interrupt === undefined ? [] : [jumpDestination(interrupt)]
     const evm = await createEVM({ common, stateManager, blockchain, customOpcodes })
     const vm = await createVM({ common, stateManager, evm })
+    stateManager.use(new WorkingState(emptyState))
+    await hastenInterpreter(evm)
     return new EvmMachine(vm, stateManager, blockchain)
   }
 

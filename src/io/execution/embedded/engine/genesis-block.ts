@@ -12,16 +12,15 @@ import {
 import { ExecutionError } from '../../execution-error.js'
 import { defaultGenesisBaseFee, type Genesis, type GenesisAccount, genesisContext } from '../../genesis.js'
 import { emptyAccount, isEmptyAccount } from '../state/account-record.js'
+import { emptyState } from '../state/empty-state.js'
 import { trimWord } from '../state/slot-value.js'
-import type { StateView } from '../state/state-view.js'
 import { WorkingState } from '../state/working-state.js'
 import type { ExecutedBlock } from '../store/chain-store.js'
-import { emptyRoot } from '../trie/update-trie.js'
 import { emptyBloom } from './bloom.js'
 
 /** The genesis block and its state; equal genesis, equal hash. @throws ExecutionError GENESIS_INVALID */
 export function genesisBlock(genesis: Genesis): ExecutedBlock {
-  const state = new WorkingState(nothing)
+  const state = new WorkingState(emptyState)
   try {
     for (const [address, account] of Object.entries(genesis.alloc))
       putAccount(state, address.toLowerCase() as Address, account)
@@ -70,15 +69,4 @@ function putAccount(state: WorkingState, address: Address, account: GenesisAccou
       throw new ExecutionError('GENESIS_INVALID', `genesis: ${address} has storage that is no word`, { address, slot })
     state.setSlot(address, slot.toLowerCase() as typeof slot & `0x${string}`, trimWord(hexToBytes(word)))
   }
-}
-
-/** The state before genesis. */
-const nothing: StateView = {
-  root: emptyRoot,
-  account: () => null,
-  slot: () => new Uint8Array(0),
-  code: () => new Uint8Array(0),
-  node() {
-    throw new ExecutionError('STORE_CORRUPT', 'the empty trie has no nodes')
-  },
 }
