@@ -26,3 +26,28 @@ export class Lifecycle {
     }
   }
 }
+
+/** The one way in which a node gives up: logged, every part stopped, then told. */
+export function failure({
+  logger,
+  lifecycle,
+  stopping,
+}: {
+  logger: Logger
+  lifecycle: Lifecycle
+  stopping: AbortController
+}): { failed: Promise<void>; fail: (error: unknown) => void } {
+  let tell: () => void = () => {}
+  const failed = new Promise<void>(resolve => {
+    tell = resolve
+  })
+  return {
+    failed,
+    fail(error) {
+      if (stopping.signal.aborted) return
+      stopping.abort()
+      logger.error('the node must stop', { error })
+      void lifecycle.stop().then(tell)
+    },
+  }
+}

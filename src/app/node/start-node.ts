@@ -3,8 +3,6 @@ import path from 'node:path'
 import type { BlsSecretKey } from '../../base/crypto/bls.js'
 import { asciiToBytes, bytesToHex, concatBytes } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import { invariant } from '../../base/primitives/invariant.js'
-import type { L1Message } from '../../base/protocol/l1-message.js'
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { createWorkerCompression } from '../../io/compression/worker-compression.js'
@@ -26,19 +24,20 @@ import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
 import type { Clock } from '../../io/time/clock.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
-import { type Batcher, createBatcher } from '../../services/batcher/batcher.js'
+import { createBatcher } from '../../services/batcher/batcher.js'
 import { Chain } from '../../services/chain/chain.js'
-import { createL1Follower, type L1Follower } from '../../services/l1-follower/l1-follower.js'
+import { createL1Follower } from '../../services/l1-follower/l1-follower.js'
 import { createMempool } from '../../services/mempool/create-mempool.js'
 import { defaultMempoolConfig, type Mempool } from '../../services/mempool/mempool.js'
 import { createRpcServer } from '../../services/rpc/rpc-server.js'
 import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
-import { createSubmitter, type SubmitterPorts } from '../../services/submitter/submitter.js'
+import { createSubmitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
+import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
-import { Lifecycle } from './lifecycle.js'
+import { failure, Lifecycle } from './lifecycle.js'
 import type { NetworkFile } from './network-file.js'
 import { loadOrCreateNodeIdentity } from './node-identity.js'
 import { nodeQueries, syncProgress } from './node-queries.js'
@@ -399,80 +398,4 @@ async function startServers(
   }
   const telemetry = await TelemetryServer.start({ port: config.metricsPort, metrics: () => metrics.text(), health })
   lifecycle.own('telemetry', () => telemetry.close())
-}
-
-/** The one way in which a node gives up: logged, every part stopped, then told. */
-function failure({
-  logger,
-  lifecycle,
-  stopping,
-}: {
-  logger: Logger
-  lifecycle: Lifecycle
-  stopping: AbortController
-}): { failed: Promise<void>; fail: (error: unknown) => void } {
-  let tell: () => void = () => {}
-  const failed = new Promise<void>(resolve => {
-    tell = resolve
-  })
-  return {
-    failed,
-    fail(error) {
-      if (stopping.signal.aborted) return
-      stopping.abort()
-      logger.error('the node must stop', { error })
-      void lifecycle.stop().then(tell)
-    },
-  }
-}
-
-/** L1 messages [from, to) once this node has followed L1 that far; gives L1 a moment when it has not. */
-async function knownMessages(
-  follower: L1Follower,
-  { from, to }: { from: number; to: number },
-): Promise<readonly L1Message[] | null> {
-  for (let tries = 0; tries < 2; tries++) {
-    const messages = follower.messages({ from, upToL1Block: Number.MAX_SAFE_INTEGER, limit: to - from })
-    if (messages.length === to - from) return messages
-    await follower.refresh()
-  }
-  return null
-}
-
-/** The safe label follows the batches that L1 accepted, the finalized label those that are final there. */
-function keepLabels({
-  chain,
-  batcher,
-  follower,
-  fail,
-}: {
-  chain: Chain
-  batcher: Batcher
-  follower: L1Follower
-  fail: (error: unknown) => void
-}): void {
-  const heightOf = async (index: number) => (await batcher.batch(index))?.header.lastBlock ?? 0
-  const update = async () => {
-    const [safe, finalized] = await Promise.all([
-      heightOf(follower.lastCommitted()),
-      heightOf(follower.lastFinalized()),
-    ])
-    await chain.setLabels({ safe, finalized })
-  }
-  follower.onChange(() => void update().catch(fail))
-}
-
-/** The batcher as the submitter asks for batches. */
-function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] {
-  return {
-    batch: index => batcher.batch(index),
-    async sidecars(index) {
-      const batch = await batcher.batch(index)
-      invariant(batch, 'a batch to submit is missing', { index })
-      return batch.blobs()
-    },
-    onCertified(handler) {
-      batcher.onCertified(handler)
-    },
-  }
 }

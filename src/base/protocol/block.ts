@@ -26,13 +26,18 @@ export interface CertifiedBlock {
 /** Largest encoded block that a node reads, in bytes. */
 export const maxBlockBytes = 8 * 1024 * 1024
 
+/** A block is written to the log, to peers and to the execution thread: its encoding is made once. */
+const encodings = new WeakMap<Block, Uint8Array>()
+
+/** Canonical encoding; do not change the bytes. */
 export function encodeBlock(block: Block): Uint8Array {
-  return encodeRlp([
-    headerToRlp(block.header),
-    encodeContext(block.context),
-    block.transactions,
-    block.withdrawals.map(withdrawalToRlp),
-  ])
+  let bytes = encodings.get(block)
+  if (!bytes) {
+    const { header, context, transactions, withdrawals } = block
+    bytes = encodeRlp([headerToRlp(header), encodeContext(context), transactions, withdrawals.map(withdrawalToRlp)])
+    encodings.set(block, bytes)
+  }
+  return bytes
 }
 
 /** The hash is computed from the header, never read. @throws DecodeError */
@@ -47,7 +52,10 @@ export function decodeBlock(bytes: Uint8Array): Block {
   })
   const withdrawals = fields.items({ max: 4096 }).map(withdrawalFromRlp)
   fields.end()
-  return { hash: headerHash(header), header, context, transactions, withdrawals }
+  const block: Block = { hash: headerHash(header), header, context, transactions, withdrawals }
+  // The decoder accepts only what the encoder writes.
+  encodings.set(block, bytes)
+  return block
 }
 
 export function encodeCertifiedBlock({ block, certificate }: CertifiedBlock): Uint8Array {

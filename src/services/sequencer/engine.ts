@@ -2,11 +2,7 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
-import {
-  type ConsensusMessage,
-  encodeConsensusMessage,
-  maxVotesPerMessage,
-} from '../../base/protocol/consensus-message.js'
+import type { ConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
@@ -14,7 +10,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
-import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { AppendLog } from '../../io/storage/append-log.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Gauge, Histogram, Metrics } from '../../io/telemetry/metrics.js'
@@ -24,15 +20,15 @@ import { type ConsensusCore, createConsensusCore } from '../../rules/consensus/c
 import type { ConsensusInput, ConsensusOutput } from '../../rules/consensus/core-messages.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
 import { MessageDoor } from './message-door.js'
+import { RoundGossip } from './round-gossip.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
 /** Bytes after which the log is emptied at the next height. */
 const maxWalBytes = 32 * 1024 * 1024
-/** How long a height may stand still before this node tells its peers where it stands. */
-const statusIntervalMs = 200
 
 export interface EngineConfig {
   readonly parameters: ProtocolParameters
@@ -73,6 +69,7 @@ export class ConsensusEngine {
   private readonly core: ConsensusCore
   private readonly door: MessageDoor
   private readonly watch: WorkWatch
+  private readonly gossip: RoundGossip
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly loggedBlocks = new Set<BlockHash>()
   private readonly proposals = new Map<string, Proposal>()
@@ -93,7 +90,6 @@ export class ConsensusEngine {
   private stopped = false
   private clockStarted = false
   private lastHeightAtMs = 0
-  private cancelStatus: () => void = () => {}
 
   private constructor(
     private readonly config: EngineConfig,
@@ -109,9 +105,22 @@ export class ConsensusEngine {
         logger: ports.logger,
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
-        onStatus: (peer, status) => this.help(peer, status),
+        onStatus: (peer, status) => this.gossip.help(peer, status),
         currentRound: () => this.round(),
         onFailure: ports.onFatal,
+      },
+    })
+    this.gossip = new RoundGossip({
+      network: ports.network,
+      clock: ports.clock,
+      view: {
+        height: () => this.height,
+        set: () => this.set,
+        round: () => this.round(),
+        validRound: () => this.core.state?.validRound ?? -1,
+        messagesOf: round => this.core.messagesOf(this.height, round),
+        block: hash => this.blocks.get(hash),
+        waitsSinceMs: () => (this.clockStarted && !this.deciding ? this.lastHeightAtMs : null),
       },
     })
     this.watch = new WorkWatch({
@@ -138,8 +147,7 @@ export class ConsensusEngine {
     const engine = new ConsensusEngine(args.config, args.ports)
     const records = (await args.ports.wal.readAll()).map(decodeWalRecord)
     engine.startHeight(records)
-    args.ports.network.onConnect(peer => engine.sendStatus([peer.id]))
-    engine.tick()
+    engine.gossip.start()
     return engine
   }
 
@@ -161,7 +169,7 @@ export class ConsensusEngine {
 
   async stop(): Promise<void> {
     this.stopped = true
-    this.cancelStatus()
+    this.gossip.stop()
     this.watch.stop()
     this.cancelTimers()
     await this.ports.wal.sync()
@@ -366,7 +374,7 @@ export class ConsensusEngine {
   private async sendOwn(input: LoggedInput, message: ConsensusMessage): Promise<void> {
     this.feed(input)
     await this.ports.wal.sync()
-    this.broadcast(message)
+    this.gossip.broadcast(message)
   }
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {
@@ -392,82 +400,6 @@ export class ConsensusEngine {
   private cancelTimers(): void {
     for (const cancel of this.timers) cancel()
     this.timers.clear()
-  }
-
-  private sequencerPeers(): readonly Peer[] {
-    return this.ports.network.peers().filter(peer => peer.consensusKey && memberByKey(this.set, peer.consensusKey))
-  }
-
-  private broadcast(message: ConsensusMessage): void {
-    const bytes = encodeConsensusMessage(message)
-    for (const peer of this.sequencerPeers()) this.ports.network.send(peer.id, 'consensus', bytes)
-  }
-
-  /** While a height stands still, says now and then where this node stands, so that peers send what it lacks. */
-  private tick(): void {
-    this.cancelStatus = this.ports.clock.schedule(statusIntervalMs, () => {
-      const waited = this.ports.clock.nowMs() - this.lastHeightAtMs
-      if (this.clockStarted && !this.deciding && waited >= statusIntervalMs)
-        this.sendStatus(this.sequencerPeers().map(peer => peer.id))
-      this.tick()
-    })
-  }
-
-  private sendStatus(peers: readonly PeerId[]): void {
-    const round = this.round()
-    const hasProposal = this.core.messagesOf(this.height, round).proposals.length > 0
-    const bytes = encodeConsensusMessage({ kind: 'status', height: this.height, round, hasProposal })
-    for (const peer of peers) this.ports.network.send(peer, 'consensus', bytes)
-  }
-
-  /** Sends a peer of the same height what it may lack: votes and proposals of the last rounds, and of the valid round. */
-  private help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
-    const current = this.round()
-    if (status.height !== this.height || status.round > current) return
-    const rounds = new Set<Round>()
-    for (let round = Math.max(status.round, current - 2); round <= current; round++) rounds.add(round)
-    const validRound = this.core.state?.validRound ?? -1
-    if (validRound >= 0) rounds.add(validRound)
-    const votes: Vote[] = []
-    for (const round of rounds) {
-      const messages = this.core.messagesOf(this.height, round)
-      votes.push(...messages.prevotes, ...messages.precommits)
-      if (round === status.round && status.hasProposal) continue
-      for (const proposal of messages.proposals) {
-        const block = this.blocks.get(proposal.blockHash)
-        if (block)
-          this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'proposal', proposal, block }))
-      }
-    }
-    for (let at = 0; at < votes.length; at += maxVotesPerMessage) {
-      const some = votes.slice(at, at + maxVotesPerMessage)
-      this.ports.network.send(peer, 'consensus', encodeConsensusMessage({ kind: 'votes', votes: some }))
-    }
-  }
-}
-
-/** Whether an input is the answer to what the core asked for. */
-function isAnswered(output: ConsensusOutput, input: LoggedInput, self: MemberIndex | null): boolean {
-  switch (output.type) {
-    case 'prepare-proposal':
-      return input.type === 'prepared' && input.round === output.round
-    case 'sign-proposal':
-      return (
-        input.type === 'proposal' && input.proposal.round === output.content.round && input.proposal.proposer === self
-      )
-    case 'sign-vote':
-      return (
-        input.type === 'votes' &&
-        input.votes.some(
-          vote => vote.member === self && vote.round === output.content.round && vote.step === output.content.step,
-        )
-      )
-    case 'validate':
-      return input.type === 'validated' && input.blockHash === output.blockHash
-    case 'schedule-timeout':
-      return input.type === 'timeout' && input.round === output.round && input.step === output.step
-    default:
-      return false
   }
 }
 

@@ -68,7 +68,7 @@ function readInput(fields: RlpFields, type: LoggedInput['type'] | undefined, hei
     case 'proposal':
       return { type, proposal: asVerified(decodeProposal(fields.bytes())) }
     case 'validated':
-      return { type, height, blockHash: fields.hash(), valid: fields.uint(8) === 1n, acceptable: fields.uint(8) === 1n }
+      return { type, height, blockHash: fields.hash(), valid: fields.boolean(), acceptable: fields.boolean() }
     case 'prepared':
       return { type, height, round: Number(fields.uint(32)), blockHash: fields.hash() }
     case 'votes': {

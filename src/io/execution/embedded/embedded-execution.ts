@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { encodeRlp } from '../../../base/encoding/rlp.js'
 import type { Address, BlockHash } from '../../../base/primitives/hashes.js'
+import { invariant } from '../../../base/primitives/invariant.js'
 import { type Block, decodeBlock, encodeBlock } from '../../../base/protocol/block.js'
 import type { BlockHeader } from '../../../base/protocol/block-header.js'
 import type { Logger } from '../../telemetry/logger.js'
@@ -31,6 +32,9 @@ export interface QueryBounds {
 }
 
 const defaultBounds: QueryBounds = { timeoutMs: 5_000, maxWaitingCalls: 256, maxWaitingReads: 1_024 }
+
+/** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
+const maxRemembered = 8
 
 /** Methods that execute code. */
 const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
@@ -95,6 +99,7 @@ class EmbeddedExecution implements ExecutionClient {
   private readonly link: WorkerLink
   private readonly calls: QueryLane
   private readonly reads: QueryLane
+  private readonly candidates = new Map<BlockHash, Block>()
   private currentHead: ChainHead
 
   constructor({
@@ -141,22 +146,32 @@ class EmbeddedExecution implements ExecutionClient {
       [packed],
       [transactions],
     )
-    return { block: decodeBlock(built.block), skipped: built.skipped }
+    return { block: this.remember(decodeBlock(built.block)), skipped: built.skipped }
   }
 
-  newPayload(block: Block, senders: readonly (Address | null)[] = []): Promise<PayloadStatus> {
-    const encoded = encodeBlock(block)
-    return this.execute<PayloadStatus>('newPayload', [encoded, block.hash, senders], [encoded])
+  async newPayload(block: Block, senders: readonly (Address | null)[] = []): Promise<PayloadStatus> {
+    if (this.candidates.has(block.hash)) return { status: 'VALID' }
+    const encoded = Uint8Array.from(encodeBlock(block))
+    const status = await this.execute<PayloadStatus>('newPayload', [encoded, block.hash, senders], [encoded])
+    if (status.status === 'VALID') this.remember(block)
+    return status
   }
 
   async forkchoiceUpdated(state: ForkchoiceState): Promise<HeadChange | null> {
-    const change = await this.execute<(Omit<HeadChange, 'block'> & { block: Uint8Array }) | null>('forkchoiceUpdated', [
-      state,
-    ])
+    const change = await this.execute<Omit<HeadChange, 'block'> | null>('forkchoiceUpdated', [state])
     if (change === null) return null
-    const block = decodeBlock(change.block)
+    const block = this.candidates.get(state.head) ?? (await this.blockByHash(state.head))
+    invariant(block, 'the new head is a block that was never handed in', { head: state.head })
+    this.candidates.clear()
     this.currentHead = { hash: block.hash, header: block.header }
     return { ...change, block }
+  }
+
+  /** Keeps a valid child of the head on this side, so that neither it nor its verdict need cross the threads again. */
+  private remember(block: Block): Block {
+    this.candidates.set(block.hash, block)
+    if (this.candidates.size > maxRemembered) this.candidates.delete(this.candidates.keys().next().value!)
+    return block
   }
 
   async head(): Promise<ChainHead> {

@@ -29,14 +29,17 @@ async function open({ directory, genesis }: ExecutionWorkerData): Promise<LinkMe
     async buildBlock(attributes: PackedAttributes) {
       const transactions = decodeRlp(attributes.transactions) as readonly Uint8Array[]
       const { block, skipped } = await engine.buildBlock({ ...attributes, transactions })
-      return handOver({ block: encodeBlock(block), skipped })
+      return handOver({ block: Uint8Array.from(encodeBlock(block)), skipped })
     },
     newPayload(encoded: Uint8Array, hash: BlockHash, senders: readonly (Address | null)[]) {
       return engine.newPayload({ ...decodeBlock(encoded), hash }, senders)
     },
     async forkchoiceUpdated(state: ForkchoiceState) {
       const change = await engine.forkchoiceUpdated(state)
-      return change === null ? null : handOver({ ...change, block: encodeBlock(change.block) })
+      if (change === null) return null
+      // The owner holds the block: it was built or handed in there.
+      const { block: _block, ...effects } = change
+      return effects
     },
     async close() {
       await engine.idle()

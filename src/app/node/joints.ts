@@ -1,0 +1,57 @@
+import { invariant } from '../../base/primitives/invariant.js'
+import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { Batcher } from '../../services/batcher/batcher.js'
+import type { Chain } from '../../services/chain/chain.js'
+import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
+import type { SubmitterPorts } from '../../services/submitter/submitter.js'
+
+/** L1 messages [from, to) once this node has followed L1 that far; gives L1 a moment when it has not. */
+export async function knownMessages(
+  follower: L1Follower,
+  { from, to }: { from: number; to: number },
+): Promise<readonly L1Message[] | null> {
+  for (let tries = 0; tries < 2; tries++) {
+    const messages = follower.messages({ from, upToL1Block: Number.MAX_SAFE_INTEGER, limit: to - from })
+    if (messages.length === to - from) return messages
+    await follower.refresh()
+  }
+  return null
+}
+
+/** The safe label follows the batches that L1 accepted, the finalized label those that are final there. */
+export function keepLabels({
+  chain,
+  batcher,
+  follower,
+  fail,
+}: {
+  chain: Chain
+  batcher: Batcher
+  follower: L1Follower
+  fail: (error: unknown) => void
+}): void {
+  const heightOf = async (index: number) => (await batcher.batch(index))?.header.lastBlock ?? 0
+  const update = async () => {
+    const [safe, finalized] = await Promise.all([
+      heightOf(follower.lastCommitted()),
+      heightOf(follower.lastFinalized()),
+    ])
+    await chain.setLabels({ safe, finalized })
+  }
+  follower.onChange(() => void update().catch(fail))
+}
+
+/** The batcher as the submitter asks for batches. */
+export function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] {
+  return {
+    batch: index => batcher.batch(index),
+    async sidecars(index) {
+      const batch = await batcher.batch(index)
+      invariant(batch, 'a batch to submit is missing', { index })
+      return batch.blobs()
+    },
+    onCertified(handler) {
+      batcher.onCertified(handler)
+    },
+  }
+}

@@ -1,0 +1,111 @@
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Block } from '../../base/protocol/block.js'
+import {
+  type ConsensusMessage,
+  encodeConsensusMessage,
+  maxVotesPerMessage,
+} from '../../base/protocol/consensus-message.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { Vote } from '../../base/protocol/vote.js'
+import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { Clock } from '../../io/time/clock.js'
+import type { RoundMessages } from '../../rules/consensus/core.js'
+
+/** How long a height may stand still before this node tells its peers where it stands. */
+const statusIntervalMs = 200
+/** Rounds before the current one whose messages a peer may still lack. */
+const roundsBack = 2
+
+/** The engine as its gossip sees it. */
+export interface RoundView {
+  height(): Height
+  set(): SequencerSet
+  round(): Round
+  validRound(): Round | -1
+  messagesOf(round: Round): RoundMessages
+  block(hash: BlockHash): Block | undefined
+  /** Since when the height has been waiting for its decision; null while nothing is due. */
+  waitsSinceMs(): number | null
+}
+
+/**
+ * Sends consensus messages to the other sequencers, and keeps messages from being lost for good: a node that stands still
+ * says where it stands, and who can help sends what it lacks.
+ */
+export class RoundGossip {
+  private cancel: () => void = () => {}
+
+  constructor(
+    private readonly ports: {
+      readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onConnect'>
+      readonly clock: Clock
+      readonly view: RoundView
+    },
+  ) {}
+
+  start(): void {
+    this.ports.network.onConnect(peer => this.sendStatus([peer]))
+    this.watch()
+  }
+
+  stop(): void {
+    this.cancel()
+  }
+
+  broadcast(message: ConsensusMessage): void {
+    const bytes = encodeConsensusMessage(message)
+    for (const peer of this.sequencerPeers()) this.ports.network.send(peer.id, 'consensus', bytes)
+  }
+
+  /** Sends a peer of the same height what it may lack: votes and proposals of the last rounds, and of the valid round. */
+  help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
+    const { view, network } = this.ports
+    if (status.height !== view.height() || status.round > view.round()) return
+    const send = (message: ConsensusMessage) => network.send(peer, 'consensus', encodeConsensusMessage(message))
+    const votes: Vote[] = []
+    for (const round of this.roundsSince(status.round)) {
+      const { proposals, prevotes, precommits } = view.messagesOf(round)
+      votes.push(...prevotes, ...precommits)
+      if (round === status.round && status.hasProposal) continue
+      for (const proposal of proposals) {
+        const block = view.block(proposal.blockHash)
+        if (block) send({ kind: 'proposal', proposal, block })
+      }
+    }
+    for (let at = 0; at < votes.length; at += maxVotesPerMessage) {
+      send({ kind: 'votes', votes: votes.slice(at, at + maxVotesPerMessage) })
+    }
+  }
+
+  private roundsSince(theirs: Round): Set<Round> {
+    const current = this.ports.view.round()
+    const validRound = this.ports.view.validRound()
+    const rounds = new Set<Round>()
+    for (let round = Math.max(theirs, current - roundsBack); round <= current; round++) rounds.add(round)
+    if (validRound >= 0) rounds.add(validRound)
+    return rounds
+  }
+
+  private sequencerPeers(): Peer[] {
+    const set = this.ports.view.set()
+    return this.ports.network.peers().filter(peer => peer.consensusKey && memberByKey(set, peer.consensusKey))
+  }
+
+  private watch(): void {
+    const { clock, view } = this.ports
+    this.cancel = clock.schedule(statusIntervalMs, () => {
+      const since = view.waitsSinceMs()
+      if (since !== null && clock.nowMs() - since >= statusIntervalMs) this.sendStatus(this.sequencerPeers())
+      this.watch()
+    })
+  }
+
+  private sendStatus(peers: readonly Peer[]): void {
+    const { view, network } = this.ports
+    const round = view.round()
+    const hasProposal = view.messagesOf(round).proposals.length > 0
+    const bytes = encodeConsensusMessage({ kind: 'status', height: view.height(), round, hasProposal })
+    for (const peer of peers) network.send(peer.id, 'consensus', bytes)
+  }
+}
