@@ -7,13 +7,13 @@ import type { EvmMachine } from './evm-environment.js'
 
 const systemAddress: Address = '0xfffffffffffffffffffffffffffffffffffffffe'
 /** Contract that keeps the block contexts (EIP-4788). */
-export const contextRootsAddress: Address = '0x000f3df6d732807ef1319fb7b8bb8522d0beac02'
+const contextRootsAddress: Address = '0x000f3df6d732807ef1319fb7b8bb8522d0beac02'
 /** Contract that keeps block hashes (EIP-2935). */
-export const blockHashesAddress: Address = '0x0000f90827f1c53a10cb7a02335b175320002935'
+const blockHashesAddress: Address = '0x0000f90827f1c53a10cb7a02335b175320002935'
 /** Queue of withdrawal requests (EIP-7002). */
-export const withdrawalRequestsAddress: Address = '0x00000961ef480eb55e80d19ad83579a64c007002'
+const withdrawalRequestsAddress: Address = '0x00000961ef480eb55e80d19ad83579a64c007002'
 /** Queue of consolidation requests (EIP-7251). */
-export const consolidationRequestsAddress: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
+const consolidationRequestsAddress: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
 const systemGas = 30_000_000n
 
 /** A system call whose failure makes the block invalid failed (EIP-7002, EIP-7251). */
