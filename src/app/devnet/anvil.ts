@@ -138,6 +138,7 @@ async function findAnvil(): Promise<string> {
   const binary = process.env.ANVIL ?? packagedAnvil()
   try {
     await access(binary ?? '', constants.X_OK)
+    if (!(await stat(binary!)).isFile()) throw new RangeError(`${binary} is not a file`)
   } catch (cause) {
     throw new DevnetError(
       'ANVIL_MISSING',
