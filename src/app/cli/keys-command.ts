@@ -25,7 +25,7 @@ export function keysCommand(): Command {
     .requiredOption('--out <file>', 'keystore file to write')
     .requiredOption('--password-file <file>', 'file that holds the password')
     .action(async ({ secretFile, out, passwordFile }: { secretFile: string; out: string; passwordFile: string }) => {
-      await saveNew({ out, passwordFile, key: BlsSecretKey.fromBytes(await loadKeyFile(secretFile)) })
+      await saveNew({ out, passwordFile, key: await loadSecretKey(secretFile) })
     })
   keys
     .command('show')
@@ -49,6 +49,15 @@ export async function openKeystore({
   passwordFile: string
 }): Promise<BlsSecretKey> {
   return BlsSecretKey.fromBytes(await decryptKeystore(await loadKeystore(file), await readPassword(passwordFile)))
+}
+
+async function loadSecretKey(file: string): Promise<BlsSecretKey> {
+  const bytes = await loadKeyFile(file)
+  try {
+    return BlsSecretKey.fromBytes(bytes)
+  } catch (cause) {
+    throw new AppError('NO_SECRET_KEY', `${file} does not hold a secret key of BLS12-381`, { file }, { cause })
+  }
 }
 
 async function saveNew({

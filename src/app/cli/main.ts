@@ -21,6 +21,11 @@ try {
   await program.parseAsync()
 } catch (error) {
   // What a person can mend is one sentence; anything else is a bug and shows its stack.
-  console.error(error instanceof MorphismError ? `morphism: ${error.message}` : error)
+  console.error(error instanceof MorphismError || isSystemError(error) ? `morphism: ${error.message}` : error)
   process.exit(1)
+}
+
+/** What the operating system refused: a port in use, a directory that is none, a full disk. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'code' in error
 }

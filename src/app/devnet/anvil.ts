@@ -27,6 +27,12 @@ export interface Anvil extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+/**
+ * Becomes anvil, after leaving a watcher on descriptor 3: a pipe that ends when this process does, even by SIGKILL, so
+ * that no anvil outlives its devnet.
+ */
+const stopWithParent = '(read -r _ <&3; kill -INT $$ 2>/dev/null) & exec "$@" 3<&-'
+
 const host = '127.0.0.1'
 const readyTimeoutMs = 15_000
 const stopTimeoutMs = 15_000
@@ -44,13 +50,17 @@ export async function startAnvil(config: AnvilConfig): Promise<Anvil> {
   await recoverState(state)
   const logPath = join(config.dataDir, 'anvil.log')
   const log = await open(logPath, 'a')
-  const child = spawn(binary, anvilArguments({ ...config, port, state }), {
-    stdio: ['ignore', log.fd, log.fd],
+  const child = spawn('/bin/sh', ['-c', stopWithParent, 'sh', binary, ...anvilArguments({ ...config, port, state })], {
+    stdio: ['ignore', log.fd, log.fd, 'pipe'],
     detached: true,
   })
   const exited = new Promise<void>(resolve => {
-    child.once('exit', () => resolve())
-    child.once('error', () => resolve())
+    const ended = () => {
+      child.stdio[3]?.destroy()
+      resolve()
+    }
+    child.once('exit', ended)
+    child.once('error', ended)
   })
   await log.close()
   const anvil = new RunningAnvil({ child, exited, port, state })
@@ -128,6 +138,7 @@ async function findAnvil(): Promise<string> {
   const binary = process.env.ANVIL ?? packagedAnvil()
   try {
     await access(binary ?? '', constants.X_OK)
+    if (!(await stat(binary!)).isFile()) throw new RangeError(`${binary} is not a file`)
   } catch (cause) {
     throw new DevnetError(
       'ANVIL_MISSING',

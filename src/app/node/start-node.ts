@@ -382,12 +382,8 @@ async function startServers(
     },
   })
   lifecycle.own('rpc', () => rpc[Symbol.asyncDispose]())
-  let latest = await morphism.nodeStatus()
-  const health = () => {
-    void morphism.nodeStatus().then(now => {
-      latest = now
-    })
-    const { ready, syncing, height, peers } = latest
+  const health = async () => {
+    const { ready, syncing, height, peers } = await morphism.nodeStatus()
     return {
       healthy: ready,
       status: ready ? 'ok' : syncing ? 'syncing' : 'starting',
