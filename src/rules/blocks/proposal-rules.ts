@@ -78,12 +78,19 @@ export function checkContext({
   const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
   if (context.timestampMs < earliest) return no('timestamp-too-early', `${context.timestampMs} < ${earliest}`)
   // A block that already had a polka was timely for a quorum then; only a fresh one is held against the clock.
-  if (validRound === -1 && Math.abs(context.timestampMs - nowMs) > parameters.maxClockDriftMs)
-    return no('timestamp-not-timely', `${context.timestampMs - nowMs} ms from the local clock`)
+  const aheadMs = context.timestampMs - nowMs
+  if (validRound === -1 && (aheadMs > parameters.maxClockDriftMs || -aheadMs > maxAgeMs(parameters, round)))
+    return no('timestamp-not-timely', `${aheadMs} ms from the local clock`)
   let bytes = 0
   for (const transaction of block.transactions) bytes += transaction.length
   if (bytes > parameters.maxBlockTransactionBytes) return no('block-too-large', `${bytes} bytes of transactions`)
   return ok(undefined)
+}
+
+/** How old a new block may be when it is judged: more each round, so that slow machines and networks come to agree too. */
+function maxAgeMs(parameters: ProtocolParameters, round: Round): number {
+  const { maxClockDriftMs, proposeTimeoutDeltaMs, maxTimeoutMs } = parameters
+  return Math.max(maxClockDriftMs, Math.min(maxClockDriftMs + proposeTimeoutDeltaMs * round, maxTimeoutMs))
 }
 
 function mayHaveProposed({
