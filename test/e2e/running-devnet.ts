@@ -135,11 +135,12 @@ export class RunningDevnet {
     return { code: this.supervisor.exitCode, left: this.json.nodes.map(({ pid }) => pid).filter(processExists) }
   }
 
-  /** Stops it and removes its directory. */
+  /** Stops it and removes its directory, unless KEEP is set in the environment. */
   async destroy(): Promise<void> {
     const { left } = await this.stop()
     for (const pid of left) process.kill(pid, 'SIGKILL')
-    rmSync(this.dataDir, { recursive: true, force: true })
+    if (process.env.KEEP) console.log(`kept ${this.dataDir}`)
+    else rmSync(this.dataDir, { recursive: true, force: true })
   }
 }
 
