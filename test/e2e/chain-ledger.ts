@@ -95,9 +95,9 @@ export class ChainLedger {
   }
 
   /** Asks every node for every block up to a height and every receipt; returns all that differs or is missing. */
-  async audit(height: number): Promise<string[]> {
+  async audit(height: number, devnet = this.devnet): Promise<string[]> {
     const problems = [...this.contradictions]
-    for (const node of this.devnet.json.nodes) {
+    for (const node of devnet.json.nodes) {
       const blocks = await callMany<{ hash: string } | null>(
         node,
         Array.from({ length: height + 1 }, (_, at) => block(at)),
