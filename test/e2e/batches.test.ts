@@ -95,7 +95,7 @@ it('L1 refuses a batch with anything changed, by the name of what is wrong', asy
     version: 'WrongVersion',
     batchIndex: 'WrongBatchIndex',
     parentBatchHash: 'WrongParent',
-    setId: 'SetNotActive',
+    setId: 'UnknownSet',
     oldSet: 'SetNotActive',
     firstBlock: 'WrongFirstBlock',
     lastBlock: 'SignatureInvalid',

@@ -89,7 +89,7 @@ export class L1Batches {
   }
 
   batch(node: DevnetNode, index: number): Promise<BatchAnswer | null> {
-    return this.devnet.rpc<BatchAnswer | null>(node, 'morphism_getBatch', [index])
+    return this.devnet.rpc<BatchAnswer | null>(node, 'morphism_getBatch', [`0x${index.toString(16)}`])
   }
 }
 
