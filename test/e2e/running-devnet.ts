@@ -108,8 +108,20 @@ export class RunningDevnet {
     return callRpc<Answer>({ url: node.rpcUrl, method, params, timeoutMs: 15_000 })
   }
 
+  l1<Answer>(method: string, params: readonly unknown[] = []): Promise<Answer> {
+    return callRpc<Answer>({ url: this.json.l1.rpcUrl, method, params, timeoutMs: 15_000 })
+  }
+
   async height(node: DevnetNode = this.full): Promise<number> {
     return Number(await this.rpc<string>(node, 'eth_blockNumber'))
+  }
+
+  /** The process of L1, a child of the devnet's. */
+  l1Pid(): number {
+    const children = readFileSync(`/proc/${this.supervisor.pid}/task/${this.supervisor.pid}/children`, 'utf8')
+    for (const pid of children.trim().split(' ').map(Number))
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('anvil')) return pid
+    throw new Error('the devnet has no anvil')
   }
 
   /** As `kill -9`. */
@@ -135,11 +147,12 @@ export class RunningDevnet {
     return { code: this.supervisor.exitCode, left: this.json.nodes.map(({ pid }) => pid).filter(processExists) }
   }
 
-  /** Stops it and removes its directory. */
+  /** Stops it and removes its directory, unless KEEP is set in the environment. */
   async destroy(): Promise<void> {
     const { left } = await this.stop()
     for (const pid of left) process.kill(pid, 'SIGKILL')
-    rmSync(this.dataDir, { recursive: true, force: true })
+    if (process.env.KEEP) console.log(`kept ${this.dataDir}`)
+    else rmSync(this.dataDir, { recursive: true, force: true })
   }
 }
 

@@ -34,6 +34,7 @@ import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
 import { createSubmitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
+import { takeCommittedCertificates } from './committed-certificates.js'
 import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
@@ -148,7 +149,7 @@ async function openGround(frame: Frame) {
     logger.warn('the consensus key is not in the sequencer set', { setId: set.setId })
   }
   const network = await openNetwork(frame, { domain, genesisHash: genesisBatch.lastBlockHash, signer })
-  return { store, domain, genesisBatch, execution, kzg, follower, set, sets, signer, network }
+  return { store, domain, genesisBatch, execution, kzg, reader, follower, set, sets, signer, network }
 }
 
 async function openSigner({ config, lifecycle }: Frame, domain: SigningDomain): Promise<GuardedSigner | null> {
@@ -188,7 +189,7 @@ type ChainParts = Awaited<ReturnType<typeof openChain>>
 
 async function openChain(frame: Frame, ground: Ground) {
   const { config, clock, logger, metrics, lifecycle } = frame
-  const { execution, store, domain, sets, follower, network, kzg, signer, genesisBatch } = ground
+  const { execution, store, domain, sets, follower, reader, network, kzg, signer, genesisBatch } = ground
   const { parameters } = config.network
   const mempool = await openMempool(frame, ground)
   const chain = await Chain.open({
@@ -227,6 +228,7 @@ async function openChain(frame: Frame, ground: Ground) {
   )
   lifecycle.own('syncer', () => syncer.stop())
   keepLabels({ chain, batcher, follower, fail: frame.fail })
+  takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: frame.fail })
   return { mempool, chain, batcher, syncer }
 }
 

@@ -19,7 +19,7 @@ export const rollupAbi = parseAbi([
   'error NoBlocks(uint64 firstBlock, uint64 lastBlock)',
   'error TimestampBeforeParent(uint64 parentTimestamp, uint64 timestamp)',
   'error SetNotActive(uint64 setId, uint64 currentSetId)',
-  'error UnknownSet(uint64 setId)',
+  'error UnknownSet(uint256 setId)',
   'error TooManyUnfinalizedBatches(uint64 lastFinalized, uint64 ringSize)',
   'error NoBlobs()',
   'error BlobHashMismatch(bytes32 expected, bytes32 actual)',

@@ -8,6 +8,7 @@ import type { ProtocolParameters } from '../../base/protocol/protocol-parameters
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Withdrawal } from '../../base/protocol/withdrawal.js'
 import { proposerOf } from '../consensus/proposer-rotation.js'
+import { timeoutMs } from '../consensus/timeouts.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from './block-attributes.js'
 
 /** Why a proposed block is refused before it is executed. */
@@ -78,8 +79,12 @@ export function checkContext({
   const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
   if (context.timestampMs < earliest) return no('timestamp-too-early', `${context.timestampMs} < ${earliest}`)
   // A block that already had a polka was timely for a quorum then; only a fresh one is held against the clock.
-  if (validRound === -1 && Math.abs(context.timestampMs - nowMs) > parameters.maxClockDriftMs)
-    return no('timestamp-not-timely', `${context.timestampMs - nowMs} ms from the local clock`)
+  // It may have been under way as long as the round waits for it, which grows, so that slow networks come to agree too.
+  const { maxClockDriftMs } = parameters
+  const aheadMs = context.timestampMs - nowMs
+  const oldestMs = maxClockDriftMs + timeoutMs(parameters, 'propose', round)
+  if (validRound === -1 && (aheadMs > maxClockDriftMs || -aheadMs > oldestMs))
+    return no('timestamp-not-timely', `${aheadMs} ms from the local clock`)
   let bytes = 0
   for (const transaction of block.transactions) bytes += transaction.length
   if (bytes > parameters.maxBlockTransactionBytes) return no('block-too-large', `${bytes} bytes of transactions`)

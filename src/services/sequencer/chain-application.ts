@@ -146,8 +146,10 @@ export class ChainApplication implements Application, WorkSource {
       if (!fixed.ok) return refused(fixed.error)
       const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
       if (status.status === 'VALID') return ok(undefined)
-      const detail = status.status === 'INVALID' ? status.reason : 'parent unknown'
-      return refuse<ProposalRefused>({ reason: 'invalid-execution', detail, blame: 'block' })
+      if (status.status === 'INVALID')
+        return refuse<ProposalRefused>({ reason: 'invalid-execution', detail: status.reason, blame: 'block' })
+      // The head moved on meanwhile: that says nothing of the block.
+      return refuse<ProposalRefused>({ reason: 'wrong-parent', detail: 'the head moved on', blame: 'own-view' })
     })
   }
 

@@ -62,8 +62,10 @@ export interface EngineStatus {
 }
 
 /**
- * Runs the consensus core against the world: every input is logged before it is stepped, own messages are synced before
- * they are sent, and a height ends when the application has the decided block. Inputs run one after the other.
+ * Runs the consensus core against the world: every input is logged before it is stepped, and a height ends when the
+ * application has the decided block. Inputs run one after the other. The log is synced before anything is signed: then a
+ * crash leaves what the message follows from, replay comes to the same message, and the signer signs that one again. Were
+ * it synced later, a node could come back to another message than its signer remembers, and be mute; enough of them halt.
  */
 export class ConsensusEngine {
   private readonly core: ConsensusCore
@@ -345,9 +347,10 @@ export class ConsensusEngine {
     if (this.self === null || !block) return
     const member = this.self
     try {
+      await this.ports.wal.sync()
       const signature = await this.ports.signer.signProposal(content)
       const proposal = { ...content, proposer: member, signature }
-      await this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
+      this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
     } catch (error) {
       this.ports.logger.error('the signer refused a proposal', { ...content, error })
     }
@@ -357,6 +360,7 @@ export class ConsensusEngine {
     if (this.self === null) return
     const member = this.self
     try {
+      await this.ports.wal.sync()
       const signature = await this.ports.signer.signVote(content)
       const extends_ = content.step === precommit && !isNil(content.blockHash)
       const extension = extends_ ? this.ports.application.extendVote({ height: content.height }) : new Uint8Array(0)
@@ -364,16 +368,14 @@ export class ConsensusEngine {
       if (content.height !== this.height) return
       this.passExtension(vote)
       this.door.countOwn(vote)
-      await this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
+      this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
     } catch (error) {
       this.ports.logger.error('the signer refused a vote', { ...content, error })
     }
   }
 
-  /** Feeds an own message, and sends it once the log that holds it is durable. */
-  private async sendOwn(input: LoggedInput, message: ConsensusMessage): Promise<void> {
+  private sendOwn(input: LoggedInput, message: ConsensusMessage): void {
     this.feed(input)
-    await this.ports.wal.sync()
     this.gossip.broadcast(message)
   }
 
