@@ -1,9 +1,9 @@
 import { encodeRlp } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
 import { asciiToBytes, concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
-import type { Address, BlockHash } from '../../base/primitives/hashes.js'
+import type { Address, BlockHash, L1BlockHash } from '../../base/primitives/hashes.js'
 import { InvariantError, invariant } from '../../base/primitives/invariant.js'
-import { type Height, weiPerGwei } from '../../base/primitives/quantities.js'
+import { type Height, type L1BlockNumber, type Round, weiPerGwei } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
 import { contextHash } from '../../base/protocol/block-context.js'
@@ -20,7 +20,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
-import { checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
+import { checkContext, checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
 
 /** Why a certified block from elsewhere is not imported. `l1-behind` is this node's own shortcoming, all else the sender's. */
 export type ImportRefusal =
@@ -52,8 +52,15 @@ export interface ChainPorts {
   readonly execution: Pick<ExecutionClient, 'newPayload' | 'forkchoiceUpdated' | 'head' | 'blockAt'>
   readonly store: KeyValueStore
   readonly sets: { setAt(height: Height): SequencerSet }
-  /** L1 messages [from, to) by this node's own view of L1, or null while it has not seen them all. */
-  readonly messages: (range: { from: number; to: number }) => Promise<readonly L1Message[] | null>
+  /**
+   * L1 messages [from, to) in L1 blocks up to the origin, fewer when the origin does not hold so many; null while this
+   * node's own view of L1 does not have that origin.
+   */
+  readonly messages: (range: {
+    from: number
+    to: number
+    origin: { readonly number: L1BlockNumber; readonly hash: L1BlockHash }
+  }) => Promise<readonly L1Message[] | null>
   /** Senders that this node recovered before, for the block's transactions. */
   readonly sendersOf: (transactions: readonly Uint8Array[]) => readonly (Address | null)[]
 }
@@ -212,20 +219,30 @@ export class Chain {
     const verified = verifyCertificate({ certificate, set, domain: this.config.domain })
     if (!verified.ok) return no(verified.error === 'wrong-set' ? 'wrong-set' : 'forged-certificate', verified.error)
     if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
-    if (context.proposerIndex >= set.members.length)
-      return no('header-mismatch', `proposer index ${context.proposerIndex}`)
     if (contextHash(context) !== header.parentBeaconBlockRoot)
       return no('context-hash-mismatch', header.parentBeaconBlockRoot)
+    const rules = checkContext({ ...this.decidedIn(certificate.round), block, parent: this.current, set })
+    if (!rules.ok) return no('header-mismatch', `${rules.error.reason}: ${rules.error.detail}`)
     return this.checkMessages(block, set)
   }
 
+  /** A block decided in a round was proposed in it or before; whether it was timely then is its quorum's word. */
+  private decidedIn(round: Round) {
+    return { parameters: this.config.parameters, round, validRound: round, nowMs: 0 }
+  }
+
   private async checkMessages(block: Block, set: SequencerSet): Promise<Result<void, RefusedImport>> {
-    const range = { from: this.current.context.messagesConsumed, to: block.context.messagesConsumed }
+    const { context: before } = this.current
+    const { l1OriginNumber: number, l1OriginHash: hash } = block.context
+    if (number < before.l1OriginNumber || (number === before.l1OriginNumber && hash !== before.l1OriginHash))
+      return refuse({ reason: 'header-mismatch', detail: `L1 origin ${number} after ${before.l1OriginNumber}` })
+    const range = { from: before.messagesConsumed, to: block.context.messagesConsumed }
     if (range.to < range.from || range.to - range.from > this.config.parameters.maxMessagesPerBlock)
       return refuse({ reason: 'header-mismatch', detail: `messagesConsumed ${range.to} after ${range.from}` })
-    const messages = range.to === range.from ? [] : await this.ports.messages(range)
-    if (!messages)
-      return refuse({ reason: 'l1-behind', detail: `L1 messages up to ${range.to} are not known here yet` })
+    const messages = range.to === range.from ? [] : await this.ports.messages({ ...range, origin: { number, hash } })
+    if (!messages) return refuse({ reason: 'l1-behind', detail: `L1 block ${number} is not known here yet` })
+    if (messages.length !== range.to - range.from)
+      return refuse({ reason: 'header-mismatch', detail: `L1 block ${number} does not hold ${range.to} messages` })
     const fixed = checkFixedAttributes({
       block,
       parent: this.current,
