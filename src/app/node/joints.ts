@@ -1,3 +1,4 @@
+import type { L1BlockHash } from '../../base/primitives/hashes.js'
 import { invariant } from '../../base/primitives/invariant.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
@@ -5,14 +6,14 @@ import type { Chain } from '../../services/chain/chain.js'
 import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
 import type { SubmitterPorts } from '../../services/submitter/submitter.js'
 
-/** L1 messages [from, to) once this node has followed L1 that far; gives L1 a moment when it has not. */
+/** L1 messages [from, to) up to an origin that this node has followed; gives L1 a moment when it has not. */
 export async function knownMessages(
   follower: L1Follower,
-  { from, to }: { from: number; to: number },
+  { from, to, origin }: { from: number; to: number; origin: { number: number; hash: L1BlockHash } },
 ): Promise<readonly L1Message[] | null> {
   for (let tries = 0; tries < 2; tries++) {
-    const messages = follower.messages({ from, upToL1Block: Number.MAX_SAFE_INTEGER, limit: to - from })
-    if (messages.length === to - from) return messages
+    if (follower.canonical(origin.number)?.hash === origin.hash)
+      return follower.messages({ from, upToL1Block: origin.number, limit: to - from })
     await follower.refresh()
   }
   return null

@@ -2,13 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlsSecretKey } from '../../base/crypto/bls.js'
 import { asciiToBytes, bytesToHex, concatBytes } from '../../base/primitives/bytes.js'
-<<<<<<< HEAD
 import type { BlockHash } from '../../base/primitives/hashes.js'
-=======
-import type { BlockHash, L1BlockHash } from '../../base/primitives/hashes.js'
-import { invariant } from '../../base/primitives/invariant.js'
-import type { L1Message } from '../../base/protocol/l1-message.js'
->>>>>>> adv
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { createWorkerCompression } from '../../io/compression/worker-compression.js'
@@ -73,7 +67,7 @@ export interface RunningNode {
 }
 
 /** How often L1 is looked at. */
-const l1PollMs = 250
+const l1PollMs = 500
 /** L1 time that each further member waits when a turn was missed: about two blocks of L1. */
 const submitterStaggerSec = 2
 
@@ -403,82 +397,3 @@ async function startServers(
   const telemetry = await TelemetryServer.start({ port: config.metricsPort, metrics: () => metrics.text(), health })
   lifecycle.own('telemetry', () => telemetry.close())
 }
-<<<<<<< HEAD
-=======
-
-/** The one way in which a node gives up: logged, every part stopped, then told. */
-function failure({
-  logger,
-  lifecycle,
-  stopping,
-}: {
-  logger: Logger
-  lifecycle: Lifecycle
-  stopping: AbortController
-}): { failed: Promise<void>; fail: (error: unknown) => void } {
-  let tell: () => void = () => {}
-  const failed = new Promise<void>(resolve => {
-    tell = resolve
-  })
-  return {
-    failed,
-    fail(error) {
-      if (stopping.signal.aborted) return
-      stopping.abort()
-      logger.error('the node must stop', { error })
-      void lifecycle.stop().then(tell)
-    },
-  }
-}
-
-/** L1 messages [from, to) up to an origin that this node has followed; gives L1 a moment when it has not. */
-async function knownMessages(
-  follower: L1Follower,
-  { from, to, origin }: { from: number; to: number; origin: { number: number; hash: L1BlockHash } },
-): Promise<readonly L1Message[] | null> {
-  for (let tries = 0; tries < 2; tries++) {
-    if (follower.canonical(origin.number)?.hash === origin.hash)
-      return follower.messages({ from, upToL1Block: origin.number, limit: to - from })
-    await follower.refresh()
-  }
-  return null
-}
-
-/** The safe label follows the batches that L1 accepted, the finalized label those that are final there. */
-function keepLabels({
-  chain,
-  batcher,
-  follower,
-  fail,
-}: {
-  chain: Chain
-  batcher: Batcher
-  follower: L1Follower
-  fail: (error: unknown) => void
-}): void {
-  const heightOf = async (index: number) => (await batcher.batch(index))?.header.lastBlock ?? 0
-  const update = async () => {
-    const [safe, finalized] = await Promise.all([
-      heightOf(follower.lastCommitted()),
-      heightOf(follower.lastFinalized()),
-    ])
-    await chain.setLabels({ safe, finalized })
-  }
-  follower.onChange(() => void update().catch(fail))
-}
-
-/** The batcher as the submitter asks for batches. */
-function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] {
-  return {
-    batch: index => batcher.batch(index),
-    async sidecars(index) {
-      const batch = await batcher.batch(index)
-      invariant(batch, 'a batch to submit is missing', { index })
-      return batch.blobs()
-    },
-    onCertified(handler) {
-      batcher.onCertified(handler)
-    },
-  }
-}
->>>>>>> adv
