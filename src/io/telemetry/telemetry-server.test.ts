@@ -36,7 +36,7 @@ describe('PrometheusMetrics', () => {
 
   it('refuses other names and a second kind of one name', () => {
     expect(() => metrics.counter('things_total', 'x')).toThrow(/morphism_/)
-    expect(() => metrics.counter('morphism_Things', 'x')).toThrow(/morphism_/)
+    expect(() => metrics.counter('morphism_two-words', 'x')).toThrow(/morphism_/)
     metrics.counter('morphism_test_x_total', 'x')
     expect(() => metrics.gauge('morphism_test_x_total', 'x')).toThrow(/one kind/)
   })
