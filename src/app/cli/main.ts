@@ -21,7 +21,8 @@ try {
   await program.parseAsync()
 } catch (error) {
   // What a person can mend is one sentence; anything else is a bug and shows its stack.
-  console.error(error instanceof MorphismError || isSystemError(error) ? `morphism: ${error.message}` : error)
+  const isMendable = error instanceof MorphismError || isSystemError(error)
+  console.error(isMendable ? `morphism: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}` : error)
   process.exit(1)
 }
 
