@@ -139,7 +139,7 @@ it('blocks go on while L1 does not answer, and batches after', async () => {
   process.kill(pid, 'SIGSTOP')
   const height = await devnet.height()
   try {
-    await until('blocks without L1', 60_000, async () => (await devnet.height()) > height + 3)
+    await until('blocks without L1', 90_000, async () => (await devnet.height()) > height + 40)
   } finally {
     process.kill(pid, 'SIGCONT')
   }
