@@ -1,4 +1,5 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
@@ -15,8 +16,9 @@ import { VoteDoor } from './vote-door.js'
 
 /** Rounds ahead of the current one from which a proposal is kept. */
 const maxProposalLead = 8
-/** Messages of the next height that are kept while this one ends. */
-const maxBuffered = 1_024
+/** Messages of the next height that are kept of one peer while this height ends, and how many of them proposals. */
+const maxBufferedOfPeer = 16
+const maxBufferedProposalsOfPeer = 1
 
 export interface MessageDoorPorts {
   readonly verifier: SignatureVerifier
@@ -34,7 +36,10 @@ export class MessageDoor {
   private readonly votes: VoteDoor
   private height: Height = 0
   private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
-  private readonly proposalsSeen = new Map<string, number>()
+  /** Blocks that each peer proposed, by `round/peer`. */
+  private readonly proposalsBrought = new Map<string, Set<BlockHash>>()
+  /** Proposals that passed, by round. */
+  private readonly proposalsTaken = new Map<Round, Set<BlockHash>>()
   private buffered: { message: ConsensusMessage; from: PeerId }[] = []
 
   constructor(
@@ -59,7 +64,8 @@ export class MessageDoor {
   startHeight(height: Height, set: SequencerSet): void {
     this.height = height
     this.set = set
-    this.proposalsSeen.clear()
+    this.proposalsBrought.clear()
+    this.proposalsTaken.clear()
     this.votes.startHeight(height, set)
   }
 
@@ -106,8 +112,10 @@ export class MessageDoor {
   }
 
   private buffer(message: ConsensusMessage, from: PeerId): void {
-    const proposals = this.buffered.filter(entry => entry.message.kind === 'proposal').length
-    if (this.buffered.length >= maxBuffered || (message.kind === 'proposal' && proposals >= 4)) return
+    const ofPeer = this.buffered.filter(entry => entry.from === from)
+    if (ofPeer.length >= maxBufferedOfPeer) return
+    const proposals = ofPeer.filter(entry => entry.message.kind === 'proposal').length
+    if (message.kind === 'proposal' && proposals >= maxBufferedProposalsOfPeer) return
     this.buffered.push({ message, from })
   }
 
@@ -119,21 +127,24 @@ export class MessageDoor {
     if (height !== this.height || round > this.args.ports.currentRound() + maxProposalLead) return
     const proposer = this.set.members[proposal.proposer]
     if (!proposer || proposerOf(this.set, height, round) !== proposal.proposer) return
-    const key = `${round}/${proposal.blockHash}`
-    const seenInRound = [...this.proposalsSeen.keys()].filter(seen => seen.startsWith(`${round}/`)).length
     // Two proposals of one round are an equivocation to report; more are noise.
-    if (this.proposalsSeen.has(key) || seenInRound >= 2) return
-    this.proposalsSeen.set(key, round)
+    const taken = this.proposalsTaken.get(round) ?? new Set<BlockHash>()
+    this.proposalsTaken.set(round, taken)
+    if (taken.has(proposal.blockHash) || taken.size >= 2) return
+    // By peer, so that what one peer forges does not shut out the true proposal that another brings.
+    const key = `${round}/${from}`
+    const brought = this.proposalsBrought.get(key) ?? new Set<BlockHash>()
+    if (brought.has(proposal.blockHash) || brought.size >= 2) return
+    this.proposalsBrought.set(key, brought.add(proposal.blockHash))
     const digest = proposalDigest(this.args.config.domain, proposal)
     const [valid] = await this.args.ports.verifier.verify({
       digest,
       signed: [{ key: proposer.publicKey, signature: proposal.signature }],
     })
     if (height !== this.height) return
-    if (!valid) {
-      this.proposalsSeen.delete(key)
-      return this.punish(from, 'forged proposal', `height ${height}, round ${round}`)
-    }
+    if (!valid) return this.punish(from, 'forged proposal', `height ${height}, round ${round}`)
+    if (taken.has(proposal.blockHash)) return
+    taken.add(proposal.blockHash)
     this.args.ports.onProposal(asVerified(proposal), block)
   }
 

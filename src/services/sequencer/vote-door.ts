@@ -1,4 +1,5 @@
-import type { Height, Power, Round } from '../../base/primitives/quantities.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
 import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { type Vote, voteDigest } from '../../base/protocol/vote.js'
@@ -13,14 +14,20 @@ interface WaitingVote {
 
 /** Votes of one (round, step): who said something already, and what still waits for its signature check. */
 interface Step {
-  readonly seen: Map<string, Power>
+  /** Values that each peer brought for each member, by `member/peer`. */
+  readonly brought: Map<string, Set<BlockHash>>
+  /** Members of whom any vote is at hand or was verified, and their power. */
+  readonly heard: Map<MemberIndex, number>
   power: Power
-  readonly membersCounted: Set<number>
   waiting: WaitingVote[]
-  readonly verifiedPower: Map<string, Power>
+  /** Checks under way; what comes meanwhile waits for them, and is checked together if it is needed still. */
+  checking: number
+  /** Votes that are verified, by `member/value`. */
+  readonly verified: Set<string>
+  readonly verifiedPower: Map<BlockHash, Power>
 }
 
-/** Rounds beyond the next two for which one member's votes are kept: memory stays bounded, and one third still shows (L55). */
+/** Rounds beyond the next two for which one peer's votes of a member are kept: memory stays bounded, and one third still shows (L55). */
 const maxFarRounds = 8
 
 /**
@@ -30,7 +37,7 @@ const maxFarRounds = 8
  */
 export class VoteDoor {
   private steps = new Map<string, Step>()
-  private farRounds = new Map<number, Set<Round>>()
+  private farRounds = new Map<string, Set<Round>>()
   private generation = 0
 
   constructor(
@@ -58,46 +65,53 @@ export class VoteDoor {
   take(vote: Vote, from: PeerId, currentRound: Round): void {
     const member = this.set.members[vote.member]
     if (!member || vote.height !== this.height) return
-    if (vote.round > currentRound + 2 && !this.mayKeepFar(vote)) return
+    if (vote.round > currentRound + 2 && !this.mayKeepFar(vote, from)) return
     const step = this.stepOf(vote)
-    const identity = `${vote.member}/${vote.blockHash}`
-    if (step.seen.has(identity)) return
-    if (isQuorum(this.set, step.verifiedPower.get(vote.blockHash) ?? 0n)) return
+    if (this.isSettled(step, vote)) return
+    // By peer, so that what one peer forges does not shut out the true vote that another brings.
+    const key = `${vote.member}/${from}`
+    const values = step.brought.get(key) ?? new Set<BlockHash>()
     // Two values by one member are an equivocation to report; more are noise.
-    if ([...step.seen.keys()].filter(key => key.startsWith(`${vote.member}/`)).length >= 2) return
-    step.seen.set(identity, member.power)
-    this.count(step, vote.member, member.power)
+    if (values.has(vote.blockHash) || values.size >= 2) return
+    step.brought.set(key, values.add(vote.blockHash))
+    this.hear(step, vote.member, 1)
     step.waiting.push({ vote, from })
     this.flushIfDecisive(step, vote.round, currentRound)
   }
 
-  /** Counts a vote that needs no check: this node's own. */
+  /** Counts a vote that needs no check: this node's own, or one from its log. */
   countOwn(vote: Vote, currentRound: Round): void {
-    const member = this.set.members[vote.member]
-    if (!member || vote.height !== this.height) return
+    if (!this.set.members[vote.member] || vote.height !== this.height) return
     const step = this.stepOf(vote)
-    step.seen.set(`${vote.member}/${vote.blockHash}`, member.power)
-    this.count(step, vote.member, member.power)
-    this.addVerified(step, vote)
+    if (this.addVerified(step, vote)) this.hear(step, vote.member, 1)
     this.flushIfDecisive(step, vote.round, currentRound)
   }
 
-  private mayKeepFar({ member, round }: Vote): boolean {
-    const rounds = this.farRounds.get(member) ?? new Set<Round>()
-    this.farRounds.set(member, rounds)
+  /** Whether the vote adds nothing: it is known, or its value has its quorum. */
+  private isSettled(step: Step, vote: Vote): boolean {
+    return step.verified.has(identityOf(vote)) || isQuorum(this.set, step.verifiedPower.get(vote.blockHash) ?? 0n)
+  }
+
+  private mayKeepFar({ member, round }: Vote, from: PeerId): boolean {
+    const key = `${member}/${from}`
+    const rounds = this.farRounds.get(key) ?? new Set<Round>()
+    this.farRounds.set(key, rounds)
     if (!rounds.has(round) && rounds.size >= maxFarRounds) return false
     rounds.add(round)
     return true
   }
 
-  private count(step: Step, member: number, power: Power): void {
-    if (step.membersCounted.has(member)) return
-    step.membersCounted.add(member)
-    step.power += power
+  /** One vote of the member more, or one less: its power counts while there is any. */
+  private hear(step: Step, member: MemberIndex, change: 1 | -1): void {
+    const votes = step.heard.get(member) ?? 0
+    step.heard.set(member, votes + change)
+    const { power } = this.set.members[member]!
+    if (votes === 0) step.power += power
+    else if (votes + change === 0) step.power -= power
   }
 
   private flushIfDecisive(step: Step, round: Round, currentRound: Round): void {
-    if (step.waiting.length === 0) return
+    if (step.waiting.length === 0 || step.checking > 0) return
     if (!isQuorum(this.set, step.power) && !(round > currentRound && isOneHonest(this.set, step.power))) return
     const waiting = step.waiting
     step.waiting = []
@@ -107,11 +121,12 @@ export class VoteDoor {
       if (group) group.push(entry)
       else byValue.set(entry.vote.blockHash, [entry])
     }
-    for (const group of byValue.values()) this.verify(step, group)
+    for (const group of byValue.values()) this.verify(step, group, currentRound)
   }
 
-  private verify(step: Step, group: WaitingVote[]): void {
+  private verify(step: Step, group: WaitingVote[], currentRound: Round): void {
     const generation = this.generation
+    step.checking++
     const signed = group.map(({ vote }) => ({
       key: this.set.members[vote.member]!.publicKey,
       signature: vote.signature,
@@ -121,30 +136,47 @@ export class VoteDoor {
       const verified: Verified<Vote>[] = []
       group.forEach(({ vote, from }, i) => {
         if (verdicts[i]) {
-          this.addVerified(step, vote)
-          verified.push(asVerified(vote))
+          if (this.addVerified(step, vote)) verified.push(asVerified(vote))
         } else {
-          // The true vote of this member may still come from elsewhere.
-          step.seen.delete(`${vote.member}/${vote.blockHash}`)
+          this.hear(step, vote.member, -1)
           this.ports.onForged(vote, from)
         }
       })
+      step.checking--
       if (verified.length > 0) this.ports.onVerified(verified)
+      if (generation !== this.generation) return
+      step.waiting = step.waiting.filter(({ vote }) => !this.isSettled(step, vote))
+      this.flushIfDecisive(step, group[0]!.vote.round, currentRound)
     }, this.ports.onFailure)
   }
 
-  private addVerified(step: Step, vote: Vote): void {
-    const power = this.set.members[vote.member]!.power
+  /** Whether the vote is new. */
+  private addVerified(step: Step, vote: Vote): boolean {
+    const identity = identityOf(vote)
+    if (step.verified.has(identity)) return false
+    step.verified.add(identity)
+    const { power } = this.set.members[vote.member]!
     step.verifiedPower.set(vote.blockHash, (step.verifiedPower.get(vote.blockHash) ?? 0n) + power)
+    return true
   }
 
   private stepOf({ round, step }: Vote): Step {
     const key = `${round}/${step}`
     let found = this.steps.get(key)
     if (!found) {
-      found = { seen: new Map(), power: 0n, membersCounted: new Set(), waiting: [], verifiedPower: new Map() }
+      found = {
+        brought: new Map(),
+        heard: new Map(),
+        power: 0n,
+        waiting: [],
+        checking: 0,
+        verified: new Set(),
+        verifiedPower: new Map(),
+      }
       this.steps.set(key, found)
     }
     return found
   }
 }
+
+const identityOf = ({ member, blockHash }: Vote): string => `${member}/${blockHash}`

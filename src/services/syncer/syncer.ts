@@ -62,6 +62,8 @@ export interface SyncerConfig {
 export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
+  /** Peers whose last answer brought nothing: they are asked after all others. */
+  private readonly failing = new Set<PeerId>()
   private readonly ahead = new Map<Height, { certified: CertifiedBlock; from: PeerId }>()
   private readonly imported: Counter
   private readonly refused: Counter
@@ -110,6 +112,7 @@ export class Syncer {
   private forget(peer: PeerId): void {
     this.heads.delete(peer)
     this.followers.delete(peer)
+    this.failing.delete(peer)
     if (this.provider === peer) this.changeProvider()
   }
 
@@ -168,6 +171,10 @@ export class Syncer {
     this.heads.set(from, height)
   }
 
+  private raiseHead(peer: PeerId, height: Height): void {
+    this.heads.set(peer, Math.max(this.heads.get(peer) ?? 0, height))
+  }
+
   private takePushed(from: PeerId, certified: CertifiedBlock): void {
     const height = certified.block.header.number
     const next = this.ports.chain.height() + 1
@@ -175,8 +182,27 @@ export class Syncer {
       if (height >= next) this.learnHead(from, certified.certificate)
       return
     }
+    // What waits for a gap to be filled takes room: only what a quorum signed may.
+    if (height > next) {
+      if (!this.isProved(from, certified)) return
+      this.raiseHead(from, height)
+    }
     this.ahead.set(height, { certified, from })
     void this.importAhead()
+  }
+
+  private isProved(from: PeerId, { block, certificate }: CertifiedBlock): boolean {
+    const { sets } = this.ports
+    const isItsOwn = certificate.height === block.header.number && certificate.blockHash === block.hash
+    const verified = verifyCertificate({
+      certificate,
+      set: sets.setAt(certificate.height),
+      domain: this.config.domain,
+    })
+    if (isItsOwn && verified.ok) return true
+    const detail = `block ${block.header.number}: ${verified.ok ? 'the certificate is of another block' : verified.error}`
+    this.punish(from, { reason: 'forged certificate', detail })
+    return false
   }
 
   private async importAhead(): Promise<void> {
@@ -201,12 +227,13 @@ export class Syncer {
     const verdict = await this.ports.chain.import(certified)
     if (verdict.ok) {
       this.imported.inc()
-      this.heads.set(from, Math.max(this.heads.get(from) ?? 0, certified.block.header.number))
+      this.raiseHead(from, certified.block.header.number)
       return true
     }
     if (verdict.error.reason === 'not-next') return certified.block.header.number <= this.ports.chain.height()
     this.refused.inc()
     if (verdict.error.reason === 'l1-behind') {
+      this.raiseHead(from, certified.block.header.number)
       this.ports.logger.info('a block waits for this node to see its L1 messages', {
         height: certified.block.header.number,
       })
@@ -246,7 +273,7 @@ export class Syncer {
   private async catchUp(): Promise<void> {
     const { chain, network, logger } = this.ports
     const from = chain.height()
-    for (const [peer, height] of [...this.heads].sort((a, b) => b[1] - a[1])) {
+    for (const [peer, height] of this.byPromise()) {
       while (chain.height() < height && !this.stopping.signal.aborted) {
         let blocks: CertifiedBlock[]
         try {
@@ -259,10 +286,18 @@ export class Syncer {
           break
         }
         if (blocks.length === 0 || !(await this.importAll(peer, blocks))) break
+        this.failing.delete(peer)
       }
+      if (chain.height() < height) this.failing.add(peer)
     }
     if (chain.height() > from) logger.info('caught up with the network', { from, to: chain.height() })
     else await pause(this.ports.clock, checkMs, this.stopping.signal)
+  }
+
+  /** Peers to ask and their heads: those that answered last time first, of them the highest. */
+  private byPromise(): [PeerId, Height][] {
+    const rank = (peer: PeerId) => (this.failing.has(peer) ? 1 : 0)
+    return [...this.heads].sort(([a, heightOfA], [b, heightOfB]) => rank(a) - rank(b) || heightOfB - heightOfA)
   }
 
   private async importAll(peer: PeerId, blocks: readonly CertifiedBlock[]): Promise<boolean> {

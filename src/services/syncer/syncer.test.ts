@@ -1,0 +1,320 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { ok, type Result, refuse } from '../../base/primitives/result.js'
+import type { CertifiedBlock } from '../../base/protocol/block.js'
+import { encodeCertifiedBlock } from '../../base/protocol/block.js'
+import { verifyCertificate } from '../../base/protocol/quorum-certificate.js'
+import {
+  decodeBlockRange,
+  encodeBlockRange,
+  encodeBlockRangeRequest,
+  encodeSyncMessage,
+} from '../../base/protocol/sync-message.js'
+import { MemoryHub, type MemoryNetwork, type Passage } from '../../io/network/memory-network.js'
+import { silentLogger } from '../../io/telemetry/logger.js'
+import { silentMetrics } from '../../io/telemetry/metrics.js'
+import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { asParent, certified, childOf, domain, genesis, keys, set } from '../../rules/blocks/blocks.fixture.js'
+import { Syncer } from './syncer.js'
+
+/** The chain that the honest decide. */
+const canonical: CertifiedBlock[] = []
+for (let parent = genesis; canonical.length < 300; parent = asParent(canonical.at(-1)!.block))
+  canonical.push(certified(childOf(parent)))
+const blockOf = (height: number) => canonical[height - 1]!
+
+let clock: VirtualClock
+let hub: MemoryHub
+let loses: (passage: Passage) => boolean
+let passages: Passage[]
+
+beforeEach(() => {
+  clock = new VirtualClock(1_000)
+  loses = () => false
+  passages = []
+  hub = new MemoryHub({
+    clock,
+    loses: passage => {
+      passages.push(passage)
+      return loses(passage)
+    },
+    requestTimeoutMs: 1_000,
+  })
+})
+
+/** A node of which only the syncer is real: its chain is a list that checks certificates and links. */
+class Node {
+  readonly blocks: CertifiedBlock[] = []
+  readonly drops: { peer: string; reason: string }[] = []
+  readonly syncer: Syncer
+  l1Behind = false
+  private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
+
+  constructor(
+    readonly network: MemoryNetwork,
+    role: 'full' | 'sequencer',
+    height = 0,
+  ) {
+    this.blocks = canonical.slice(0, height)
+    const drop = network.drop.bind(network)
+    network.drop = (peer, misbehaviour) => {
+      this.drops.push({ peer, reason: misbehaviour.reason })
+      drop(peer, misbehaviour)
+    }
+    this.syncer = new Syncer(
+      { domain, role },
+      {
+        chain: {
+          height: () => this.height,
+          certificateAt: at => this.blocks[at - 1]?.certificate ?? null,
+          certifiedBlockAt: async at => this.blocks[at - 1] ?? null,
+          import: async block => this.import(block),
+          onCommitted: listener => this.listeners.push(listener),
+        },
+        network,
+        sets: { setAt: () => set },
+        clock,
+        logger: silentLogger,
+        metrics: silentMetrics,
+      },
+    )
+  }
+
+  get height(): number {
+    return this.blocks.length
+  }
+
+  /** As consensus does. */
+  decideUpTo(height: number): void {
+    while (this.height < height) this.append(blockOf(this.height + 1))
+  }
+
+  private import(one: CertifiedBlock): Result<void, { reason: string; detail: string }> {
+    const { block, certificate } = one
+    if (block.header.number !== this.height + 1) return refuse({ reason: 'not-next', detail: '' })
+    if (!verifyCertificate({ certificate, set, domain }).ok || certificate.blockHash !== block.hash)
+      return refuse({ reason: 'forged-certificate', detail: '' })
+    if (block.hash !== blockOf(block.header.number).block.hash)
+      return refuse({ reason: 'invalid-execution', detail: '' })
+    if (this.l1Behind) return refuse({ reason: 'l1-behind', detail: '' })
+    this.append(one)
+    return ok(undefined)
+  }
+
+  private append(one: CertifiedBlock): void {
+    this.blocks.push(one)
+    for (const listener of this.listeners) listener(one)
+  }
+}
+
+const join = (id: string, role: 'full' | 'sequencer', height = 0) => new Node(hub.join({ id }), role, height)
+const requests = () => passages.filter(({ channel }) => channel === 'block-range')
+const onlyPush = ({ channel, bytes }: Passage) => channel === 'blocks' && bytes > 500
+
+describe('a full node', () => {
+  it('gets every new block from one provider, without asking', async () => {
+    const provider = join('a', 'sequencer')
+    const other = join('b', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    for (let height = 1; height <= 5; height++) {
+      for (const node of [provider, other]) node.decideUpTo(height)
+      await clock.advance(100)
+      expect(full.height).toBe(height)
+    }
+    expect(requests()).toEqual([])
+    expect(passages.filter(passage => passage.to === 'f' && onlyPush(passage))).toHaveLength(5)
+  })
+
+  it('that comes late fetches all that it lacks, in several answers', async () => {
+    join('a', 'sequencer', 300)
+    const full = join('f', 'full')
+    await clock.advance(2_000)
+    expect(full.height).toBe(300)
+    expect(requests().filter(({ from }) => from === 'f')).toHaveLength(3)
+  })
+
+  it('fetches what is missing before a block that was pushed', async () => {
+    const provider = join('a', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    let pushes = 0
+    loses = passage => onlyPush(passage) && ++pushes === 2
+    for (let height = 1; height <= 5; height++) {
+      provider.decideUpTo(height)
+      await clock.advance(20)
+    }
+    expect(full.height).toBe(1)
+    await clock.advance(1_000)
+    expect(full.height).toBe(5)
+  })
+
+  it('changes to another provider when the first delivers nothing', async () => {
+    const [a, b] = [join('a', 'sequencer'), join('b', 'sequencer')]
+    const full = join('f', 'full')
+    await clock.advance(10)
+    loses = passage => passage.from === 'a' && (onlyPush(passage) || passage.channel === 'block-range')
+    for (const node of [a, b]) node.decideUpTo(1)
+    await clock.advance(3_000)
+    expect(full.height).toBe(1)
+    passages.length = 0
+    for (const node of [a, b]) node.decideUpTo(2)
+    await clock.advance(10)
+    expect(full.height).toBe(2)
+    expect(requests()).toEqual([])
+  })
+
+  it('goes on with another provider when the first leaves', async () => {
+    const [a, b] = [join('a', 'sequencer'), join('b', 'sequencer')]
+    const full = join('f', 'full')
+    await clock.advance(10)
+    await a.network.close()
+    await clock.advance(10)
+    b.decideUpTo(1)
+    await clock.advance(10)
+    expect(full.height).toBe(1)
+  })
+
+  it('asks a peer that does not answer after those that do', async () => {
+    const silent = hub.join({ id: 'silent' })
+    silent.onRequest('block-range', () => new Promise(() => {}))
+    const good = join('z', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    loses = onlyPush
+    const tellHead = (network: MemoryNetwork, height: number) =>
+      network.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(height).certificate }))
+    tellHead(silent, 50)
+    good.decideUpTo(20)
+    await clock.advance(2_500)
+    expect(full.height).toBe(20)
+    good.decideUpTo(21)
+    tellHead(good.network, 21)
+    passages.length = 0
+    await clock.advance(2_500)
+    expect(full.height).toBe(21)
+    expect(requests()[0]?.to).toBe('z')
+    expect(full.drops).toEqual([])
+  })
+
+  it('waits for its own view of L1 without blaming anybody', async () => {
+    const provider = join('a', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    full.l1Behind = true
+    provider.decideUpTo(3)
+    await clock.advance(2_000)
+    expect(full.height).toBe(0)
+    expect(full.syncer.bestKnownHeight()).toBe(3)
+    full.l1Behind = false
+    await clock.advance(1_000)
+    expect(full.height).toBe(3)
+    expect(full.drops).toEqual([])
+  })
+})
+
+describe('a liar', () => {
+  const forgedBlock = (height: number): CertifiedBlock => ({
+    block: childOf(height === 1 ? genesis : asParent(blockOf(height - 1).block), { header: { gasUsed: 1 } }),
+    certificate: blockOf(height).certificate,
+  })
+  const signedWrong = (height: number) => certified(forgedBlock(height).block)
+  const forgedCertificate = { ...blockOf(200).certificate, signature: keys[0]!.sign(new Uint8Array(32)) }
+
+  it.each([
+    ['pushes a block that does not execute', () => encodeSyncMessage({ kind: 'block', certified: signedWrong(1) })],
+    [
+      'pushes a block under another’s certificate',
+      () => encodeSyncMessage({ kind: 'block', certified: forgedBlock(1) }),
+    ],
+    ['pushes such a block ahead of the next', () => encodeSyncMessage({ kind: 'block', certified: forgedBlock(9) })],
+    [
+      'proves a head with a forged certificate',
+      () => encodeSyncMessage({ kind: 'head', certificate: forgedCertificate }),
+    ],
+    ['sends garbage', () => new Uint8Array(40).fill(0xff)],
+  ])('that %s is dropped, and the others are followed', async (_what, message) => {
+    const liar = hub.join({ id: 'liar' })
+    const honest = join('z', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    liar.send('f', 'blocks', message())
+    await clock.advance(50)
+    expect(full.drops.map(({ peer }) => peer)).toEqual(['liar'])
+    expect(full.height).toBe(0)
+    honest.decideUpTo(3)
+    await clock.advance(1_000)
+    expect(full.height).toBe(3)
+  })
+
+  it.each([
+    ['blocks that do not execute', () => encodeBlockRange([encodeCertifiedBlock(signedWrong(1))])],
+    ['garbage', () => new Uint8Array(40).fill(0xff)],
+  ])('that answers with %s is dropped, and the others are asked', async (_what, answer) => {
+    const liar = hub.join({ id: 'liar' })
+    liar.onRequest('block-range', async () => answer())
+    const full = join('f', 'full')
+    await clock.advance(10)
+    liar.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(50).certificate }))
+    await clock.advance(400)
+    expect(full.drops.map(({ peer }) => peer)).toEqual(['liar'])
+    join('z', 'sequencer', 3)
+    await clock.advance(1_000)
+    expect(full.height).toBe(3)
+  })
+
+  it('cannot make a node keep blocks that no quorum signed', async () => {
+    const liar = hub.join({ id: 'liar' })
+    const honest = join('z', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    liar.send('f', 'blocks', encodeSyncMessage({ kind: 'block', certified: forgedBlock(2) }))
+    await clock.advance(10)
+    honest.decideUpTo(2)
+    await clock.advance(1_000)
+    expect(full.drops.map(({ peer }) => peer)).toEqual(['liar'])
+    expect(full.height).toBe(2)
+  })
+})
+
+describe('a sequencer', () => {
+  it('lets its own consensus decide, and asks only when that does not', async () => {
+    const ahead = join('a', 'sequencer')
+    const behind = join('b', 'sequencer')
+    await clock.advance(10)
+    ahead.decideUpTo(1)
+    await clock.advance(90)
+    behind.decideUpTo(1)
+    await clock.advance(1_000)
+    expect(requests()).toEqual([])
+    ahead.decideUpTo(2)
+    await clock.advance(1_000)
+    expect(behind.height).toBe(2)
+  })
+})
+
+describe('serving', () => {
+  const ask = async (from: number, count: number) => {
+    const server = join('s', 'sequencer', 200)
+    const client = hub.join({ id: 'c' })
+    await clock.advance(10)
+    const answer = client.request(server.network.localPeer, 'block-range', encodeBlockRangeRequest({ from, count }))
+    const outcome = answer
+      .then(bytes => decodeBlockRange(bytes).map(({ block }) => block.header.number))
+      .catch(() => null)
+    await clock.advance(10)
+    return outcome
+  }
+
+  it('gives what is asked for, as far as there is', async () => {
+    expect(await ask(10, 3)).toEqual([10, 11, 12])
+  })
+  it('gives fewer at the end, and none beyond', async () => {
+    expect(await ask(199, 5)).toEqual([199, 200])
+  })
+  it('begins at the first block', async () => {
+    expect(await ask(0, 2)).toEqual([1])
+  })
+  it('refuses to give more than a range', async () => {
+    expect(await ask(1, 129)).toBeNull()
+  })
+})
