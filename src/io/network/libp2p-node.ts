@@ -5,6 +5,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
+import { guardNegotiation } from './negotiation-guard.js'
 import { NetworkError } from './network-error.js'
 import type { NetworkLimits } from './network-limits.js'
 import type { PeerId } from './peer-network.js'
@@ -41,7 +42,7 @@ export async function createLibp2pNode({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', nodeKey),
     addresses: { listen: [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] },
-    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
+    transports: [guardedTcp],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
@@ -79,6 +80,25 @@ export async function createLibp2pNode({
     },
   })
   return node
+}
+
+/** TCP whose inbound connections must speak libp2p from the first byte. */
+const guardedTcp: ReturnType<typeof tcp> = components => {
+  const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
+  const createListener = transport.createListener.bind(transport)
+  transport.createListener = options => {
+    const { upgrader } = options
+    const guarded: typeof upgrader = Object.create(upgrader, {
+      upgradeInbound: {
+        value: (...[connection, ...rest]: Parameters<typeof upgrader.upgradeInbound>) => {
+          guardNegotiation(connection, '/noise')
+          return upgrader.upgradeInbound(connection, ...rest)
+        },
+      },
+    })
+    return createListener({ ...options, upgrader: guarded })
+  }
+  return transport
 }
 
 /** Starts listening. @throws NetworkError LISTEN_FAILED */

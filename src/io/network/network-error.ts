@@ -10,6 +10,7 @@ export type NetworkErrorCode =
   | 'STREAM_CLOSED'
   | 'LISTEN_FAILED'
   | 'BAD_ADDRESS'
+  | 'BAD_NEGOTIATION'
 
 /** A peer or the transport failed. */
 export class NetworkError extends MorphismError {
