@@ -112,13 +112,15 @@ describe('judging a proposal', () => {
     expect(judged).toBe(0)
   })
 
-  it.each<PayloadStatus>([{ status: 'INVALID', reason: 'state root mismatch' }, { status: 'SYNCING' }])(
-    'blames the block for what does not execute: $status',
-    async answer => {
-      status = answer
-      expect(await verdict(childOf(genesis))).toBe('invalid-execution, block')
-    },
-  )
+  it('blames the block for what does not execute', async () => {
+    status = { status: 'INVALID', reason: 'state root mismatch' }
+    expect(await verdict(childOf(genesis))).toBe('invalid-execution, block')
+  })
+
+  it('blames nobody when its own head has moved on', async () => {
+    status = { status: 'SYNCING' }
+    expect(await verdict(childOf(genesis))).toBe('wrong-parent, own-view')
+  })
 
   it('waits a moment for its own view of L1 to reach the origin', async () => {
     l1.onRefresh = () => {
