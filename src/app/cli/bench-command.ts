@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
-import { type BenchReport, runBench } from '../bench/run-bench.js'
+import type { BenchReport } from '../bench/run-bench.js'
 import { whole } from './devnet-command.js'
 
 interface BenchFlags {
@@ -23,6 +23,7 @@ export function benchCommand(): Command {
     .option('--erc20 <n>', 'ERC-20 transfers of the throughput measurement', whole(1, 10_000_000), 15_000)
     .option('--json <file>', 'write the figures as JSON too (- for standard output)')
     .action(async ({ devnet, sequencers, samples, transfers, erc20, json }: BenchFlags) => {
+      const { runBench } = await import('../bench/run-bench.js')
       const say = (line: string) => console.error(line)
       const report = await runBench({
         devnetFile: devnet ?? null,

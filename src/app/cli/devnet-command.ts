@@ -1,6 +1,5 @@
 import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
-import { runDevnet } from '../devnet/run-devnet.js'
 
 interface DevnetFlags {
   readonly sequencers: number
@@ -29,6 +28,8 @@ export function devnetCommand(): Command {
     .option('--fresh', 'forget an earlier devnet in that directory')
     .option('--quiet', 'print only when the network is ready, and errors')
     .action(async (flags: DevnetFlags) => {
+      // Loaded when it is asked for: it takes ten times as long as the rest of the command line.
+      const { runDevnet } = await import('../devnet/run-devnet.js')
       await runDevnet({
         sequencers: flags.sequencers,
         fullNodes: flags.fullNodes,

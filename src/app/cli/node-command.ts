@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { loadKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
-import { type NodeConfig, startNode } from '../node/start-node.js'
+import type { NodeConfig } from '../node/start-node.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { version } from './version.js'
@@ -51,7 +51,9 @@ export function nodeCommand(): Command {
         .default('info'),
     )
     .action(async (flags: NodeFlags) => {
-      const node = await startNode(await nodeConfig(flags))
+      const config = await nodeConfig(flags)
+      const { startNode } = await import('../node/start-node.js')
+      const node = await startNode(config)
       let stopping = false
       const stop = () => {
         if (stopping) return
