@@ -19,7 +19,7 @@ const batchSize = 100
 const maxBacklog = 6_000
 const drainMs = 30_000
 
-/** Sends signed transactions (in nonce order per account) to all sequencers and counts what blocks hold of them. */
+/** Sends signed transactions (the accounts taking turns, their number a multiple of the nodes') to all sequencers and counts what blocks hold of them. */
 export async function measureThroughput({
   info,
   raws,
@@ -34,14 +34,16 @@ export async function measureThroughput({
   const began = performance.now()
   let accepted = 0
   let refused = 0
-  let at = 0
-  const send = async (url: string) => {
-    while (at < raws.length) {
+  let stalled = false
+  const send = async (url: string, node: number) => {
+    // An account sends to one node, as wallets do: its nonces arrive in order.
+    const own = raws.filter((_, i) => i % urls.length === node)
+    for (let at = 0; at < own.length && !stalled; ) {
       if (accepted - counter.transactions > maxBacklog) {
         await sleep(5)
         continue
       }
-      const some = raws.slice(at, at + batchSize)
+      const some = own.slice(at, at + batchSize)
       at += some.length
       for (const { error } of await rpcBatch(
         url,
@@ -61,7 +63,10 @@ export async function measureThroughput({
   let lastGrowth = performance.now()
   while (sending || counter.transactions < accepted) {
     if (await counter.advance()) lastGrowth = performance.now()
-    else if (performance.now() - lastGrowth > drainMs) break
+    else if (performance.now() - lastGrowth > drainMs) {
+      stalled = true
+      break
+    }
     await sleep(20)
   }
   await sent

@@ -77,6 +77,8 @@ async function measure(info: DevnetInfo, options: BenchOptions): Promise<BenchRe
 
   options.say('funding accounts, deploying a token …')
   const token = await prepare({ url, rich, accounts })
+  options.say('waiting for the first batch, so that one-time costs are not measured …')
+  for (const node of info.nodes) await firstBatch(node.rpcUrl)
   options.say(`latency: ${options.samples} transactions, one after the other …`)
   const latency = await measureLatency({ info, account: rich, samples: options.samples })
   options.say(`throughput: ${options.transfers} transfers …`)
@@ -143,6 +145,11 @@ async function prepare({
   }
   await receipt(url, last)
   return contractAddress
+}
+
+/** Resolves when the node has sealed a batch: it has loaded all that it will. */
+async function firstBatch(url: string): Promise<void> {
+  while (Number((await rpcCall<{ latestBatch: string }>(url, 'morphism_nodeStatus')).latestBatch) < 1) await sleep(200)
 }
 
 async function receipt(url: string, hash: string): Promise<{ contractAddress: Address }> {
