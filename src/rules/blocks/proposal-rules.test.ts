@@ -38,10 +38,20 @@ describe('checkContext', () => {
   it('takes what is just within the bounds', () => {
     const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
     expect(verdict(childOf(parent, { context: { timestampMs: earliest } }), { nowMs: earliest })).toBe('ok')
-    expect(verdict(childOf(parent), { nowMs: now + parameters.maxClockDriftMs })).toBe('ok')
-    expect(verdict(childOf(parent), { nowMs: now + parameters.maxClockDriftMs + 1 })).toBe('timestamp-not-timely')
+    expect(verdict(childOf(parent), { nowMs: now - parameters.maxClockDriftMs })).toBe('ok')
+    expect(verdict(childOf(parent), { nowMs: now - parameters.maxClockDriftMs - 1 })).toBe('timestamp-not-timely')
     const transactions = [new Uint8Array(parameters.maxBlockTransactionBytes)]
     expect(verdict(childOf(parent, { transactions }))).toBe('ok')
+  })
+
+  it('lets a block be under way as long as its round waits for it', () => {
+    const oldestMs = parameters.maxClockDriftMs + parameters.proposeTimeoutMs
+    expect(verdict(childOf(parent), { nowMs: now + oldestMs })).toBe('ok')
+    expect(verdict(childOf(parent), { nowMs: now + oldestMs + 1 })).toBe('timestamp-not-timely')
+    const ofRound1 = childOf(parent, { context: { proposerIndex: other(1) } })
+    const oldestOfRound1Ms = oldestMs + parameters.proposeTimeoutDeltaMs
+    expect(verdict(ofRound1, { round: 1, nowMs: now + oldestOfRound1Ms })).toBe('ok')
+    expect(verdict(ofRound1, { round: 1, nowMs: now + oldestOfRound1Ms + 1 })).toBe('timestamp-not-timely')
   })
 
   it('lets a block with a polka come back late and in a later round, by a proposer of one up to its valid round', () => {

@@ -1,0 +1,204 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { zeroHash } from '../../base/primitives/hashes.js'
+import type { Block } from '../../base/protocol/block.js'
+import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
+import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
+import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
+import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
+import type { Peer } from '../../io/network/peer-network.js'
+import { silentLogger } from '../../io/telemetry/logger.js'
+import { asParent, childOf, domain, genesis, keys, set } from '../../rules/blocks/blocks.fixture.js'
+import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { MessageDoor } from './message-door.js'
+
+const block = childOf(genesis)
+const otherBlock = childOf(genesis, { header: { gasUsed: 1 } })
+const thirdBlock = childOf(genesis, { header: { gasUsed: 2 } })
+
+function proposal(of: Block, { round = 0, signer = null as number | null, proposer = null as number | null } = {}) {
+  const height = of.header.number
+  const member = proposer ?? proposerOf(set, height, round)
+  const content = { height, round, validRound: -1 as const, blockHash: of.hash }
+  const signature = keys[signer ?? member]!.sign(proposalDigest(domain, content))
+  return { kind: 'proposal', proposal: { ...content, proposer: member, signature }, block: of } as const
+}
+
+function votes(height: number, members: readonly number[], signer: number | null = null): ConsensusMessage {
+  const content = { height, round: 0, step: prevote, blockHash: block.hash }
+  const digest = voteDigest(domain, content)
+  return {
+    kind: 'votes',
+    votes: members.map(member => ({
+      ...content,
+      member,
+      signature: keys[signer ?? member]!.sign(digest),
+      extension: new Uint8Array(0),
+    })),
+  }
+}
+
+let receive: (from: Peer, bytes: Uint8Array) => void
+let drops: string[]
+let proposals: Proposal[]
+let passed: Vote[]
+let statuses: number[]
+let round: number
+let door: MessageDoor
+
+beforeEach(() => {
+  drops = []
+  proposals = []
+  passed = []
+  statuses = []
+  round = 0
+  door = new MessageDoor({
+    config: { domain },
+    ports: {
+      verifier: inlineSignatureVerifier,
+      network: {
+        onMessage: (_channel, handler) => {
+          receive = handler
+        },
+        drop: (peer, { reason }) => drops.push(`${peer}: ${reason}`),
+      },
+      logger: silentLogger,
+      onProposal: one => proposals.push(one),
+      onVotes: some => passed.push(...some),
+      onStatus: (_peer, { height }) => statuses.push(height),
+      currentRound: () => round,
+      onFailure: error => expect.fail(String(error)),
+    },
+  })
+  door.startHeight(1, set)
+})
+
+const peer = (member: number): Peer => ({ id: `peer-${member}`, consensusKey: keys[member]!.publicKey() })
+const settled = () => new Promise<void>(resolve => setImmediate(resolve))
+async function say(member: number, ...messages: ConsensusMessage[]): Promise<void> {
+  for (const message of messages) receive(peer(member), encodeConsensusMessage(message))
+  await settled()
+}
+const taken = () => proposals.map(({ blockHash }) => blockHash)
+
+describe('proposals', () => {
+  it('pass once, also when several peers bring them', async () => {
+    await Promise.all([say(0, proposal(block)), say(1, proposal(block)), say(0, proposal(block))])
+    await say(2, proposal(block))
+    expect(taken()).toEqual([block.hash])
+  })
+
+  it('of a member whose turn it is not are ignored', async () => {
+    const wrong = (proposerOf(set, 1, 0) + 1) % 4
+    await say(0, proposal(block, { proposer: wrong }), proposal(block, { proposer: 9, signer: 0 }))
+    expect(taken()).toEqual([])
+    expect(drops).toEqual([])
+  })
+
+  it('of far rounds are ignored', async () => {
+    await say(0, proposal(block, { round: 9 }))
+    expect(taken()).toEqual([])
+    round = 1
+    await say(0, proposal(block, { round: 9 }))
+    expect(taken()).toEqual([block.hash])
+  })
+
+  it('that are forged cost their bringer the connection, and shut out no true one', async () => {
+    const signer = (proposerOf(set, 1, 0) + 1) % 4
+    await Promise.all([say(3, proposal(block, { signer }), proposal(otherBlock, { signer })), say(0, proposal(block))])
+    expect(new Set(drops)).toEqual(new Set(['peer-3: forged proposal']))
+    expect(taken()).toEqual([block.hash])
+  })
+
+  it('that equivocate pass twice and no more', async () => {
+    await say(0, proposal(block), proposal(otherBlock))
+    await say(1, proposal(thirdBlock))
+    expect(taken()).toEqual([block.hash, otherBlock.hash])
+  })
+
+  it('of the last height are ignored when their check ends too late', async () => {
+    receive(peer(0), encodeConsensusMessage(proposal(block)))
+    door.startHeight(2, set)
+    await settled()
+    expect(taken()).toEqual([])
+  })
+})
+
+describe('senders', () => {
+  it('without a consensus key of the set are not heard', async () => {
+    const bytes = encodeConsensusMessage(proposal(block))
+    receive({ id: 'stranger', consensusKey: null }, bytes)
+    receive({ id: 'stranger', consensusKey: new Uint8Array(48) }, bytes)
+    receive({ id: 'stranger', consensusKey: null }, Uint8Array.of(0xff))
+    await settled()
+    expect(taken()).toEqual([])
+    expect(drops).toEqual([])
+  })
+
+  it('of garbage are dropped', () => {
+    receive(peer(1), Uint8Array.of(0xff))
+    const { proposal: mine } = proposal(block)
+    receive(peer(2), encodeConsensusMessage({ kind: 'proposal', proposal: { ...mine, blockHash: zeroHash }, block }))
+    expect(drops).toEqual([1, 2].map(member => `peer-${member}: malformed consensus message`))
+  })
+
+  it('of forged votes are dropped', async () => {
+    await say(3, votes(1, [0, 1, 2], 3))
+    expect(drops).toContain('peer-3: forged vote')
+    expect(passed).toEqual([])
+  })
+
+  it('may say where they stand', async () => {
+    await say(0, { kind: 'status', height: 7, round: 0, hasProposal: false })
+    expect(statuses).toEqual([7])
+  })
+})
+
+describe('messages of the next height', () => {
+  const next = childOf(asParent(block))
+
+  it('wait for it', async () => {
+    await say(0, proposal(next), votes(2, [0, 1, 2]))
+    expect([taken(), passed]).toEqual([[], []])
+    door.startHeight(2, set)
+    door.deliverBuffered()
+    await settled()
+    expect(taken()).toEqual([next.hash])
+    expect(passed).toHaveLength(3)
+  })
+
+  it('are kept of each peer within bounds, so that one cannot crowd out the others', async () => {
+    const junk = childOf(asParent(block), { header: { gasUsed: 9 } })
+    await say(3, proposal(junk, { signer: 3 }))
+    for (let i = 0; i < 2_000; i++) receive(peer(3), encodeConsensusMessage({ kind: 'votes', votes: [] }))
+    for (let i = 0; i < 100; i++) receive(peer(3), encodeConsensusMessage(votes(2, [3])))
+    await say(0, proposal(next), votes(2, [0]))
+    await say(1, votes(2, [1]))
+    await say(2, votes(2, [2]))
+    door.startHeight(2, set)
+    door.deliverBuffered()
+    await settled()
+    expect(taken()).toContain(next.hash)
+    expect(passed.map(({ member }) => member).sort()).toEqual([0, 1, 3])
+  })
+
+  it('are delivered once', async () => {
+    await say(0, proposal(next))
+    door.startHeight(2, set)
+    door.deliverBuffered()
+    await settled()
+    door.deliverBuffered()
+    await settled()
+    expect(taken()).toEqual([next.hash])
+  })
+
+  it('of later heights are not kept', async () => {
+    const later = childOf(asParent(next))
+    await say(0, proposal(later), votes(3, [0, 1, 2]))
+    door.startHeight(2, set)
+    door.deliverBuffered()
+    door.startHeight(3, set)
+    door.deliverBuffered()
+    await settled()
+    expect([taken(), passed]).toEqual([[], []])
+  })
+})
