@@ -327,7 +327,7 @@ async function restart(): Promise<void> {
   const height = await devnet.height()
   expect(await devnet.stop()).toEqual({ code: 0, left: [] })
   devnet = await RunningDevnet.start({ again: devnet })
-  await until('new blocks', 60_000, async () => (await devnet.height()) > height + 1)
+  await until('new blocks', 60_000, async () => (await devnet.height()) > height)
 }
 
 function genesisAccounts(): Map<string, bigint> {

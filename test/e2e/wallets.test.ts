@@ -78,7 +78,9 @@ describe("Foundry's cast", () => {
 
 describe('viem', () => {
   it('sends types 0, 1, 2 and 4; receipts and transactions say which', async () => {
-    const { wallet, reader, mined, address } = viemOf(1)
+    const sender = viemOf(1)
+    const { wallet, reader, address } = sender
+    const mined = (hash: Hex) => sender.mined(hash)
     const request = { to: stranger, value: 5n } as const
     const hashes = [
       await wallet.sendTransaction({ ...request, type: 'legacy' }),
