@@ -24,6 +24,7 @@ import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
 import type { Clock } from '../../io/time/clock.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
+import { createSetSchedule } from '../../rules/staking/set-schedule.js'
 import { createBatcher } from '../../services/batcher/batcher.js'
 import { Chain } from '../../services/chain/chain.js'
 import { createL1Follower } from '../../services/l1-follower/l1-follower.js'
@@ -143,7 +144,7 @@ async function openGround(frame: Frame) {
   })
   lifecycle.own('l1-follower', () => follower[Symbol.asyncDispose]())
   const set = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
-  const sets = { setAt: () => set, activeFrom: () => 1 }
+  const sets = createSetSchedule({ genesisSet: set, minSequencers: file.parameters.minSequencers })
   const signer = await openSigner(frame, domain)
   if (signer && !memberByKey(set, signer.publicKey)) {
     logger.warn('the consensus key is not in the sequencer set', { setId: set.setId })

@@ -1,5 +1,5 @@
 import type { Address, TransactionHash } from '../../base/primitives/hashes.js'
-import { ok, type Result, refuse } from '../../base/primitives/result.js'
+import { ok, refuse } from '../../base/primitives/result.js'
 import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import type { RecoveryOutcome, SenderRecovery } from '../../io/recovery/sender-recovery.js'
@@ -10,14 +10,8 @@ import { type AdmissionReason, checkSize, isPermanent } from '../../rules/blocks
 import { IntakeQueue, type Submission, type TransactionSource } from './intake-queue.js'
 import { tailOf } from './known-transactions.js'
 import { PooledTransaction } from './pooled-transaction.js'
+import type { SubmissionResult } from './submission-result.js'
 import type { TransactionPool } from './transaction-pool.js'
-
-/** What a JSON-RPC client hears when its transaction is refused. */
-export interface SubmissionError {
-  readonly code: number
-  readonly message: string
-}
-export type SubmissionResult = Result<TransactionHash, SubmissionError>
 
 /** geth's code for every refusal of its pool. */
 export const refusalCode = -32_000

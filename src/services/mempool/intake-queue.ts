@@ -1,5 +1,5 @@
 import type { Peer } from '../../io/network/peer-network.js'
-import type { SubmissionResult } from './admissions.js'
+import type { SubmissionResult } from './submission-result.js'
 
 /** Where transactions come from: this node's own RPC, its journal at the start, or a peer. */
 export type TransactionSource = 'local' | 'journal' | Peer

@@ -12,9 +12,9 @@ import type { ExecutedBlock } from '../store/chain-store.js'
 import { nextBaseFee } from './base-fee.js'
 import { transactionsRootOf, withdrawalsRootOf } from './block-content.js'
 import { type BlockOutcome, BlockRun } from './block-run.js'
-import type { ParentBlock } from './chain-engine.js'
 import type { Refusal } from './check-transaction.js'
 import type { EvmMachine } from './evm-environment.js'
+import type { ParentBlock } from './parent-block.js'
 
 /** Transactions without room that are tried before the block counts as full. */
 const maxWithoutRoom = 64

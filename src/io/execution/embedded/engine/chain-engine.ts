@@ -9,7 +9,6 @@ import { ExecutionError } from '../../execution-error.js'
 import type { Genesis } from '../../genesis.js'
 import { FlatState } from '../state/flat-state.js'
 import { NodeCache } from '../state/node-cache.js'
-import type { StateView } from '../state/state-view.js'
 import { ChainStore, type ExecutedBlock } from '../store/chain-store.js'
 import { buildBlock } from './build-block.js'
 import { Candidates } from './candidates.js'
@@ -17,15 +16,7 @@ import { EvmMachine } from './evm-environment.js'
 import { genesisBlock } from './genesis-block.js'
 import { headChangeOf } from './head-change.js'
 import { importBlock } from './import-block.js'
-
-/** A block that others can be executed on. */
-export interface ParentBlock {
-  readonly hash: BlockHash
-  readonly header: BlockHeader
-  readonly state: StateView
-  /** Hashes of it and its ancestors, for BLOCKHASH. */
-  readonly hashAt: (height: Height) => BlockHash | null
-}
+import type { ParentBlock } from './parent-block.js'
 
 /** Executes blocks, keeps candidates, and moves the stored head. Its methods run one after the other. */
 export class ChainEngine {

@@ -5,8 +5,8 @@ import type { ExecutedBlock } from '../store/chain-store.js'
 import { checkBlockContent, compareOutcome } from './block-content.js'
 import { BlockRun } from './block-run.js'
 import { executedBlock, readTransaction } from './build-block.js'
-import type { ParentBlock } from './chain-engine.js'
 import type { EvmMachine } from './evm-environment.js'
+import type { ParentBlock } from './parent-block.js'
 
 /** Executes a block that somebody else built, and compares everything that its header claims. */
 export async function importBlock({
