@@ -58,7 +58,9 @@ describe('Uniswap v2', () => {
     await expect(trader.write(pairArtifact, pair, 'swap', [0n, out + 1n, depositor, '0x'])).rejects.toThrow(
       'UniswapV2: K',
     )
-    const swapped = await trader.write(pairArtifact, pair, 'swap', [0n, out, depositor, '0x'])
+    // With gas of its own: an estimate in the second of the last swap does not see the price update that a later one pays for.
+    const swapped = await trader.write(pairArtifact, pair, 'swap', [0n, out, depositor, '0x'], 300_000n)
+    expect(swapped.status).toBe('success')
     expect(await trader.read(tokenArtifact, token1, 'balanceOf', [depositor])).toBe(out)
     const logs = parseEventLogs({ abi: pairArtifact.abi, logs: swapped.logs as Log[], eventName: ['Sync', 'Swap'] })
     expect(logs).toMatchObject([
