@@ -121,7 +121,7 @@ class EmbeddedExecution implements ExecutionClient {
     this.calls = new QueryLane({
       ...shared,
       name: 'calls',
-      niceness: 10,
+      niceness: 19,
       runsCalls: true,
       maxWaiting: maxWaitingCalls,
       maxRunning: 1,
