@@ -36,7 +36,12 @@ export function blockWithdrawals({
   for (const message of messages) {
     if (message.kind === ethDeposit) credit(depositWithdrawal, message.to, message.amount / weiPerGwei)
   }
-  const burned = feeCarryWei + parent.baseFeePerGas * BigInt(parent.gasUsed)
+  const burned = feesToRecycle(parent, feeCarryWei)
   if (burned >= weiPerGwei) credit(recycledFeeWithdrawal, feeVaultAddress, burned / weiPerGwei)
   return { withdrawals, feeCarryWei: burned % weiPerGwei }
+}
+
+/** Wei that the child of `parent` may recycle: what the parent burned and what was carried to it; below one gwei it is carried on. */
+export function feesToRecycle(parent: Pick<BlockHeader, 'baseFeePerGas' | 'gasUsed'>, feeCarryWei: Wei): Wei {
+  return feeCarryWei + parent.baseFeePerGas * BigInt(parent.gasUsed)
 }

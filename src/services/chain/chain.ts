@@ -20,6 +20,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
+import { feesToRecycle } from '../../rules/blocks/block-withdrawals.js'
 import { checkContext, checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
 
 /** Why a certified block from elsewhere is not imported. `l1-behind` is this node's own shortcoming, all else the sender's. */
@@ -256,8 +257,7 @@ export class Chain {
   }
 
   private async advance({ block, certificate }: CertifiedBlock, decidedHere: boolean): Promise<void> {
-    const burned = this.current.header.baseFeePerGas * BigInt(this.current.header.gasUsed)
-    const feeCarryWei = (this.current.feeCarryWei + burned) % weiPerGwei
+    const feeCarryWei = feesToRecycle(this.current.header, this.current.feeCarryWei) % weiPerGwei
     await this.ports.store.write(
       [{ key: recordKey(block.header.number), value: encodeRecord({ certificate, feeCarryWei }) }],
       { sync: true },
