@@ -210,7 +210,7 @@ export class ConsensusEngine {
       if (block) this.remember(block)
       if (block) this.loggedBlocks.add(block.hash)
       if (input.type === 'proposal') this.rememberProposal(input.proposal)
-      if (input.type === 'votes') for (const vote of input.votes) this.door.countLogged(vote)
+      if (input.type === 'votes') for (const vote of input.votes) this.door.countChecked(vote)
       open = open.filter(output => !isAnswered(output, input, this.self))
       open.push(...this.step(input))
     }
@@ -367,7 +367,7 @@ export class ConsensusEngine {
       const vote = asVerified<Vote>({ ...content, member, signature, extension })
       if (content.height !== this.height) return
       this.passExtension(vote)
-      this.door.countOwn(vote)
+      this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
     } catch (error) {
       this.ports.logger.error('the signer refused a vote', { ...content, error })

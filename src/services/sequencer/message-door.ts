@@ -76,13 +76,9 @@ export class MessageDoor {
     for (const { message, from } of waiting) this.admit(message, from)
   }
 
-  countOwn(vote: Vote): void {
-    this.votes.countOwn(vote, this.args.ports.currentRound())
-  }
-
-  /** Counts a vote read back from the log: it was checked before it was written. */
-  countLogged(vote: Vote): void {
-    this.votes.countOwn(vote, this.args.ports.currentRound())
+  /** Counts a vote that needs no check here: this node's own, or one read back from the log, which holds only checked ones. */
+  countChecked(vote: Vote): void {
+    this.votes.countChecked(vote, this.args.ports.currentRound())
   }
 
   private receive(from: Peer, bytes: Uint8Array): void {

@@ -80,7 +80,7 @@ describe('an honest step', () => {
   })
 
   it('counts own votes without a check', async () => {
-    door.countOwn(vote(6), 0)
+    door.countChecked(vote(6), 0)
     take(vote(0), vote(1), vote(2), vote(3))
     await settled()
     expect(verifications).toEqual([4])

@@ -80,7 +80,7 @@ export class VoteDoor {
   }
 
   /** Counts a vote that needs no check: this node's own, or one from its log. */
-  countOwn(vote: Vote, currentRound: Round): void {
+  countChecked(vote: Vote, currentRound: Round): void {
     if (!this.set.members[vote.member] || vote.height !== this.height) return
     const step = this.stepOf(vote)
     if (this.addVerified(step, vote)) this.hear(step, vote.member, 1)
