@@ -120,7 +120,7 @@ type Ground = Awaited<ReturnType<typeof openGround>>
 async function openGround(frame: Frame) {
   const { config, clock, logger, metrics, lifecycle } = frame
   const { network: file, dataDir } = config
-  const store = await LevelStore.open({ path: path.join(dataDir, 'store') })
+  const store = await LevelStore.open({ path: path.join(dataDir, 'store'), lockWaitMs: 5_000 })
   lifecycle.own('store', () => store.close())
   const domain: SigningDomain = { l1ChainId: file.l1.chainId, rollup: file.l1.contracts.rollup }
   const genesis = l2Genesis(file)

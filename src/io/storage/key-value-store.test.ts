@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { bytesToHex, compareBytes } from '../../base/primitives/bytes.js'
@@ -146,6 +147,15 @@ describe('LevelStore', () => {
       message: expect.stringContaining('in use by another process'),
     })
     await store.close()
+  })
+
+  it('waits for the lock of a process that is about to be gone', async () => {
+    const path = join(directory, 'db')
+    const dying = await LevelStore.open({ path })
+    const opened = LevelStore.open({ path, lockWaitMs: 5_000 })
+    await sleep(120)
+    await dying.close()
+    await (await opened).close()
   })
 
   it('says that the path cannot be opened when it is a file', async () => {

@@ -1,8 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ClassicLevel } from 'classic-level'
 import type { KeyValueStore, StoreChange } from './key-value-store.js'
 import { StorageError, systemCode } from './storage-error.js'
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>
+
+const lockRetryMs = 50
 
 /** KeyValueStore on LevelDB; one process at a time, and one thread of it unless all open it `shared`. */
 export class LevelStore implements KeyValueStore {
@@ -13,7 +16,8 @@ export class LevelStore implements KeyValueStore {
 
   /**
    * Opens the store in the directory, creating both when absent; `cacheBytes` bounds its block cache, `writeBufferBytes` what it
-   * keeps in memory before it writes a table.
+   * keeps in memory before it writes a table. A process that was just killed holds its lock until the system has torn it
+   * down: the lock is awaited for `lockWaitMs`.
    * @throws StorageError STORE_LOCKED, STORE_CORRUPT, STORE_FAILED
    */
   static async open({
@@ -21,11 +25,13 @@ export class LevelStore implements KeyValueStore {
     cacheBytes = 64 << 20,
     writeBufferBytes = 4 << 20,
     shared = false,
+    lockWaitMs = 0,
   }: {
     path: string
     cacheBytes?: number
     writeBufferBytes?: number
     shared?: boolean
+    lockWaitMs?: number
   }): Promise<LevelStore> {
     const level: Level = new ClassicLevel(path, {
       keyEncoding: 'view',
@@ -34,12 +40,16 @@ export class LevelStore implements KeyValueStore {
       writeBufferSize: writeBufferBytes,
       multithreading: shared,
     })
-    try {
-      await level.open()
-    } catch (error) {
-      throw openFailure(error, path)
+    for (let waitedMs = 0; ; waitedMs += lockRetryMs) {
+      try {
+        await level.open()
+        return new LevelStore(level, path)
+      } catch (error) {
+        const failure = openFailure(error, path)
+        if (failure.code !== 'STORE_LOCKED' || waitedMs >= lockWaitMs) throw failure
+      }
+      await sleep(lockRetryMs)
     }
-    return new LevelStore(level, path)
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
