@@ -1,0 +1,239 @@
+import type { BatchHeader } from '../../base/protocol/batch-header.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { Compression } from '../../io/compression/compression.js'
+import type { ExecutionClient } from '../../io/execution/execution-client.js'
+import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import type { Kzg } from '../../io/kzg/kzg.js'
+import type { L1Reader, L1Submitter } from '../../io/l1/l1-client.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
+import type { SenderRecovery } from '../../io/recovery/sender-recovery.js'
+import type { AppendLog } from '../../io/storage/append-log.js'
+import type { KeyValueStore } from '../../io/storage/key-value-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Metrics } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
+import { nextBaseFee } from '../../rules/blocks/base-fee.js'
+import { createSetSchedule, type SetSchedule } from '../../rules/staking/set-schedule.js'
+import { type Batcher, createBatcher } from '../../services/batcher/batcher.js'
+import { Chain } from '../../services/chain/chain.js'
+import { createL1Follower, type L1Follower } from '../../services/l1-follower/l1-follower.js'
+import { createMempool } from '../../services/mempool/create-mempool.js'
+import { defaultMempoolConfig, type Mempool } from '../../services/mempool/mempool.js'
+import { ChainApplication } from '../../services/sequencer/chain-application.js'
+import { ConsensusEngine } from '../../services/sequencer/engine.js'
+import { createSubmitter } from '../../services/submitter/submitter.js'
+import { Syncer } from '../../services/syncer/syncer.js'
+import { takeCommittedCertificates } from './committed-certificates.js'
+import { keepLabels, knownMessages, submittableBatches } from './joints.js'
+import type { Lifecycle } from './lifecycle.js'
+
+/** How often L1 is looked at. */
+const l1PollMs = 500
+/** L1 time that each further member waits when a turn was missed: about two blocks of L1. */
+const submitterStaggerSec = 2
+
+/** What a network's nodes have in common, as their services need it. */
+export interface NodeTerms {
+  readonly role: 'sequencer' | 'full'
+  readonly parameters: ProtocolParameters
+  readonly domain: SigningDomain
+  readonly l2ChainId: number
+  readonly genesisBatch: BatchHeader
+  /** L1 block of the first contract. */
+  readonly l1StartBlock: number
+  readonly genesisSet: SequencerSet
+}
+
+/** What a node stands on: everything outside its services, real or, in a simulation, in memory. Who opened it closes it. */
+export interface NodeGround {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly store: KeyValueStore
+  readonly execution: ExecutionClient
+  readonly network: PeerNetwork
+  readonly reader: L1Reader
+  readonly recovery: SenderRecovery
+  readonly compression: Compression
+  readonly kzg: Kzg
+  readonly mempoolJournal: AppendLog
+  /** Null on a node that does not sign. */
+  readonly sequencing: {
+    readonly signer: ConsensusSigner
+    readonly verifier: SignatureVerifier
+    readonly wal: AppendLog
+  } | null
+  /** Null on a node that posts no batches. */
+  readonly submitter: L1Submitter | null
+  /** A broken invariant or a part that is beyond repair: the node must stop. */
+  readonly fail: (error: unknown) => void
+}
+
+/** The services of a node, joined. */
+export interface NodeServices {
+  readonly sets: SetSchedule
+  readonly follower: L1Follower
+  readonly mempool: Mempool
+  readonly chain: Chain
+  readonly batcher: Batcher
+  readonly syncer: Syncer
+  readonly engine: ConsensusEngine | null
+}
+
+/** Makes the services of a node on its ground and joins them to one another, here and nowhere else. */
+export async function assembleNode({
+  terms,
+  ground,
+  lifecycle,
+}: {
+  terms: NodeTerms
+  ground: NodeGround
+  lifecycle: Lifecycle
+}): Promise<NodeServices> {
+  const { parameters, domain, role, genesisSet } = terms
+  const { clock, logger, metrics, store, execution, network, reader, kzg, compression } = ground
+  const sets = createSetSchedule({ genesisSet, minSequencers: parameters.minSequencers })
+  const follower = createL1Follower({
+    config: { parameters, startBlock: terms.l1StartBlock, pollMs: l1PollMs },
+    ports: { reader, store, clock, logger: logger.child('l1'), metrics },
+  })
+  lifecycle.own('l1-follower', () => follower[Symbol.asyncDispose]())
+  const mempool = await openMempool({ terms, ground, lifecycle })
+  const chain = await Chain.open({
+    config: { parameters, domain },
+    ports: {
+      execution,
+      store,
+      sets,
+      messages: range => knownMessages(follower, range),
+      sendersOf: transactions => mempool.sendersOf(transactions),
+    },
+  })
+  chain.onCommitted(({ change }) => mempool.onHead(change))
+  const batcher = await createBatcher({
+    config: { parameters, domain, genesis: terms.genesisBatch },
+    ports: {
+      store,
+      execution,
+      l1View: follower,
+      sets,
+      signer: ground.sequencing?.signer ?? null,
+      network,
+      compression,
+      kzg,
+      clock,
+      logger: logger.child('batcher'),
+      metrics,
+    },
+  })
+  lifecycle.own('batcher', () => batcher[Symbol.asyncDispose]())
+  const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
+  lifecycle.own('syncer', () => syncer.stop())
+  keepLabels({ chain, batcher, follower, fail: ground.fail })
+  takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: ground.fail })
+  const joined = { sets, follower, mempool, chain, batcher, syncer }
+  const engine = await startConsensus({ terms, ground, lifecycle }, joined)
+  startSubmitter({ terms, ground, lifecycle }, joined)
+  return { ...joined, engine }
+}
+
+interface Making {
+  readonly terms: NodeTerms
+  readonly ground: NodeGround
+  readonly lifecycle: Lifecycle
+}
+
+async function openMempool({ terms, ground, lifecycle }: Making): Promise<Mempool> {
+  const { parameters, role, genesisSet } = terms
+  const { execution, network, recovery, mempoolJournal, clock, logger, metrics } = ground
+  const { header } = await execution.head()
+  const mempool = await createMempool({
+    config: {
+      ...defaultMempoolConfig,
+      chainId: BigInt(terms.l2ChainId),
+      blockGasLimit: parameters.gasLimit,
+      baseFeePerGas: nextBaseFee(header),
+    },
+    ports: {
+      recovery,
+      accounts: execution,
+      network,
+      journal: mempoolJournal,
+      clock,
+      logger: logger.child('mempool'),
+      metrics,
+      isSequencer: role === 'sequencer',
+      isSequencerPeer: peer => peer.consensusKey !== null && memberByKey(genesisSet, peer.consensusKey) !== undefined,
+      sequencerCount: () => genesisSet.members.length,
+    },
+  })
+  lifecycle.own('mempool', () => mempool[Symbol.asyncDispose]())
+  return mempool
+}
+
+/** The consensus engine, on a node with a consensus key. Its next height begins before the batcher hears of the last. */
+async function startConsensus(
+  { terms, ground, lifecycle }: Making,
+  { chain, mempool, batcher, follower, sets }: Omit<NodeServices, 'engine'>,
+): Promise<ConsensusEngine | null> {
+  const { parameters, domain } = terms
+  const { execution, network, clock, logger, metrics } = ground
+  let engine: ConsensusEngine | null = null
+  chain.onCommitted(() => engine?.onHead())
+  chain.onCommitted(({ block }) => batcher.onDecided(block))
+  if (!ground.sequencing) return null
+  const application = new ChainApplication(parameters, {
+    chain,
+    execution,
+    mempool,
+    l1: follower,
+    attestations: batcher,
+    sets,
+    clock,
+    metrics,
+  })
+  const started = await ConsensusEngine.start({
+    config: { parameters, domain },
+    ports: {
+      ...ground.sequencing,
+      application,
+      work: application,
+      head: () => chain.head(),
+      sets,
+      network,
+      clock,
+      logger: logger.child('consensus'),
+      metrics,
+      onFatal: ground.fail,
+    },
+  })
+  engine = started
+  lifecycle.own('consensus', () => started.stop())
+  return started
+}
+
+/** Posts batches, on a node with a submitter's account. */
+function startSubmitter(
+  { terms, ground, lifecycle }: Making,
+  { batcher, follower }: Pick<NodeServices, 'batcher' | 'follower'>,
+): void {
+  if (!ground.submitter) return
+  const { clock, logger, metrics } = ground
+  const { genesisSet, parameters } = terms
+  const submitter = createSubmitter({
+    config: { parameters, staggerSec: submitterStaggerSec },
+    ports: {
+      batches: submittableBatches(batcher),
+      l1: ground.submitter,
+      follower,
+      sets: { set: id => (id === genesisSet.setId ? genesisSet : undefined) },
+      clock,
+      logger: logger.child('submitter'),
+      metrics,
+    },
+  })
+  lifecycle.own('submitter', () => submitter[Symbol.asyncDispose]())
+}

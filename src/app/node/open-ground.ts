@@ -1,0 +1,160 @@
+import path from 'node:path'
+import { asciiToBytes, bytesToHex, concatBytes } from '../../base/primitives/bytes.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import { memberByKey } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { createWorkerCompression } from '../../io/compression/worker-compression.js'
+import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
+import { FileSigningRecord } from '../../io/keys/file-signing-record.js'
+import { GuardedSigner } from '../../io/keys/guarded-signer.js'
+import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
+import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
+import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
+import { createViemL1Submitter } from '../../io/l1/viem-l1-submitter.js'
+import { Libp2pNetwork } from '../../io/network/libp2p-network.js'
+import { createWorkerRecovery } from '../../io/recovery/worker-recovery.js'
+import { FileLog } from '../../io/storage/file-log.js'
+import { LevelStore } from '../../io/storage/level-store.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
+import type { Clock } from '../../io/time/clock.js'
+import type { NodeGround, NodeTerms } from './assemble-node.js'
+import { loadSet } from './l1-sets.js'
+import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
+import type { Lifecycle } from './lifecycle.js'
+import { loadOrCreateNodeIdentity } from './node-identity.js'
+import type { NodeConfig } from './start-node.js'
+
+/** What a node is opened with. */
+export interface Frame {
+  readonly config: NodeConfig
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: PrometheusMetrics
+  readonly lifecycle: Lifecycle
+  readonly fail: (error: unknown) => void
+  readonly stopping: AbortSignal
+}
+
+/** How long a process that was killed may hold the store's lock before it is gone. */
+const lockWaitMs = 5_000
+
+/** Opens what a real node stands on: disk, threads, L1, keys, peers. @throws MorphismError */
+export async function openGround(
+  frame: Frame,
+): Promise<{ terms: NodeTerms; ground: NodeGround; network: Libp2pNetwork }> {
+  const { config, clock, logger, metrics, lifecycle, fail } = frame
+  const { network: file, dataDir } = config
+  const inDataDir = (name: string) => path.join(dataDir, name)
+  const store = await LevelStore.open({ path: inDataDir('store'), lockWaitMs })
+  lifecycle.own('store', () => store.close())
+  const domain: SigningDomain = { l1ChainId: file.l1.chainId, rollup: file.l1.contracts.rollup }
+  const genesis = l2Genesis(file)
+  const genesisBatch = l2GenesisBatch(genesis)
+  const execution = await createEmbeddedExecution({
+    dataDir,
+    genesis,
+    logger: logger.child('execution'),
+    onFailure: fail,
+  })
+  lifecycle.own('execution', () => execution.close())
+  const kzg = createWorkerKzg()
+  lifecycle.own('kzg', () => kzg.close())
+  const compression = createWorkerCompression()
+  lifecycle.own('compression', () => compression.close())
+  const recovery = createWorkerRecovery()
+  lifecycle.own('recovery', () => recovery.close())
+  const reader = createViemL1Reader({
+    config: { rpcUrl: config.l1RpcUrl, contracts: file.l1.contracts },
+    ports: { kzg },
+  })
+  const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
+  const signer = await openSigner(frame, domain)
+  if (signer && !memberByKey(genesisSet, signer.publicKey)) {
+    logger.warn('the consensus key is not in the sequencer set', { setId: genesisSet.setId })
+  }
+  const network = await openNetwork(frame, { domain, genesisHash: genesisBatch.lastBlockHash, signer })
+  const mempoolJournal = await openLog(frame, 'mempool-journal')
+  return {
+    network,
+    terms: {
+      role: config.role,
+      parameters: file.parameters,
+      domain,
+      l2ChainId: file.l2.chainId,
+      genesisBatch,
+      l1StartBlock: file.l1.startBlock,
+      genesisSet,
+    },
+    ground: {
+      clock,
+      logger,
+      metrics,
+      store,
+      execution,
+      network,
+      reader,
+      recovery,
+      compression,
+      kzg,
+      mempoolJournal,
+      sequencing: signer && { signer, wal: await openLog(frame, 'consensus-wal'), verifier: openVerifier(frame) },
+      submitter: openSubmitter(frame),
+      fail,
+    },
+  }
+}
+
+async function openSigner({ config, lifecycle }: Frame, domain: SigningDomain): Promise<GuardedSigner | null> {
+  if (!config.sequencer) return null
+  const { secretKey } = config.sequencer
+  const owner = concatBytes(secretKey.publicKey(), asciiToBytes(`${domain.l1ChainId}/${domain.rollup}`))
+  const record = await FileSigningRecord.open({ path: path.join(config.dataDir, 'signing-record'), owner })
+  const signer = new GuardedSigner({ secretKey, domain, record })
+  lifecycle.own('signer', () => signer.close())
+  return signer
+}
+
+async function openNetwork(
+  { config, clock, logger, metrics, lifecycle }: Frame,
+  { domain, genesisHash, signer }: { domain: SigningDomain; genesisHash: BlockHash; signer: GuardedSigner | null },
+): Promise<Libp2pNetwork> {
+  const { seed } = await loadOrCreateNodeIdentity(config.nodeKeyFile)
+  const network = await Libp2pNetwork.create({
+    config: {
+      listen: { host: config.p2p.host, port: config.p2p.port },
+      peers: config.p2p.peers,
+      network: { l2ChainId: config.network.l2.chainId, genesisHash, domain },
+      role: config.role,
+    },
+    nodeKey: seed,
+    ...(signer ? { signer } : {}),
+    logger: logger.child('network'),
+    metrics,
+    clock,
+  })
+  lifecycle.own('network', () => network.close())
+  return network
+}
+
+async function openLog({ config, lifecycle }: Frame, name: 'mempool-journal' | 'consensus-wal'): Promise<FileLog> {
+  const log = await FileLog.open({ path: path.join(config.dataDir, name) })
+  lifecycle.own(name, () => log.close())
+  return log
+}
+
+function openVerifier({ lifecycle }: Frame) {
+  const verifier = createWorkerSignatureVerifier()
+  lifecycle.own('verifier', () => verifier.close())
+  return verifier
+}
+
+function openSubmitter({ config, clock, logger }: Frame): NodeGround['submitter'] {
+  const key = config.sequencer?.submitterKey
+  if (!key) return null
+  const { chainId, contracts } = config.network.l1
+  return createViemL1Submitter({
+    config: { rpcUrl: config.l1RpcUrl, chainId, rollup: contracts.rollup, privateKey: bytesToHex(key) },
+    ports: { clock, logger: logger.child('l1') },
+  })
+}
