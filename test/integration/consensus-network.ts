@@ -15,14 +15,16 @@ import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
 import { MemoryHub, type MemoryNetwork } from '../../src/io/network/memory-network.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
+import { MemoryStore } from '../../src/io/storage/memory-store.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
+import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
 
-const domain: SigningDomain = { l1ChainId: 31337, rollup: `0x${'12'.repeat(20)}` as const }
+export const domain: SigningDomain = { l1ChainId: 31337, rollup: `0x${'12'.repeat(20)}` as const }
 
 const genesis: ParentBlock = chainEntry(makeBlock({ parent: null, timestampMs: 0, proposerIndex: 0 }))
 
@@ -72,6 +74,7 @@ function makeBlock({
 
 /** What survives a crash of a node. */
 class Disk {
+  readonly store = new MemoryStore()
   readonly wal = new MemoryLog()
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
@@ -82,6 +85,7 @@ export class TestNode {
   readonly fatal: unknown[] = []
   private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
   private readonly wakers: (() => void)[] = []
+  evidence: EvidencePool | null = null
   private engine: ConsensusEngine | null = null
   private syncer: Syncer | null = null
   private constructor(
@@ -115,6 +119,16 @@ export class TestNode {
         metrics: silentMetrics,
       },
     )
+    node.evidence = await EvidencePool.open({
+      domain,
+      ports: {
+        store: disk.store,
+        network: wires,
+        setOf: () => ({ set: net.set, isCertain: true }),
+        logger: silentLogger,
+        metrics: silentMetrics,
+      },
+    })
     node.engine = await ConsensusEngine.start({
       config: { parameters: net.parameters, domain },
       ports: {
@@ -140,6 +154,7 @@ export class TestNode {
         clock: net.clock,
         logger: silentLogger,
         metrics: silentMetrics,
+        onEquivocation: (first, second) => node.evidence?.reportMessages(first, second),
         onFatal: error => node.fatal.push(error),
       },
     })

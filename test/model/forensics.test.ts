@@ -26,8 +26,9 @@ function judgeWhole(network: ForkingNetwork, isFork: boolean): string[] {
   const report = investigate({ height, messages, set, isComplete: true })
   namesOnlyEnemies(network, report)
   expect(report.accused).toEqual([])
-  expect(report.isFork).toBe(isFork)
-  if (!isFork) return []
+  // The messages may show a quorum that no node has counted yet.
+  if (isFork) expect(report.isFork).toBe(true)
+  if (!report.isFork) return []
   expect(isOneHonest(set, report.power), `power ${report.power} of ${set.totalPower}`).toBe(true)
   return report.culprits.map(({ offence }) => offence)
 }

@@ -24,10 +24,11 @@ import { createMempool } from '../../services/mempool/create-mempool.js'
 import { defaultMempoolConfig, type Mempool } from '../../services/mempool/mempool.js'
 import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
+import { EvidencePool } from '../../services/sequencer/evidence-pool.js'
 import { createSubmitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
 import { takeCommittedCertificates } from './committed-certificates.js'
-import { keepLabels, knownMessages, submittableBatches } from './joints.js'
+import { judgingSet, keepLabels, knownMessages, submittableBatches } from './joints.js'
 import type { Lifecycle } from './lifecycle.js'
 
 /** How often L1 is looked at. */
@@ -80,6 +81,7 @@ export interface NodeServices {
   readonly chain: Chain
   readonly batcher: Batcher
   readonly syncer: Syncer
+  readonly evidence: EvidencePool
   readonly engine: ConsensusEngine | null
 }
 
@@ -113,6 +115,17 @@ export async function assembleNode({
     },
   })
   chain.onCommitted(({ change }) => mempool.onHead(change))
+  const evidence = await EvidencePool.open({
+    domain,
+    ports: {
+      store,
+      network,
+      setOf: piece => judgingSet({ sets, height: chain.height() }, piece),
+      logger: logger.child('evidence'),
+      metrics,
+    },
+  })
+  lifecycle.own('evidence', () => evidence.settled())
   const batcher = await createBatcher({
     config: { parameters, domain, genesis: terms.genesisBatch },
     ports: {
@@ -122,6 +135,7 @@ export async function assembleNode({
       sets,
       signer: ground.sequencing?.signer ?? null,
       network,
+      onConflict: conflict => evidence.reportAttestations(conflict),
       compression,
       kzg,
       clock,
@@ -134,7 +148,7 @@ export async function assembleNode({
   lifecycle.own('syncer', () => syncer.stop())
   keepLabels({ chain, batcher, follower, fail: ground.fail })
   takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: ground.fail })
-  const joined = { sets, follower, mempool, chain, batcher, syncer }
+  const joined = { sets, follower, mempool, chain, batcher, syncer, evidence }
   const engine = await startConsensus({ terms, ground, lifecycle }, joined)
   startSubmitter({ terms, ground, lifecycle }, joined)
   return { ...joined, engine }
@@ -177,7 +191,7 @@ async function openMempool({ terms, ground, lifecycle }: Making): Promise<Mempoo
 /** The consensus engine, on a node with a consensus key. Its next height begins before the batcher hears of the last. */
 async function startConsensus(
   { terms, ground, lifecycle }: Making,
-  { chain, mempool, batcher, follower, sets }: Omit<NodeServices, 'engine'>,
+  { chain, mempool, batcher, follower, sets, evidence }: Omit<NodeServices, 'engine'>,
 ): Promise<ConsensusEngine | null> {
   const { parameters, domain } = terms
   const { execution, network, clock, logger, metrics } = ground
@@ -207,6 +221,7 @@ async function startConsensus(
       clock,
       logger: logger.child('consensus'),
       metrics,
+      onEquivocation: (first, second) => evidence.reportMessages(first, second),
       onFatal: ground.fail,
     },
   })

@@ -1,9 +1,13 @@
 import type { L1BlockHash } from '../../base/primitives/hashes.js'
 import { invariant } from '../../base/primitives/invariant.js'
+import type { Height } from '../../base/primitives/quantities.js'
+import type { Evidence } from '../../base/protocol/evidence.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
+import { type SetSchedule, setUpdateDelay } from '../../rules/staking/set-schedule.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
 import type { Chain } from '../../services/chain/chain.js'
 import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
+import type { JudgingSet } from '../../services/sequencer/evidence-pool.js'
 import type { SubmitterPorts } from '../../services/submitter/submitter.js'
 
 /** L1 messages [from, to) up to an origin that this node has followed; gives L1 a moment when it has not. */
@@ -55,4 +59,20 @@ export function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] 
       batcher.onCertified(handler)
     },
   }
+}
+
+/**
+ * The set by which evidence is judged: of its height, or the one that an attestation's evidence names. For a height that
+ * this node has not come to, the newest set known: a contradiction by one of its keys is proof, a failure is not.
+ */
+export function judgingSet(
+  { sets, height }: { sets: Pick<SetSchedule, 'setAt' | 'withId'>; height: Height },
+  evidence: Evidence,
+): JudgingSet | undefined {
+  if (evidence.kind !== 'duplicate-attestation') {
+    const at = evidence.first.height
+    return { set: sets.setAt(at), isCertain: at <= height + setUpdateDelay }
+  }
+  const set = sets.withId(evidence.setId)
+  return set && { set, isCertain: true }
 }

@@ -7,6 +7,7 @@ import type { Chain } from '../../services/chain/chain.js'
 import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
 import type { BatchInfo, BatchSelector, MorphismQueries, NodeStatus } from '../../services/rpc/morphism-queries.js'
 import type { EngineStatus } from '../../services/sequencer/engine.js'
+import type { EvidencePool } from '../../services/sequencer/evidence-pool.js'
 import type { Syncer } from '../../services/syncer/syncer.js'
 
 /** Blocks behind the best known head from which a node says that it is syncing. */
@@ -22,6 +23,7 @@ export interface NodeQueriesParts {
   readonly follower: L1Follower
   readonly syncer: Syncer
   readonly network: Pick<PeerNetwork, 'peers'>
+  readonly evidence: Pick<EvidencePool, 'list'>
   /** Null on a node that does not take part in consensus. */
   readonly engine: () => EngineStatus | null
 }
@@ -53,6 +55,7 @@ export function nodeQueries(parts: NodeQueriesParts): MorphismQueries {
     contextAt: async height => (await execution.blockAt(height))?.context ?? null,
     batch: selector => batchInfo({ batcher, follower, selector }),
     nodeStatus: async () => nodeStatus(parts),
+    evidence: async filter => parts.evidence.list(filter),
   }
 }
 

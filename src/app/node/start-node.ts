@@ -67,7 +67,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
 async function startServers(
   { config, clock, logger, metrics, lifecycle }: Frame,
   { execution, network }: NodeGround,
-  { chain, mempool, batcher, syncer, follower, sets, engine }: NodeServices,
+  { chain, mempool, batcher, syncer, follower, sets, evidence, engine }: NodeServices,
 ): Promise<void> {
   const { version, role } = config
   const morphism = nodeQueries({
@@ -80,6 +80,7 @@ async function startServers(
     follower,
     syncer,
     network,
+    evidence,
     engine: () => engine?.status() ?? null,
   })
   const rpc = await createRpcServer({

@@ -37,6 +37,8 @@ export type Evidence = DuplicateVote | DuplicateProposal | DuplicateAttestation
 const kinds = ['duplicate-vote', 'duplicate-proposal', 'duplicate-attestation'] as const
 /** Most bytes of one encoded piece. */
 export const maxEvidenceBytes = 512
+/** Most pieces in one message between nodes. */
+export const maxEvidencePerMessage = 64
 const maxMessageBytes = 224
 
 /** Evidence of two votes, in canonical order. Whether they conflict and are signed is for `verifyEvidence` to say. */
@@ -100,6 +102,18 @@ export function decodeEvidence(bytes: Uint8Array): Evidence {
   fields.end()
   if (!isOrdered(evidence)) throw new DecodeError('evidence: the messages are equal or not in order')
   return evidence
+}
+
+/** What nodes tell one another on the channel 'evidence': a list of pieces. */
+export const encodeEvidenceMessage = (pieces: readonly Evidence[]): Uint8Array => encodeRlp(pieces.map(encodeEvidence))
+
+/** @throws DecodeError */
+export function decodeEvidenceMessage(bytes: Uint8Array): Evidence[] {
+  const fields = RlpFields.decode(bytes, 'evidence message')
+  if (fields.remaining > maxEvidencePerMessage) throw new DecodeError('evidence message: too many pieces')
+  const pieces: Evidence[] = []
+  while (fields.remaining > 0) pieces.push(decodeEvidence(fields.bytes({ max: maxEvidenceBytes })))
+  return pieces
 }
 
 /** Names a piece: keccak256 of its encoding. One pair of messages has one. */

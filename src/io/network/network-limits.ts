@@ -3,7 +3,7 @@ import type { Channel, RequestKind } from './peer-network.js'
 const mib = 1 << 20
 
 /** All channels. */
-export const channels: readonly Channel[] = ['consensus', 'transactions', 'blocks', 'batches']
+export const channels: readonly Channel[] = ['consensus', 'transactions', 'blocks', 'batches', 'evidence']
 /** All kinds of requests. */
 export const requestKinds: readonly RequestKind[] = ['block-range', 'status']
 
@@ -54,6 +54,14 @@ export const channelLimits: Readonly<Record<Channel, ChannelLimits>> = {
     overflow: 'drop-oldest',
     bytesPerSec: 16 * mib,
     messagesPerSec: 5_000,
+  },
+  evidence: {
+    messageBytes: 64 << 10,
+    queueBytes: 4 * mib,
+    queueMessages: 100,
+    overflow: 'drop-oldest',
+    bytesPerSec: mib,
+    messagesPerSec: 50,
   },
 }
 

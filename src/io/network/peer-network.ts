@@ -12,7 +12,7 @@ export interface Peer {
 }
 
 /** Streams of one-way messages; each keeps its own order. */
-export type Channel = 'consensus' | 'transactions' | 'blocks' | 'batches'
+export type Channel = 'consensus' | 'transactions' | 'blocks' | 'batches' | 'evidence'
 /** Questions with one answer. */
 export type RequestKind = 'block-range' | 'status'
 

@@ -43,6 +43,7 @@ export class PeerSession {
       transactions: writer('transactions'),
       blocks: writer('blocks'),
       batches: writer('batches'),
+      evidence: writer('evidence'),
     }
   }
 

@@ -1,5 +1,5 @@
 import { invariant } from '../../base/primitives/invariant.js'
-import type { Height } from '../../base/primitives/quantities.js'
+import type { Height, SetId } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import { maxSetSize, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 
@@ -15,6 +15,8 @@ export interface SetSchedule {
   setAt(height: Height): SequencerSet
   /** The first height of the set that signs this height. */
   activeFrom(height: Height): Height
+  /** The set with this id, if it signs some height. */
+  withId(setId: SetId): SequencerSet | undefined
   /** Consumes an update of the block at `height`; heights never fall. Of several updates in one block the last holds. */
   consume(update: { readonly height: Height; readonly set: SequencerSet }): Result<Height, SetUpdateRefusal>
 }
@@ -42,6 +44,7 @@ export function createSetSchedule({
   return {
     setAt: height => turnAt(height).set,
     activeFrom: height => turnAt(height).activeFrom,
+    withId: setId => turns.find(({ set }) => set.setId === setId)?.set,
     consume({ height, set }) {
       invariant(height >= consumedTo, 'set updates are consumed in the order of blocks', { height, consumedTo })
       consumedTo = height

@@ -29,8 +29,17 @@ interface Collected extends OpenBatch {
   readonly digest: Uint8Array
   readonly memberOf: ReadonlyMap<Hex, MemberIndex>
   readonly signatures: Map<MemberIndex, { readonly signature: Uint8Array; isVerified: boolean }>
-  /** Members whose different batch hash was reported. */
-  readonly divergent: Set<MemberIndex>
+  /** The first validly signed attestation of another hash, by member. */
+  readonly divergent: Map<MemberIndex, BatchAttestation>
+  /** Members who contradicted themselves. */
+  readonly conflicted: Set<MemberIndex>
+}
+
+/** Two attestations of one batch index that a member is said to have signed; the one for this node's hash is not verified. */
+export interface AttestationConflict {
+  readonly set: SequencerSet
+  readonly member: MemberIndex
+  readonly attestations: readonly [BatchAttestation, BatchAttestation]
 }
 
 /** What became of an attestation. `ready`: a quorum may exist now. `divergent`: validly signed for another hash. */
@@ -47,6 +56,7 @@ export class AttestationPool {
   constructor(
     private readonly domain: SigningDomain,
     private lastBegun: BatchIndex,
+    private readonly onConflict: (conflict: AttestationConflict) => void,
   ) {}
 
   /** The newest batch that was begun or passed. */
@@ -73,7 +83,8 @@ export class AttestationPool {
       digest: attestationDigest(this.domain, { batchIndex, batchHash: sealed.batchHash }),
       memberOf: new Map(set.members.map(member => [blsKeyId(member.publicKey.bytes), member.index])),
       signatures: new Map(),
-      divergent: new Set(),
+      divergent: new Map(),
+      conflicted: new Set(),
     })
     const kept = [...(this.early.get(batchIndex)?.values() ?? [])]
     this.pass(batchIndex)
@@ -96,6 +107,8 @@ export class AttestationPool {
     if (batchHash !== batch.sealed.batchHash) return this.judgeDivergence(batch, member, attestation)
     if (batch.signatures.has(member)) return 'ignored'
     batch.signatures.set(member, { signature, isVerified: false })
+    const other = batch.divergent.get(member)
+    if (other) this.reportConflict(batch, member, [other, attestation])
     return isQuorum(batch.set, powerOf(batch)) ? 'ready' : 'added'
   }
 
@@ -145,12 +158,28 @@ export class AttestationPool {
 
   /** Only a valid signature accuses: anybody could have put another's name on a hash. */
   private judgeDivergence(batch: Collected, member: MemberIndex, attestation: BatchAttestation): AttestationOutcome {
-    if (batch.divergent.has(member)) return 'ignored'
+    const before = batch.divergent.get(member)
+    if (batch.conflicted.has(member) || before?.batchHash === attestation.batchHash) return 'ignored'
     const digest = attestationDigest(this.domain, attestation)
     const key = batch.set.members[member]!.publicKey
     if (!verifyBls({ digest, key, signature: attestation.signature })) return 'ignored'
-    batch.divergent.add(member)
+    const own = batch.signatures.get(member)
+    const { batchHash } = batch.sealed
+    const other = before ?? (own && { ...attestation, batchHash, signature: own.signature })
+    if (other) this.reportConflict(batch, member, [other, attestation])
+    if (before) return 'ignored'
+    batch.divergent.set(member, attestation)
     return 'divergent'
+  }
+
+  private reportConflict(
+    { set, conflicted }: Collected,
+    member: MemberIndex,
+    attestations: readonly [BatchAttestation, BatchAttestation],
+  ): void {
+    if (conflicted.has(member)) return
+    conflicted.add(member)
+    this.onConflict({ set, member, attestations })
   }
 }
 

@@ -32,7 +32,7 @@ import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { payloadBlockOf } from '../../rules/batch/payload.js'
 import { openBatch } from '../../rules/derivation/open-batch.js'
 import { encodeBatchMessage } from './batch-message.js'
-import { type Batcher, createBatcher } from './batcher.js'
+import { type Batcher, type BatcherPorts, createBatcher } from './batcher.js'
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'42'.repeat(20)}` as Address }
 const parameters: ProtocolParameters = { ...defaultParameters, batchBlocks: 5, batchIntervalMs: 60_000 }
@@ -133,6 +133,7 @@ interface NodeOptions {
   readonly parameters?: ProtocolParameters
   readonly rollingHashAt?: (messagesConsumed: number) => Hash32 | null
   readonly network?: FakeNetwork
+  readonly onConflict?: BatcherPorts['onConflict']
   /** Its process ends without a word: nothing of it is waited for. */
   readonly isKilled?: boolean
 }
@@ -154,6 +155,7 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
       sets: { setAt },
       signer: key === null ? null : new GuardedSigner({ secretKey: secrets[key]!, domain, record: disk.record }),
       network: options.network ?? null,
+      onConflict: options.onConflict ?? (() => {}),
       compression: inlineCompression,
       kzg: hashingKzg,
       clock,
@@ -449,6 +451,34 @@ describe('attestations', () => {
     for (let i = 0; i < 3; i++) batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, other) })
     expect(errors.length).toBe(1)
     expect(errors[0]![1]).toEqual({ batchIndex: 1, own: batcher.batchHashOf(1), theirs: other })
+  })
+
+  it('for two hashes by one member are reported as a conflict once, in whatever order they come', async () => {
+    const chain = makeChain({ length: 5 })
+    const conflicts: { member: number; hashes: Hash32[] }[] = []
+    const { batcher, decide } = await startNode({
+      chain,
+      key: 0,
+      onConflict: ({ member, attestations }) =>
+        conflicts.push({ member, hashes: attestations.map(({ batchHash }) => batchHash) }),
+    })
+    decide(5)
+    await attesting(batcher, 1)
+    const own = batcher.batchHashOf(1)!
+    const [other, third]: Hash32[] = [`0x${'66'.repeat(32)}`, `0x${'77'.repeat(32)}`]
+    const say = async (member: number, hash: Hash32, signer = member) =>
+      batcher.onExtension({ set: four, member, bytes: await attest(signer, 1, hash) })
+    await say(1, other!)
+    await say(2, third!)
+    await say(3, third!, 1)
+    expect(conflicts).toEqual([])
+    await say(1, own)
+    await say(2, other!)
+    for (let i = 0; i < 2; i++) await say(1, third!)
+    expect(conflicts).toEqual([
+      { member: 1, hashes: [other, own] },
+      { member: 2, hashes: [third, other] },
+    ])
   })
 
   it('of a member that leaves with the set travel over the network, for the batch of its set', async () => {

@@ -24,6 +24,7 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { batchParametersProblem } from '../../rules/batch/seal-policy.js'
+import type { AttestationConflict } from './attestation-pool.js'
 import { BatchGossip, type CertificateOutcome } from './batch-gossip.js'
 import { BatchSealer } from './batch-sealer.js'
 import { BatchStore, type SealedBatch } from './batch-store.js'
@@ -48,6 +49,8 @@ export interface BatcherPorts {
   /** Null in a node that signs nothing. */
   readonly signer: Pick<ConsensusSigner, 'publicKey' | 'signAttestation'> | null
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'> | null
+  /** A member attested two hashes for one batch: evidence to judge and keep. */
+  readonly onConflict: (conflict: AttestationConflict) => void
   readonly compression: Compression
   readonly kzg: Kzg
   readonly clock: Clock
@@ -106,12 +109,12 @@ export class Batcher {
     private readonly ports: BatcherPorts,
     start: { store: BatchStore; last: SealedBatch | null; head: Height },
   ) {
-    const { metrics, logger, sets } = ports
+    const { metrics, logger, sets, onConflict } = ports
     this.store = start.store
     this.decided = start.head
     this.sealedIndex = metrics.gauge('morphism_batcher_sealed_index', 'Newest sealed batch')
     this.ignoredExtensions = metrics.counter('morphism_batcher_malformed_extensions_total', 'Unreadable extensions')
-    this.desk = new CertificateDesk(config.domain, { store: this.store, logger, metrics })
+    this.desk = new CertificateDesk(config.domain, { store: this.store, logger, metrics, onConflict })
     const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
     const { batchIndex, lastBlock } = parent
     this.sealer = new BatchSealer(

@@ -10,7 +10,12 @@ import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
-import { type AttestationOutcome, AttestationPool, type OpenBatch } from './attestation-pool.js'
+import {
+  type AttestationConflict,
+  type AttestationOutcome,
+  AttestationPool,
+  type OpenBatch,
+} from './attestation-pool.js'
 import type { CertificateOutcome } from './batch-gossip.js'
 import type { BatchStore, SealedBatch } from './batch-store.js'
 
@@ -29,9 +34,14 @@ export class CertificateDesk {
 
   constructor(
     private readonly domain: SigningDomain,
-    private readonly ports: { readonly store: BatchStore; readonly logger: Logger; readonly metrics: Metrics },
+    private readonly ports: {
+      readonly store: BatchStore
+      readonly logger: Logger
+      readonly metrics: Metrics
+      readonly onConflict: (conflict: AttestationConflict) => void
+    },
   ) {
-    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo())
+    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo(), ports.onConflict)
     this.certified = ports.metrics.gauge('morphism_batcher_certified_index', 'All batches up to it have a certificate')
     this.divergences = ports.metrics.counter('morphism_batcher_divergences_total', 'Valid signatures for other hashes')
   }

@@ -19,6 +19,7 @@ import type { HeadChange } from '../../io/execution/execution-client.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
 import { systemClock } from '../../io/time/system-clock.js'
+import type { EvidenceFilter, EvidenceInfo } from './morphism-queries.js'
 import type { PooledTransaction, RpcPorts } from './rpc-ports.js'
 
 /** Chain id of the fake node. */
@@ -57,6 +58,10 @@ export class FakeNode {
   constructor() {
     this.mine([])
   }
+
+  evidence: readonly EvidenceInfo[] = []
+  /** What the evidence was asked for with last. */
+  evidenceFilter: EvidenceFilter | null = null
 
   mine(pooled: readonly PooledTransaction[]): void {
     const number = this.blocks.length
@@ -204,6 +209,10 @@ export class FakeNode {
                 l1TransactionHash: zeroHash,
                 l1BlockNumber: 17,
               },
+        evidence: async filter => {
+          this.evidenceFilter = filter
+          return this.evidence
+        },
         nodeStatus: async () => ({
           role: 'full',
           version: '0.1.0',

@@ -1,7 +1,8 @@
-import type { Address, BatchHash, L1BlockHash, TransactionHash } from '../../base/primitives/hashes.js'
+import type { Address, BatchHash, Hash32, L1BlockHash, TransactionHash } from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, L1BlockNumber, Round, SetId } from '../../base/primitives/quantities.js'
 import type { BatchHeader } from '../../base/protocol/batch-header.js'
 import type { BlockContext } from '../../base/protocol/block-context.js'
+import type { Evidence } from '../../base/protocol/evidence.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 
@@ -44,6 +45,20 @@ export interface NodeStatus {
   readonly l1Origin: { readonly number: L1BlockNumber; readonly hash: L1BlockHash }
 }
 
+/** One proof that a sequencer signed two conflicting messages. */
+export interface EvidenceInfo {
+  readonly evidence: Evidence
+  readonly hash: Hash32
+  /** Consensus key of the culprit. */
+  readonly publicKey: Uint8Array
+}
+
+/** Narrows what `morphism_evidence` lists; attestations have no height. */
+export interface EvidenceFilter {
+  readonly fromHeight?: Height
+  readonly publicKey?: Uint8Array
+}
+
 /** What the `morphism_` methods ask of the node; what is not known is null. */
 export interface MorphismQueries {
   certificateAt(height: Height): Promise<QuorumCertificate | null>
@@ -52,4 +67,6 @@ export interface MorphismQueries {
   contextAt(height: Height): Promise<BlockContext | null>
   batch(selector: BatchSelector): Promise<BatchInfo | null>
   nodeStatus(): Promise<NodeStatus>
+  /** Kept proofs of contradictory signatures: those of heights from `fromHeight` on, those against one consensus key. */
+  evidence(filter: EvidenceFilter): Promise<readonly EvidenceInfo[]>
 }

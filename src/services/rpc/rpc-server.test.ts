@@ -5,6 +5,8 @@ import { WebSocket } from 'ws'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import { zeroHash } from '../../base/primitives/hashes.js'
+import { duplicateVote, encodeEvidence, evidenceHash } from '../../base/protocol/evidence.js'
+import { prevote } from '../../base/protocol/vote.js'
 import { account, blsGenerator, chainId, token } from './fake-node.fixture.js'
 import type { RpcConfig } from './rpc-config.js'
 import { type Json, message, RunningServer } from './running-server.fixture.js'
@@ -116,6 +118,29 @@ describe('methods', () => {
       height: '0x14',
       l1Origin: { number: '0xff', hash: zeroHash },
     })
+  })
+
+  it('morphism_evidence lists proofs with their encoding, by height and by key', async () => {
+    const vote = { height: 9, round: 1, step: prevote, member: 3, signature: new Uint8Array(96).fill(7) }
+    const blank = { ...vote, blockHash: zeroHash, extension: new Uint8Array(0) }
+    const evidence = duplicateVote({ ...blank, blockHash: `0x${'ab'.repeat(32)}` as const }, blank)
+    server.node.evidence = [{ evidence, hash: evidenceHash(evidence), publicKey: new Uint8Array(48).fill(1) }]
+    const said = { height: '0x9', round: '0x1', step: 'prevote', signature: bytesToHex(vote.signature) }
+    expect((await server.ask('morphism_evidence')).result).toEqual([
+      {
+        kind: 'duplicate-vote',
+        hash: evidenceHash(evidence),
+        member: { index: '0x3', publicKey: `0x${'01'.repeat(48)}` },
+        first: { ...said, blockHash: zeroHash },
+        second: { ...said, blockHash: `0x${'ab'.repeat(32)}` },
+        raw: bytesToHex(encodeEvidence(evidence)),
+      },
+    ])
+    const member = `0x${'01'.repeat(48)}`
+    await server.ask('morphism_evidence', { fromHeight: '0x5', member })
+    expect(server.node.evidenceFilter).toEqual({ fromHeight: 5, publicKey: new Uint8Array(48).fill(1) })
+    for (const bad of [{ member: '0x01' }, { height: '0x1' }, { fromHeight: 'latest' }, []])
+      expect((await server.ask('morphism_evidence', bad)).error?.code).toBe(-32602)
   })
 
   it('filters collect between polls and can be taken away', async () => {

@@ -48,6 +48,8 @@ export interface EnginePorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Two verified messages that contradict each other: evidence to keep. */
+  readonly onEquivocation: (first: Vote | Proposal, second: Vote | Proposal) => void
   /** A broken invariant: the node must stop. */
   readonly onFatal: (error: unknown) => void
 }
@@ -300,10 +302,7 @@ export class ConsensusEngine {
         return this.metrics.round.set(output.round)
       case 'equivocation':
         this.metrics.equivocations.inc()
-        return this.ports.logger.error('a sequencer signed two conflicting messages', {
-          first: describe(output.first),
-          second: describe(output.second),
-        })
+        return this.ports.onEquivocation(output.first, output.second)
       case 'decide':
         return void this.decide(output)
     }
@@ -403,11 +402,4 @@ export class ConsensusEngine {
     for (const cancel of this.timers) cancel()
     this.timers.clear()
   }
-}
-
-function describe(message: Vote | Proposal): Readonly<Record<string, unknown>> {
-  const { height, round, blockHash } = message
-  return 'member' in message
-    ? { height, round, step: message.step, blockHash, member: message.member }
-    : { height, round, blockHash, member: message.proposer }
 }

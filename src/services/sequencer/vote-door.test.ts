@@ -203,3 +203,17 @@ it('forgets everything when a height begins, also what is being checked', async 
   await settled()
   expect(members()).toEqual([0, 1, 2, 3, 4])
 })
+
+it('checks a vote that nothing needed once its member is seen to say something else', async () => {
+  take(vote(0), vote(1), vote(2), vote(3), vote(4))
+  await settled()
+  take(vote(5))
+  await settled()
+  expect(members()).toEqual([0, 1, 2, 3, 4])
+  take(vote(5, { blockHash: b }))
+  await settled()
+  expect(passed.slice(5).map(({ member, blockHash }) => [member, blockHash])).toEqual([
+    [5, a],
+    [5, b],
+  ])
+})

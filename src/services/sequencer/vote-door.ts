@@ -20,6 +20,10 @@ interface Step {
   readonly heard: Map<MemberIndex, number>
   power: Power
   waiting: WaitingVote[]
+  /** Values at hand or verified of each member. */
+  readonly said: Map<MemberIndex, Set<BlockHash>>
+  /** A vote of each member for a value that had its quorum: checked only if the member says something else too. */
+  readonly unneeded: Map<MemberIndex, WaitingVote>
   /** Checks under way; what comes meanwhile waits for them, and is checked together if it is needed still. */
   checking: number
   /** Votes that are verified, by `member/value`. */
@@ -67,15 +71,21 @@ export class VoteDoor {
     if (!member || vote.height !== this.height) return
     if (vote.round > currentRound + 2 && !this.mayKeepFar(vote, from)) return
     const step = this.stepOf(vote)
-    if (this.isSettled(step, vote)) return
+    if (step.verified.has(identityOf(vote))) return
     // By peer, so that what one peer forges does not shut out the true vote that another brings.
     const key = `${vote.member}/${from}`
     const values = step.brought.get(key) ?? new Set<BlockHash>()
     // Two values by one member are an equivocation to report; more are noise.
     if (values.has(vote.blockHash) || values.size >= 2) return
     step.brought.set(key, values.add(vote.blockHash))
-    this.hear(step, vote.member, 1)
-    step.waiting.push({ vote, from })
+    this.say(step, vote)
+    if (this.isUnneeded(step, vote)) return void step.unneeded.set(vote.member, { vote, from })
+    const late = this.contradicts(step, vote) && step.unneeded.get(vote.member)
+    if (late) step.unneeded.delete(vote.member)
+    for (const entry of late ? [late, { vote, from }] : [{ vote, from }]) {
+      this.hear(step, vote.member, 1)
+      step.waiting.push(entry)
+    }
     this.flushIfDecisive(step, vote.round, currentRound)
   }
 
@@ -83,13 +93,23 @@ export class VoteDoor {
   countChecked(vote: Vote, currentRound: Round): void {
     if (!this.set.members[vote.member] || vote.height !== this.height) return
     const step = this.stepOf(vote)
+    this.say(step, vote)
     if (this.addVerified(step, vote)) this.hear(step, vote.member, 1)
     this.flushIfDecisive(step, vote.round, currentRound)
   }
 
-  /** Whether the vote adds nothing: it is known, or its value has its quorum. */
-  private isSettled(step: Step, vote: Vote): boolean {
-    return step.verified.has(identityOf(vote)) || isQuorum(this.set, step.verifiedPower.get(vote.blockHash) ?? 0n)
+  private say({ said }: Step, { member, blockHash }: Vote): void {
+    said.set(member, (said.get(member) ?? new Set<BlockHash>()).add(blockHash))
+  }
+
+  /** Whether the member is said to have voted for something else too: then both votes are checked, as evidence. */
+  private contradicts({ said }: Step, { member }: Vote): boolean {
+    return (said.get(member)?.size ?? 0) > 1
+  }
+
+  /** Whether the vote adds nothing: its value has its quorum, and it contradicts no other. */
+  private isUnneeded(step: Step, vote: Vote): boolean {
+    return isQuorum(this.set, step.verifiedPower.get(vote.blockHash) ?? 0n) && !this.contradicts(step, vote)
   }
 
   private mayKeepFar({ member, round }: Vote, from: PeerId): boolean {
@@ -145,7 +165,10 @@ export class VoteDoor {
       step.checking--
       if (verified.length > 0) this.ports.onVerified(verified)
       if (generation !== this.generation) return
-      step.waiting = step.waiting.filter(({ vote }) => !this.isSettled(step, vote))
+      step.waiting = step.waiting.filter(({ vote }) => !step.verified.has(identityOf(vote)))
+      for (const entry of step.waiting.filter(({ vote }) => this.isUnneeded(step, vote)))
+        step.unneeded.set(entry.vote.member, entry)
+      step.waiting = step.waiting.filter(({ vote }) => !this.isUnneeded(step, vote))
       this.flushIfDecisive(step, group[0]!.vote.round, currentRound)
     }, this.ports.onFailure)
   }
@@ -169,6 +192,8 @@ export class VoteDoor {
         heard: new Map(),
         power: 0n,
         waiting: [],
+        said: new Map(),
+        unneeded: new Map(),
         checking: 0,
         verified: new Set(),
         verifiedPower: new Map(),

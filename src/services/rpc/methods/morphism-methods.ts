@@ -1,13 +1,27 @@
+import { blsPublicKeyLength } from '../../../base/crypto/bls.js'
 import { bytesToHex } from '../../../base/primitives/bytes.js'
 import type { Height } from '../../../base/primitives/quantities.js'
 import type { BatchHeader } from '../../../base/protocol/batch-header.js'
 import { type BlockContext, contextHash } from '../../../base/protocol/block-context.js'
+import { accusedOf, encodeEvidence } from '../../../base/protocol/evidence.js'
 import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import { prevote } from '../../../base/protocol/vote.js'
 import { readBlockNumberOrHash } from '../../../io/execution/embedded/queries/block-selector.js'
-import { readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
-import type { ArgumentReader } from '../../../io/execution/embedded/queries/rpc-argument.js'
-import type { BatchInfo, BatchSelector, MorphismQueries, NodeStatus } from '../morphism-queries.js'
+import { readBytes, readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import {
+  ArgumentError,
+  ArgumentFields,
+  type ArgumentReader,
+} from '../../../io/execution/embedded/queries/rpc-argument.js'
+import type {
+  BatchInfo,
+  BatchSelector,
+  EvidenceFilter,
+  EvidenceInfo,
+  MorphismQueries,
+  NodeStatus,
+} from '../morphism-queries.js'
 import type { RpcCall, RpcMethod, RpcMethods } from '../rpc-method.js'
 import type { AskExecution } from './execution-methods.js'
 
@@ -34,11 +48,27 @@ export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; 
       args.end()
       return nodeStatusToJson(await morphism.nodeStatus())
     },
+    async morphism_evidence({ args }) {
+      const filter = args.optional(readEvidenceFilter) ?? {}
+      args.end()
+      return (await morphism.evidence(filter)).map(evidenceToJson)
+    },
   }
 }
 
 const readBatchSelector: ArgumentReader<BatchSelector> = value =>
   value === 'latest' || value === 'committed' || value === 'finalized' ? value : readSafeUint(value)
+
+const readEvidenceFilter: ArgumentReader<EvidenceFilter> = value => {
+  const fields = ArgumentFields.of(value, 'EvidenceFilter')
+  const unknown = fields.names().find(name => name !== 'fromHeight' && name !== 'member')
+  if (unknown) throw new ArgumentError(`unknown field '${unknown}'`)
+  const fromHeight = fields.optional('fromHeight', readSafeUint)
+  const publicKey = fields.optional('member', readBytes)
+  if (publicKey && publicKey.length !== blsPublicKeyLength)
+    throw new ArgumentError(`member has ${publicKey.length} bytes, want the ${blsPublicKeyLength} of a consensus key`)
+  return { ...(fromHeight === undefined ? {} : { fromHeight }), ...(publicKey ? { publicKey } : {}) }
+}
 
 async function heightOf({ args, context }: RpcCall, ask: AskExecution): Promise<Height | null> {
   const selector = args.required(readBlockNumberOrHash)
@@ -139,4 +169,29 @@ function nodeStatusToJson(status: NodeStatus) {
     finalizedBatch: toQuantity(status.finalizedBatch),
     l1Origin: { number: toQuantity(status.l1Origin.number), hash: status.l1Origin.hash },
   }
+}
+
+/** `raw` is the encoding that `morphism forensics` reads and that spec/evidence.md describes. */
+function evidenceToJson({ evidence, hash, publicKey }: EvidenceInfo) {
+  const { kind, first, second } = evidence
+  return {
+    kind,
+    hash,
+    member: { index: toQuantity(accusedOf(evidence)), publicKey: bytesToHex(publicKey) },
+    ...(kind === 'duplicate-attestation' ? { setId: toQuantity(evidence.setId) } : {}),
+    first: signedToJson(first),
+    second: signedToJson(second),
+    raw: bytesToHex(encodeEvidence(evidence)),
+  }
+}
+
+function signedToJson(message: EvidenceInfo['evidence']['first']) {
+  const signature = bytesToHex(message.signature)
+  if ('batchHash' in message)
+    return { batchIndex: toQuantity(message.batchIndex), batchHash: message.batchHash, signature }
+  const { height, round, blockHash } = message
+  const place = { height: toQuantity(height), round: toQuantity(round) }
+  return 'step' in message
+    ? { ...place, step: message.step === prevote ? 'prevote' : 'precommit', blockHash, signature }
+    : { ...place, validRound: message.validRound < 0 ? null : toQuantity(message.validRound), blockHash, signature }
 }
