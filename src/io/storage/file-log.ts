@@ -1,4 +1,4 @@
-import { constants, type FileHandle, open, rename } from 'node:fs/promises'
+import { constants, type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type AppendLog, requireFitting } from './append-log.js'
@@ -33,7 +33,7 @@ export class FileLog implements AppendLog {
     let file: FileHandle | undefined
     try {
       file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-      const { end } = readFrames(await file.readFile(), path)
+      const { end } = readWhole(await file.readFile(), path)
       await file.truncate(end)
       await file.sync()
       await syncDirectory(dirname(path))
@@ -49,7 +49,7 @@ export class FileLog implements AppendLog {
       await this.flush()
       const bytes = Buffer.alloc(this.length)
       await this.file.read(bytes, 0, bytes.length, 0)
-      return readFrames(bytes, this.path).records
+      return readWhole(bytes, this.path).records
     })
   }
 
@@ -171,10 +171,30 @@ function encodeFrame(records: readonly Uint8Array[]): Buffer {
 }
 
 /**
+ * The records of a log that may be in use or belong to a dead node: the file is opened to read and stays as it is. Ends
+ * at a torn frame; `corruptAt` is the byte where what follows cannot be read. @throws StorageError STORE_FAILED
+ */
+export async function readFileLog(path: string): Promise<{ records: Uint8Array[]; corruptAt: number | null }> {
+  try {
+    const { records, corruptAt } = readFrames(await readFile(path))
+    return { records, corruptAt }
+  } catch (error) {
+    throw fileFailure(error, path)
+  }
+}
+
+/** @throws StorageError LOG_CORRUPT */
+function readWhole(bytes: Buffer, path: string): { records: Uint8Array[]; end: number } {
+  const { records, end, corruptAt } = readFrames(bytes)
+  if (corruptAt === null) return { records, end }
+  throw new StorageError('LOG_CORRUPT', `the log ${path} is corrupt at byte ${corruptAt}`, { path, offset: corruptAt })
+}
+
+/**
  * The records of all whole frames and where they end. The rest is torn when it is less than its head promises, a last
  * frame of the right length with the wrong content, or zeros (a file that grew before its data came); else corrupt.
  */
-function readFrames(bytes: Buffer, path: string): { records: Uint8Array[]; end: number } {
+function readFrames(bytes: Buffer): { records: Uint8Array[]; end: number; corruptAt: number | null } {
   const records: Uint8Array[] = []
   let at = 0
   while (at + headLength <= bytes.length) {
@@ -182,12 +202,12 @@ function readFrames(bytes: Buffer, path: string): { records: Uint8Array[]; end: 
     const end = start + bytes.readUInt32LE(at)
     if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32LE(at + 8)) {
       if (bytes.subarray(at).every(byte => byte === 0)) break
-      throw corrupt(path, at)
+      return { records, end: at, corruptAt: at }
     }
     if (end > bytes.length) break
     if (crc32(bytes.subarray(start, end)) !== bytes.readUInt32LE(at + 4)) {
       if (end === bytes.length) break
-      throw corrupt(path, at)
+      return { records, end: at, corruptAt: at }
     }
     for (let next = start; next < end; ) {
       const length = bytes.readUInt32LE(next)
@@ -196,11 +216,7 @@ function readFrames(bytes: Buffer, path: string): { records: Uint8Array[]; end: 
     }
     at = end
   }
-  return { records, end: at }
-}
-
-function corrupt(path: string, offset: number): StorageError {
-  return new StorageError('LOG_CORRUPT', `the log ${path} is corrupt at byte ${offset}`, { path, offset })
+  return { records, end: at, corruptAt: null }
 }
 
 /** A write may stop short (a full disk, a signal): goes on until all is written or the system says why not. */

@@ -1,0 +1,73 @@
+import { Command } from 'commander'
+import { AppError } from '../app-error.js'
+import { readNetworkFile } from '../node/network-file.js'
+import { whole } from './devnet-command.js'
+
+interface ForensicsFlags {
+  readonly network: string
+  readonly set: string[]
+  readonly rpcUrl?: string
+  readonly complete?: boolean
+  readonly height?: number
+  readonly json?: boolean
+}
+
+/** `morphism forensics`: names who broke the protocol, from logs and evidence alone. */
+export function forensicsCommand(): Command {
+  const collect = (value: string, list: string[]) => [...list, value]
+  return new Command('forensics')
+    .description(
+      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke and nobody is proven guilty.',
+    )
+    .argument(
+      '<files...>',
+      'consensus-wal of nodes, evidence (raw or hex), JSON of morphism_evidence or morphism_getCertificate',
+    )
+    .requiredOption('--network <file>', 'network file that all nodes share')
+    .option(
+      '--set <file>',
+      'sequencer set: an answer of morphism_sequencerSet in a file (repeat for several sets)',
+      collect,
+      [],
+    )
+    .option('--rpc-url <url>', 'node to ask for the sequencer sets instead')
+    .option('--complete', 'the files hold the whole log of every honest sequencer: who shows no reason is a culprit')
+    .option('--height <number>', 'examine this height alone', whole(1, Number.MAX_SAFE_INTEGER))
+    .option('--json', 'print JSON, with every message of the proofs')
+    .action(async (files: string[], flags: ForensicsFlags) => {
+      const { forensicsExitCode, forensicsJson, forensicsText } = await import('../forensics/forensics-report.js')
+      const findings = await run(files, flags)
+      console.log(flags.json ? JSON.stringify(forensicsJson(findings), null, 2) : forensicsText(findings))
+      process.exitCode = forensicsExitCode(findings)
+    })
+}
+
+async function run(names: readonly string[], flags: ForensicsFlags) {
+  const [{ readForensicFile }, { runForensics }, { setsFromFiles, setsFromNode }] = await Promise.all([
+    import('../forensics/forensic-file.js'),
+    import('../forensics/run-forensics.js'),
+    import('../forensics/set-source.js'),
+  ])
+  if (flags.set.length === 0 && !flags.rpcUrl) {
+    throw new AppError(
+      'FORENSICS_SET',
+      'Signatures need keys: give --set with an answer of morphism_sequencerSet, or --rpc-url.',
+    )
+  }
+  const { l1 } = await readNetworkFile(flags.network)
+  const sets = flags.set.length > 0 ? await setsFromFiles(flags.set) : setsFromNode(flags.rpcUrl!)
+  const files = []
+  for (const name of names) {
+    const file = await readForensicFile(name)
+    if (file.corruptAt !== null)
+      console.error(`morphism: ${name} is corrupt at byte ${file.corruptAt}; read up to there`)
+    files.push(file)
+  }
+  return runForensics({
+    files,
+    sets,
+    domain: { l1ChainId: l1.chainId, rollup: l1.contracts.rollup },
+    isComplete: flags.complete === true,
+    only: flags.height ?? null,
+  })
+}

@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises'
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { type Hex, HexError, hexToBytes } from '../../base/primitives/bytes.js'
+import type { Height } from '../../base/primitives/quantities.js'
+import { decodeEvidence, type Evidence, maxEvidenceBytes } from '../../base/protocol/evidence.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
+import type { Vote } from '../../base/protocol/vote.js'
+import { readFileLog } from '../../io/storage/file-log.js'
+import { decodeWalRecord } from '../../services/sequencer/wal-record.js'
+import { AppError } from '../app-error.js'
+import { JsonFields } from './json-fields.js'
+
+/** What one file holds that sequencers signed. Nothing of it is verified. */
+export interface ForensicFile {
+  readonly file: string
+  readonly kind: 'wal' | 'evidence' | 'json'
+  readonly votes: readonly Vote[]
+  readonly proposals: readonly Proposal[]
+  readonly certificates: readonly QuorumCertificate[]
+  readonly evidence: readonly Evidence[]
+  /** Lowest and highest height of a log's records. */
+  readonly heights: readonly [Height, Height] | null
+  /** Byte of a log after which it cannot be read. */
+  readonly corruptAt: number | null
+}
+
+const nothing = { votes: [], proposals: [], certificates: [], evidence: [], heights: null, corruptAt: null }
+
+/**
+ * Reads a consensus write-ahead log, a piece of evidence (raw bytes or hex), or JSON of `morphism_evidence` and
+ * `morphism_getCertificate`; opened to read only. @throws AppError FORENSICS_FILE
+ */
+export async function readForensicFile(file: string): Promise<ForensicFile> {
+  try {
+    const bytes = await readFile(file)
+    const text = bytes.length > 0 && isText(bytes[0]!) ? bytes.toString('utf8').trim() : ''
+    const json = jsonOf(text)
+    if (json !== undefined) return { ...nothing, file, kind: 'json', ...readJson(json) }
+    if (/^0x[0-9a-f]+$/i.test(text))
+      return { ...nothing, file, kind: 'evidence', evidence: [decodeEvidence(hexToBytes(text))] }
+    const piece = evidenceOf(bytes)
+    if (piece) return { ...nothing, file, kind: 'evidence', evidence: [piece] }
+    return await readWal(file)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new AppError('FORENSICS_FILE', `${file} cannot be read: ${why}`, { file }, { cause })
+  }
+}
+
+async function readWal(file: string): Promise<ForensicFile> {
+  const { records, corruptAt } = await readFileLog(file)
+  if (corruptAt === 0) throw new AppError('FORENSICS_FILE', 'it is no consensus log, evidence or JSON of a node')
+  const votes: Vote[] = []
+  const proposals: Proposal[] = []
+  let lowest = Number.POSITIVE_INFINITY
+  let highest = -1
+  for (const record of records) {
+    const { height, input } = decodeWalRecord(record)
+    lowest = Math.min(lowest, height)
+    highest = Math.max(highest, height)
+    if (input.type === 'votes') votes.push(...input.votes)
+    if (input.type === 'proposal') proposals.push(input.proposal)
+  }
+  const heights = highest < 0 ? null : ([lowest, highest] as const)
+  return { ...nothing, file, kind: 'wal', votes, proposals, heights, corruptAt }
+}
+
+/** JSON text of a node begins so, or hex does. */
+const isText = (first: number): boolean => '{[0 \n\r\t'.includes(String.fromCharCode(first))
+
+function jsonOf(text: string): unknown {
+  if (!/^[[{]/.test(text)) return undefined
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function evidenceOf(bytes: Uint8Array): Evidence | null {
+  if (bytes.length > maxEvidenceBytes) return null
+  try {
+    return decodeEvidence(Uint8Array.from(bytes))
+  } catch (error) {
+    if (error instanceof DecodeError) return null
+    throw error
+  }
+}
+
+/** Answers, lists of them, and whole JSON-RPC responses. @throws AppError HexError DecodeError */
+function readJson(json: unknown): { evidence: Evidence[]; certificates: QuorumCertificate[] } {
+  const evidence: Evidence[] = []
+  const certificates: QuorumCertificate[] = []
+  const items = Array.isArray(json) ? json : [json]
+  for (const item of items) {
+    const fields = JsonFields.of(item, 'an entry')
+    if (fields.has('result')) {
+      const inner = readJson(fields.raw('result'))
+      evidence.push(...inner.evidence)
+      certificates.push(...inner.certificates)
+    } else if (fields.has('raw')) evidence.push(decodeEvidence(hexToBytes(fields.text('raw'))))
+    else if (fields.has('absent')) certificates.push(readCertificate(fields))
+    else throw new AppError('FORENSICS_FILE', 'an entry is neither evidence nor a certificate')
+  }
+  return { evidence, certificates }
+}
+
+function readCertificate(fields: JsonFields): QuorumCertificate {
+  const signature = hexToBytes(fields.text('signature'))
+  if (signature.length !== 96) throw new HexError('a signature has 96 bytes')
+  return {
+    height: fields.number('height'),
+    round: fields.number('round'),
+    blockHash: fields.text('blockHash').toLowerCase() as Hex,
+    setId: fields.number('setId'),
+    absent: fields.quantity('absent'),
+    signature,
+  }
+}

@@ -1,0 +1,149 @@
+import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
+import { duplicateProposal, duplicateVote, type Evidence, encodeEvidence } from '../../base/protocol/evidence.js'
+import { encodeProposal } from '../../base/protocol/proposal.js'
+import { encodeCertificate } from '../../base/protocol/quorum-certificate.js'
+import { isOneHonest, type SequencerSetMember } from '../../base/protocol/sequencer-set.js'
+import { encodeVote, isNil, prevote } from '../../base/protocol/vote.js'
+import type { Finding, ProofMessage } from '../../rules/consensus/forensics.js'
+import type { AttestationFinding, Forensics, HeightFindings } from './run-forensics.js'
+
+/** What the command ends with: nothing found, errors (by the program), culprits, a fork without proven culprits. */
+export const forensicsExitCodes = { nothing: 0, culprits: 2, unanswered: 3 } as const
+
+export function forensicsExitCode({ heights, attestations }: Forensics): number {
+  if (attestations.length > 0 || heights.some(({ culprits }) => culprits.length > 0)) return forensicsExitCodes.culprits
+  return heights.some(({ isFork }) => isFork) ? forensicsExitCodes.unanswered : forensicsExitCodes.nothing
+}
+
+/** The findings as JSON: quantities as numbers, messages in their wire encoding (`raw`) beside what they say. */
+export function forensicsJson({ heights, attestations, ...counts }: Forensics) {
+  return {
+    ...counts,
+    heights: heights.map(findings => ({
+      height: findings.height,
+      setId: findings.set.setId,
+      isFork: findings.isFork,
+      commits: findings.commits,
+      culprits: findings.culprits.map(finding => findingJson(finding, findings)),
+      culpritPower: `${findings.power}`,
+      totalPower: `${findings.set.totalPower}`,
+      accused: findings.accused.map(finding => ({
+        ...findingJson(finding, findings),
+        clearedBy: finding.clearedBy,
+      })),
+      refusedMessages: findings.refused,
+    })),
+    attestations: attestations.map(({ culprit, evidence }) => ({
+      batchIndex: evidence.first.batchIndex,
+      setId: evidence.setId,
+      offence: 'double-attestation',
+      member: memberJson(culprit),
+      evidence: bytesToHex(encodeEvidence(evidence)),
+    })),
+  }
+}
+
+function findingJson({ member, offence, round, proof }: Finding, { set }: HeightFindings) {
+  const evidence = evidenceOf(proof)
+  return {
+    offence,
+    member: memberJson(set.members[member]!),
+    round,
+    proof: proof.map(message => ({ type: message.type, says: sentence(message), raw: rawOf(message) })),
+    ...(evidence ? { evidence: bytesToHex(encodeEvidence(evidence)) } : {}),
+  }
+}
+
+const memberJson = ({ index, operator, publicKey, power }: SequencerSetMember) => ({
+  index,
+  operator,
+  publicKey: bytesToHex(publicKey.bytes),
+  power: `${power}`,
+})
+
+/** Two messages of one place are evidence in the sense of the wire; an aggregate or amnesia is not. */
+function evidenceOf([a, b]: readonly ProofMessage[]): Evidence | null {
+  if (a?.type === 'vote' && b?.type === 'vote')
+    return a.vote.round === b.vote.round && a.vote.step === b.vote.step ? duplicateVote(a.vote, b.vote) : null
+  return a?.type === 'proposal' && b?.type === 'proposal' ? duplicateProposal(a.proposal, b.proposal) : null
+}
+
+function rawOf(message: ProofMessage): Hex {
+  switch (message.type) {
+    case 'vote':
+      return bytesToHex(encodeVote(message.vote))
+    case 'proposal':
+      return bytesToHex(encodeProposal(message.proposal))
+    case 'certificate':
+      return bytesToHex(encodeCertificate(message.certificate))
+  }
+}
+
+const short = (hash: Hex): string => (isNil(hash) ? 'nil' : `${hash.slice(0, 10)}…`)
+
+function sentence(message: ProofMessage): string {
+  switch (message.type) {
+    case 'vote': {
+      const { step, round, blockHash } = message.vote
+      return `${step === prevote ? 'prevoted' : 'precommitted'} ${short(blockHash)} in round ${round}`
+    }
+    case 'proposal': {
+      const { round, blockHash, validRound } = message.proposal
+      return `proposed ${short(blockHash)} in round ${round} with valid round ${validRound}`
+    }
+    case 'certificate': {
+      const { round, blockHash } = message.certificate
+      return `precommitted ${short(blockHash)} in round ${round} (certificate)`
+    }
+  }
+}
+
+/** The findings for a person. */
+export function forensicsText(forensics: Forensics): string {
+  const { heights, attestations, knownHeights, examinedHeights } = forensics
+  const lines = [`${knownHeights} heights known, ${examinedHeights} examined`]
+  for (const findings of heights) lines.push('', ...heightLines(findings))
+  if (attestations.length > 0) lines.push('', 'attestations of two hashes for one batch')
+  for (const finding of attestations) lines.push(`  ${attestationLine(finding)}`)
+  if (heights.length + attestations.length === 0) lines.push('nobody is seen to have broken the protocol')
+  return lines.join('\n')
+}
+
+function heightLines(findings: HeightFindings): string[] {
+  const { height, isFork, commits, culprits, accused, power, set, refused } = findings
+  const decided = commits.map(({ blockHash, round }) => `${short(blockHash)} in round ${round}`).join(', ')
+  const lines = [`height ${height}: ${isFork ? `agreement broke, a quorum precommitted ${decided}` : 'one block'}`]
+  if (refused > 0) lines.push(`  ${refused} messages were left out: not signed as they say`)
+  if (culprits.length > 0) {
+    const share = isOneHonest(set, power) ? 'more than a third' : 'a third or less'
+    lines.push(`  culprits, ${power} of ${set.totalPower} of the power, ${share}`)
+  }
+  for (const finding of culprits) lines.push(`    ${findingLine(finding, findings)}`)
+  if (accused.length === 0) return lines
+  lines.push('  accused, unless they show the prevotes that cleared them')
+  for (const finding of accused) lines.push(`    ${findingLine(finding, findings)}${need(finding)}`)
+  const members = [...new Set(accused.map(({ member }) => member))].join(', ')
+  lines.push(
+    `  Ask members ${members} and every honest sequencer for its consensus-wal, and run this again with all of them;`,
+    '  with --complete when no honest one is missing: then whoever has no answer is a culprit.',
+  )
+  return lines
+}
+
+function findingLine({ member, offence, proof }: Finding, { set }: HeightFindings): string {
+  const key = bytesToHex(set.members[member]!.publicKey.bytes).slice(0, 18)
+  return `member ${member}  ${key}…  ${offence}: ${proof.map(sentence).join(', ')}`
+}
+
+function need({ clearedBy }: Finding): string {
+  if (!clearedBy) return ''
+  const { blockHash, fromRound, toRound } = clearedBy
+  const rounds = fromRound === toRound ? `round ${fromRound}` : `a round from ${fromRound} to ${toRound}`
+  return `; cleared by prevotes of more than two thirds for ${short(blockHash)} in ${rounds}`
+}
+
+function attestationLine({ culprit, evidence }: AttestationFinding): string {
+  const { first, second } = evidence
+  const key = bytesToHex(culprit.publicKey.bytes).slice(0, 18)
+  return `member ${culprit.index}  ${key}…  batch ${first.batchIndex}: ${short(first.batchHash)} and ${short(second.batchHash)}`
+}

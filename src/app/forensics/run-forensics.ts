@@ -1,0 +1,171 @@
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { bytesEqual } from '../../base/primitives/bytes.js'
+import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
+import { type BatchAttestation, decodeAttestation } from '../../base/protocol/batch-attestation.js'
+import { type DuplicateAttestation, duplicateAttestation } from '../../base/protocol/evidence.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
+import type { SequencerSet, SequencerSetMember } from '../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { isNil, type Vote } from '../../base/protocol/vote.js'
+import { verifyEvidence } from '../../rules/consensus/evidence.js'
+import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
+import { verifyMessages } from '../../rules/consensus/signed-messages.js'
+import type { ForensicFile } from './forensic-file.js'
+import type { SetSource } from './set-source.js'
+
+/** The report of one height, with what is needed to show it. */
+export interface HeightFindings extends ForensicReport {
+  readonly set: SequencerSet
+  /** Messages that were not signed as they claim, and were left out. */
+  readonly refused: number
+}
+
+/** A member who attested two hashes for one batch. */
+export interface AttestationFinding {
+  readonly culprit: SequencerSetMember
+  readonly evidence: DuplicateAttestation
+}
+
+/** What the files show. */
+export interface Forensics {
+  /** Heights at which something is to tell. */
+  readonly heights: readonly HeightFindings[]
+  readonly attestations: readonly AttestationFinding[]
+  /** How many heights the files know, and how many of them had messages that differ, whose signatures were checked. */
+  readonly knownHeights: number
+  readonly examinedHeights: number
+}
+
+interface Gathered {
+  readonly votes: Vote[]
+  readonly proposals: Proposal[]
+  readonly certificates: QuorumCertificate[]
+}
+
+/**
+ * Judges what the files hold. Only heights at which messages differ are examined, all of them or the one asked for.
+ * @throws AppError FORENSICS_SET
+ */
+export async function runForensics({
+  files,
+  sets,
+  domain,
+  isComplete,
+  only,
+}: {
+  files: readonly ForensicFile[]
+  sets: SetSource
+  domain: SigningDomain
+  /** The files hold all that the honest members logged at the heights in question. */
+  isComplete: boolean
+  /** Examine this height alone, whether its messages differ or not. */
+  only: Height | null
+}): Promise<Forensics> {
+  const byHeight = gather(files)
+  const chosen = [...byHeight.keys()].filter(height =>
+    only === null ? differs(byHeight.get(height)!) : height === only,
+  )
+  const heights: HeightFindings[] = []
+  for (const height of chosen.sort((a, b) => a - b)) {
+    const set = await sets.setAt(height)
+    const messages = verifyMessages({ height, messages: byHeight.get(height)!, set, domain })
+    const report = investigate({ height, messages, set, isComplete })
+    if (report.isFork || report.culprits.length > 0 || report.accused.length > 0)
+      heights.push({ ...report, set, refused: messages.refused })
+  }
+  const attestations = only === null ? await doubleAttestations(files, { sets, domain }) : []
+  return { heights, attestations, knownHeights: byHeight.size, examinedHeights: chosen.length }
+}
+
+function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {
+  const byHeight = new Map<Height, Gathered>()
+  const at = (height: Height): Gathered => {
+    const found = byHeight.get(height) ?? { votes: [], proposals: [], certificates: [] }
+    byHeight.set(height, found)
+    return found
+  }
+  for (const { votes, proposals, certificates, evidence } of files) {
+    for (const vote of votes) at(vote.height).votes.push(vote)
+    for (const proposal of proposals) at(proposal.height).proposals.push(proposal)
+    for (const certificate of certificates) at(certificate.height).certificates.push(certificate)
+    for (const piece of evidence) {
+      if (piece.kind === 'duplicate-vote') at(piece.first.height).votes.push(piece.first, piece.second)
+      if (piece.kind === 'duplicate-proposal') at(piece.first.height).proposals.push(piece.first, piece.second)
+    }
+  }
+  return byHeight
+}
+
+/** Whether anything here may be against the protocol: two blocks, or two messages in one place. */
+function differs({ votes, proposals, certificates }: Gathered): boolean {
+  const blocks = new Set([...votes, ...certificates].map(({ blockHash }) => blockHash).filter(hash => !isNil(hash)))
+  if (blocks.size > 1) return true
+  const said = new Map<string, string>()
+  const contradicts = (place: string, content: string) => {
+    const before = said.get(place)
+    said.set(place, before ?? content)
+    return before !== undefined && before !== content
+  }
+  return (
+    votes.some(({ member, round, step, blockHash }) => contradicts(`${member} ${round} ${step}`, blockHash)) ||
+    proposals.some(({ proposer, round, ...content }) =>
+      contradicts(`${proposer} ${round}`, `${content.blockHash} ${content.validRound}`),
+    )
+  )
+}
+
+/** Contradictions among the attestations that precommits carry, and among those that are given as evidence. */
+async function doubleAttestations(
+  files: readonly ForensicFile[],
+  { sets, domain }: { sets: SetSource; domain: SigningDomain },
+): Promise<AttestationFinding[]> {
+  const found = new Map<string, AttestationFinding>()
+  const judge = (evidence: DuplicateAttestation, set: SequencerSet | undefined) => {
+    const verdict = set && verifyEvidence({ evidence, set, domain })
+    if (!verdict?.ok) return
+    const key = `${evidence.setId} ${evidence.member} ${evidence.first.batchIndex}`
+    if (!found.has(key)) found.set(key, { culprit: verdict.value, evidence })
+  }
+  for (const piece of files.flatMap(file => file.evidence))
+    if (piece.kind === 'duplicate-attestation') judge(piece, await sets.withId(piece.setId))
+  for (const { height, member, attestations } of conflictingExtensions(files)) {
+    const set = await sets.setAt(height)
+    judge(duplicateAttestation({ setId: set.setId, member, attestations }), set)
+  }
+  return [...found.values()]
+}
+
+/** Most attestations of one member and batch that are compared: extensions are not signed, so a false one may be first. */
+const maxCompared = 8
+
+/** Pairs of attestations for one batch that are said to be one member's and differ. */
+function* conflictingExtensions(files: readonly ForensicFile[]): Generator<{
+  height: Height
+  member: MemberIndex
+  attestations: [BatchAttestation, BatchAttestation]
+}> {
+  const byPlace = new Map<string, BatchAttestation[]>()
+  for (const { votes } of files)
+    for (const { height, member, extension } of votes) {
+      const attestation = extension.length > 0 && attestationOf(extension)
+      if (!attestation) continue
+      const key = `${member} ${attestation.batchIndex}`
+      const before = byPlace.get(key) ?? []
+      byPlace.set(key, before)
+      const isKnown = before.some(other => bytesEqual(other.signature, attestation.signature))
+      if (isKnown || before.length === maxCompared) continue
+      before.push(attestation)
+      for (const other of before)
+        if (other.batchHash !== attestation.batchHash) yield { height, member, attestations: [other, attestation] }
+    }
+}
+
+function attestationOf(extension: Uint8Array): BatchAttestation | null {
+  try {
+    return decodeAttestation(extension)
+  } catch (error) {
+    if (error instanceof DecodeError) return null
+    throw error
+  }
+}

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises'
+import { parseBlsPublicKey } from '../../base/crypto/bls.js'
+import { hexToBytes } from '../../base/primitives/bytes.js'
+import { type Address, zeroAddress } from '../../base/primitives/hashes.js'
+import type { Height, SetId } from '../../base/primitives/quantities.js'
+import { makeSequencerSet, maxSetSize, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { AppError } from '../app-error.js'
+import { callRpc } from '../rpc-client.js'
+import { JsonFields } from './json-fields.js'
+
+/** A set and the first height that it signs, as `morphism_sequencerSet` gives them. */
+export interface ActiveSet {
+  readonly set: SequencerSet
+  readonly activeFrom: Height
+}
+
+/** Where forensics get the keys from that signatures are checked against. */
+export interface SetSource {
+  /** @throws AppError FORENSICS_SET when no set of that height is known */
+  setAt(height: Height): Promise<SequencerSet>
+  withId(setId: SetId): Promise<SequencerSet | undefined>
+}
+
+/** Sets from files, each an answer of `morphism_sequencerSet`: nothing but these files is needed. @throws AppError FORENSICS_FILE */
+export async function setsFromFiles(files: readonly string[]): Promise<SetSource> {
+  const sets = await Promise.all(
+    files.map(async file => {
+      try {
+        return readActiveSet(JSON.parse(await readFile(file, 'utf8')))
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause)
+        throw new AppError('FORENSICS_FILE', `the set ${file} cannot be read: ${why}`, { file }, { cause })
+      }
+    }),
+  )
+  sets.sort((a, b) => b.activeFrom - a.activeFrom)
+  return {
+    async setAt(height) {
+      const found = sets.find(({ activeFrom }) => activeFrom <= height)
+      if (found) return found.set
+      throw new AppError('FORENSICS_SET', `no file given by --set holds the set that signs height ${height}`)
+    },
+    withId: async setId => sets.find(({ set }) => set.setId === setId)?.set,
+  }
+}
+
+/** Sets as a node tells them, whose word is taken. @throws AppError RPC_UNREACHABLE, RPC_ERROR */
+export function setsFromNode(url: string): SetSource {
+  const known = new Map<Height, SequencerSet>()
+  const setAt = async (height: Height) => {
+    const answer = await callRpc({ url, method: 'morphism_sequencerSet', params: [`0x${height.toString(16)}`] })
+    if (answer === null) throw new AppError('FORENSICS_SET', `${url} knows no set of height ${height}`)
+    const { set } = readActiveSet(answer)
+    known.set(height, set)
+    return set
+  }
+  return {
+    setAt: async height => known.get(height) ?? (await setAt(height)),
+    async withId(setId) {
+      const { number } = await callRpc<{ number: string }>({
+        url,
+        method: 'eth_getBlockByNumber',
+        params: ['latest', false],
+      })
+      const set = await setAt(Number(number))
+      return set.setId === setId ? set : [...known.values()].find(other => other.setId === setId)
+    },
+  }
+}
+
+/** @throws AppError FORENSICS_FILE, HexError */
+function readActiveSet(json: unknown): ActiveSet {
+  const outer = JsonFields.of(json, 'the set')
+  const fields = outer.has('result') ? JsonFields.of(outer.raw('result'), 'the set') : outer
+  const list = fields.list('members')
+  if (list.length === 0 || list.length > maxSetSize)
+    throw new AppError('FORENSICS_FILE', `the set has ${list.length} members`)
+  const members = list.map((item, index) => {
+    const member = JsonFields.of(item, `member ${index}`)
+    const publicKey = parseBlsPublicKey(hexToBytes(member.text('publicKey')))
+    if (!publicKey) throw new AppError('FORENSICS_FILE', `member ${index} has no BLS12-381 public key`)
+    if (member.number('index') !== index) throw new AppError('FORENSICS_FILE', `member ${index} is out of order`)
+    return {
+      operator: member.text('operator') as Address,
+      submitter: zeroAddress,
+      publicKey,
+      power: member.quantity('power'),
+      feeRecipient: member.text('feeRecipient') as Address,
+    }
+  })
+  return { set: makeSequencerSet(fields.number('setId'), members), activeFrom: fields.number('activeFrom') }
+}
