@@ -3,11 +3,16 @@ import { hexToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroHash } from '../../src/base/primitives/hashes.js'
 import { encodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
 import { decodeEvidence, duplicateVote, encodeEvidenceMessage } from '../../src/base/protocol/evidence.js'
+import type { Proposal } from '../../src/base/protocol/proposal.js'
 import { precommit, prevote, type Vote, type VoteStep, voteDigest } from '../../src/base/protocol/vote.js'
 import { RpcArguments } from '../../src/io/execution/embedded/queries/rpc-argument.js'
+import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { verifyEvidence } from '../../src/rules/consensus/evidence.js'
+import { investigate } from '../../src/rules/consensus/forensics.js'
+import { verifyMessages } from '../../src/rules/consensus/signed-messages.js'
 import { morphismMethods } from '../../src/services/rpc/methods/morphism-methods.js'
 import type { MorphismQueries } from '../../src/services/rpc/morphism-queries.js'
+import { decodeWalRecord } from '../../src/services/sequencer/wal-record.js'
 import { domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
 const liar = 3
@@ -50,6 +55,18 @@ async function servedBy(net: TestConsensusNetwork, node: TestNode) {
   })
 }
 
+/** The signed messages in a log, by height. */
+async function loggedOf(wal: AppendLog) {
+  const byHeight = new Map<number, { votes: Vote[]; proposals: Proposal[]; certificates: [] }>()
+  for (const { height, input } of (await wal.readAll()).map(decodeWalRecord)) {
+    const found = byHeight.get(height) ?? { votes: [], proposals: [], certificates: [] }
+    byHeight.set(height, found)
+    if (input.type === 'votes') found.votes.push(...input.votes)
+    if (input.type === 'proposal') found.proposals.push(input.proposal)
+  }
+  return byHeight
+}
+
 describe('evidence against a sequencer that votes twice, in virtual time', () => {
   it.each([
     ['prevotes', prevote],
@@ -75,6 +92,24 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
       expect(new Set(await servedBy(net, node))).toEqual(new Set([liar]))
     }
     expect(net.problems()).toEqual([])
+  })
+
+  it('is found offline too, in the log of one node, and nobody else is', async () => {
+    const net = await running()
+    await net.clock.advance(1_000)
+    for (let i = 0; i < 10; i++) {
+      doubleVote(net, prevote)
+      await net.clock.advance(100)
+    }
+    const named = new Set<number>()
+    for (const { disk } of net.nodes.values())
+      for (const [height, messages] of await loggedOf(disk.wal)) {
+        const verified = verifyMessages({ height, messages, set: net.set, domain })
+        expect(verified.refused).toBe(0)
+        const report = investigate({ height, messages: verified, set: net.set, isComplete: true })
+        for (const { member } of report.culprits) named.add(member)
+      }
+    expect(named).toEqual(new Set([liar]))
   })
 
   it('reaches a node that was away, and takes no vote of an honest one', async () => {

@@ -1,0 +1,199 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { aggregateSignatures, BlsSecretKey } from '../../base/crypto/bls.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
+import { type Hash32, zeroAddress } from '../../base/primitives/hashes.js'
+import { attestationDigest, encodeAttestation } from '../../base/protocol/batch-attestation.js'
+import { duplicateVote, encodeEvidence } from '../../base/protocol/evidence.js'
+import { precommit, prevote, type Vote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
+import { FileLog } from '../../io/storage/file-log.js'
+import { asVerified } from '../../rules/consensus/verified.js'
+import { encodeWalRecord } from '../../services/sequencer/wal-record.js'
+import { readForensicFile } from './forensic-file.js'
+import { forensicsExitCode, forensicsJson, forensicsText } from './forensics-report.js'
+import { runForensics } from './run-forensics.js'
+import { setsFromFiles } from './set-source.js'
+
+const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
+const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
+const [a, b] = [`0x${'aa'.repeat(32)}`, `0x${'bb'.repeat(32)}`] as [Hash32, Hash32]
+
+interface Place {
+  readonly height: number
+  readonly round: number
+  readonly step: VoteStep
+}
+
+function voteBy(
+  member: number,
+  { height, round, step }: Place,
+  blockHash: Hash32,
+  extension = new Uint8Array(0),
+): Vote {
+  const content = { height, round, step, blockHash }
+  return { ...content, member, signature: keys[member]!.sign(voteDigest(domain, content)), extension }
+}
+
+/** Prevotes and precommits of a round by these members. */
+const decided = (height: number, round: number, blockHash: Hash32, ...by: number[]): Vote[] =>
+  ([prevote, precommit] as const).flatMap(step => by.map(member => voteBy(member, { height, round, step }, blockHash)))
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'forensics-'))
+})
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+async function save(name: string, content: string | Uint8Array): Promise<string> {
+  const file = join(directory, name)
+  await writeFile(file, content)
+  return file
+}
+
+async function saveWal(name: string, votes: readonly Vote[]): Promise<string> {
+  const path = join(directory, name)
+  const log = await FileLog.open({ path })
+  for (const vote of votes) {
+    log.append(encodeWalRecord({ height: vote.height, input: { type: 'votes', votes: [asVerified(vote)] } }))
+    await log.sync()
+  }
+  await log.close()
+  return path
+}
+
+const setFile = () =>
+  save(
+    'set.json',
+    JSON.stringify({
+      setId: '0x1',
+      activeFrom: '0x1',
+      totalPower: '0x4',
+      members: keys.map((key, index) => ({
+        index: `0x${index}`,
+        operator: zeroAddress,
+        publicKey: bytesToHex(key.publicKey()),
+        power: '0x1',
+        feeRecipient: zeroAddress,
+      })),
+    }),
+  )
+
+async function judge(names: readonly string[], { isComplete = false, only = null as number | null } = {}) {
+  const files = await Promise.all(names.map(readForensicFile))
+  const findings = await runForensics({ files, sets: await setsFromFiles([await setFile()]), domain, isComplete, only })
+  const words = ({ member, offence }: { member: number; offence: string }) => `${member} ${offence}`
+  return {
+    findings,
+    exitCode: forensicsExitCode(findings),
+    culprits: findings.heights.flatMap(({ culprits }) => culprits.map(words)),
+    accused: findings.heights.flatMap(({ accused }) => accused.map(words)),
+  }
+}
+
+describe('forensics on files', () => {
+  // At height 5 member 0 decided A in round 0; then 2 and 3 forgot, and member 1 decided B in round 1.
+  const logs = async () => [
+    await saveWal('wal-0', [...decided(4, 0, a, 0, 1, 2), ...decided(5, 0, a, 0, 2, 3)]),
+    await saveWal('wal-1', [...decided(4, 0, a, 0, 1, 2), ...decided(5, 1, b, 1, 2, 3)]),
+  ]
+
+  it('names amnesiacs when the logs of all honest nodes are there, else accuses and asks for more', async () => {
+    const files = await logs()
+    const partial = await judge(files)
+    expect(partial).toMatchObject({ exitCode: 3, culprits: [], accused: ['2 amnesia', '3 amnesia'] })
+    expect(forensicsText(partial.findings)).toContain('Ask members 2, 3')
+    const whole = await judge(files, { isComplete: true })
+    expect(whole).toMatchObject({ exitCode: 2, culprits: ['2 amnesia', '3 amnesia'], accused: [] })
+    expect(forensicsText(whole.findings)).toContain('culprits, 2 of 4 of the power, more than a third')
+    const [height] = forensicsJson(whole.findings).heights
+    expect(height).toMatchObject({ height: 5, isFork: true, culpritPower: '2' })
+    expect(height!.culprits[0]!.proof.map(({ type }) => type)).toEqual(['vote', 'vote'])
+  })
+
+  it('leaves a log as it is, torn end and all, and says where it is corrupt', async () => {
+    const [file] = (await logs()) as [string]
+    const torn = Buffer.concat([await readFile(file), Buffer.from([9, 0, 0])])
+    await writeFile(file, torn)
+    const before = await stat(file)
+    expect((await readForensicFile(file)).votes.length).toBe(12)
+    expect(await readFile(file)).toEqual(torn)
+    expect((await stat(file)).mtimeMs).toBe(before.mtimeMs)
+    torn[torn.length - 100]! ^= 1
+    await writeFile(file, Buffer.concat([torn, Buffer.alloc(50, 7)]))
+    const read = await readForensicFile(file)
+    expect(read.corruptAt).toBeGreaterThan(0)
+    expect(read.votes.length).toBe(11)
+    expect(read.heights).toEqual([4, 5])
+  })
+
+  it('needs a quorum of certificates or votes for a fork, and takes certificates as JSON', async () => {
+    const [, second] = (await logs()) as [string, string]
+    const signatures = [0, 2, 3].map(member => voteBy(member, { height: 5, round: 0, step: precommit }, a).signature)
+    const certificate = {
+      height: '0x5',
+      round: '0x0',
+      blockHash: a,
+      setId: '0x1',
+      absent: '0x2',
+      signature: bytesToHex(aggregateSignatures(signatures)),
+    }
+    const alone = await judge([second])
+    expect(alone).toMatchObject({ exitCode: 0, culprits: [], accused: [] })
+    const answer = await save('certificate.json', JSON.stringify({ jsonrpc: '2.0', id: 1, result: certificate }))
+    const forked = await judge([second, answer])
+    expect(forked.exitCode).toBe(3)
+    expect(forked.accused).toContain('2 amnesia')
+    const forged = await save('forged.json', JSON.stringify([{ ...certificate, blockHash: `0x${'cc'.repeat(32)}` }]))
+    expect((await judge([second, forged])).exitCode).toBe(0)
+  })
+
+  it('takes evidence as raw bytes, as hex and as an answer of morphism_evidence, and checks it', async () => {
+    const place = { height: 9, round: 0, step: prevote }
+    const piece = duplicateVote(voteBy(3, place, a), voteBy(3, place, b))
+    const raw = encodeEvidence(piece)
+    const framed = encodeEvidence(duplicateVote({ ...piece.first, member: 1 }, { ...piece.second, member: 1 }))
+    const hex = bytesToHex(raw)
+    for (const content of [
+      raw,
+      hex,
+      `${hex}\n`,
+      JSON.stringify([{ kind: 'x', raw: hex }]),
+      JSON.stringify({ raw: hex }),
+    ])
+      expect(await judge([await save('evidence', content)])).toMatchObject({ exitCode: 2, culprits: ['3 double-vote'] })
+    expect(await judge([await save('framed', framed)])).toMatchObject({ exitCode: 0, culprits: [] })
+  })
+
+  it('finds two attestations of one batch in precommits of different heights, and no forged one', async () => {
+    const attest = (signer: number, batchHash: Hash32) => {
+      const content = { batchIndex: 2, batchHash }
+      return encodeAttestation({ ...content, signature: keys[signer]!.sign(attestationDigest(domain, content)) })
+    }
+    const carrying = (member: number, height: number, extension: Uint8Array<ArrayBuffer>) =>
+      voteBy(member, { height, round: 0, step: precommit }, a, extension)
+    const extension = (signer: number, hash: Hash32) => Uint8Array.from(attest(signer, hash))
+    const file = await saveWal('wal', [
+      carrying(2, 7, extension(3, b)),
+      carrying(2, 7, extension(2, a)),
+      carrying(2, 8, extension(2, b)),
+      carrying(1, 7, extension(1, a)),
+      carrying(1, 8, extension(2, b)),
+    ])
+    const { findings, exitCode } = await judge([file])
+    expect(findings.attestations.map(({ culprit, evidence }) => [culprit.index, evidence.first.batchHash])).toEqual([
+      [2, a],
+    ])
+    expect(exitCode).toBe(2)
+  })
+
+  it('examines one height alone when asked, and refuses what is no such file', async () => {
+    const files = await logs()
+    expect((await judge(files, { only: 4 })).findings).toMatchObject({ examinedHeights: 1, heights: [] })
+    expect((await judge(files, { only: 5, isComplete: true })).exitCode).toBe(2)
+    for (const content of ['what is this, and why is it here at all?', '{"a":1}', '0x1234', '[{"absent":"0x0"}]'])
+      await expect(readForensicFile(await save('bad', content))).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
+    await expect(readForensicFile(join(directory, 'none'))).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
+  })
+})

@@ -1,0 +1,166 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
+import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
+import { attestationDigest } from '../../base/protocol/batch-attestation.js'
+import {
+  decodeEvidenceMessage,
+  duplicateVote,
+  type Evidence,
+  encodeEvidenceMessage,
+} from '../../base/protocol/evidence.js'
+import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
+import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
+import type { Peer } from '../../io/network/peer-network.js'
+import { MemoryStore } from '../../io/storage/memory-store.js'
+import { silentLogger } from '../../io/telemetry/logger.js'
+import { silentMetrics } from '../../io/telemetry/metrics.js'
+import { EvidencePool, type JudgingSet, maxPiecesPerKey } from './evidence-pool.js'
+
+const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
+const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
+const setOf = (setId: number, members: readonly number[]) =>
+  makeSequencerSet(
+    setId,
+    members.map(n => ({
+      operator: zeroAddress,
+      submitter: zeroAddress,
+      feeRecipient: zeroAddress,
+      publicKey: parseBlsPublicKey(keys[n]!.publicKey())!,
+      power: 1n,
+    })),
+  )
+const set = setOf(1, [0, 1, 2])
+const other = `0x${'bb'.repeat(32)}` as const
+
+function vote(member: number, height: number, blockHash = zeroHash, signer = member): Vote {
+  const content = { height, round: 0, step: prevote, blockHash }
+  const signature = keys[signer]!.sign(voteDigest(domain, content))
+  return { ...content, member, signature, extension: new Uint8Array(0) }
+}
+
+function proposal(proposer: number, height: number, validRound: number): Proposal {
+  const content = { height, round: 3, validRound, blockHash: other }
+  return { ...content, proposer, signature: keys[proposer]!.sign(proposalDigest(domain, content)) }
+}
+
+function attestation(signer: number, batchHash: typeof other | typeof zeroHash) {
+  const content = { batchIndex: 9, batchHash }
+  return { ...content, signature: keys[signer]!.sign(attestationDigest(domain, content)) }
+}
+
+const doubleVote = (member: number, height: number) => duplicateVote(vote(member, height), vote(member, height, other))
+const forged = (height: number) => duplicateVote(vote(0, height), vote(0, height, other, 1))
+const peer = (id: string): Peer => ({ id, consensusKey: null })
+
+let store: MemoryStore
+let sent: { to: string; pieces: Evidence[] }[]
+let dropped: string[]
+let errors: string[]
+let judging: (evidence: Evidence) => JudgingSet | undefined
+let receive: (from: Peer, bytes: Uint8Array) => void
+let connect: (peer: Peer) => void
+
+async function openPool(): Promise<EvidencePool> {
+  return EvidencePool.open({
+    domain,
+    ports: {
+      store,
+      network: {
+        peers: () => [peer('p'), peer('q')],
+        send: (to, _, bytes) => sent.push({ to, pieces: decodeEvidenceMessage(bytes) }),
+        onMessage: (_, handler) => {
+          receive = handler
+        },
+        onConnect: handler => {
+          connect = handler
+        },
+        drop: (id, { reason, detail }) => dropped.push(`${id}: ${reason}: ${detail}`),
+      },
+      setOf: evidence => judging(evidence),
+      logger: { ...silentLogger, error: message => errors.push(message) },
+      metrics: silentMetrics,
+    },
+  })
+}
+
+const give = (...pieces: Evidence[]) => receive(peer('p'), encodeEvidenceMessage(pieces))
+
+beforeEach(() => {
+  store = new MemoryStore()
+  sent = []
+  dropped = []
+  errors = []
+  judging = () => ({ set, isCertain: true })
+})
+
+describe('the evidence pool', () => {
+  it('keeps each kind of contradiction, logs it and tells every peer, once', async () => {
+    const pool = await openPool()
+    for (let i = 0; i < 2; i++) {
+      pool.reportMessages(vote(0, 5), vote(0, 5, other))
+      pool.reportMessages(proposal(1, 5, -1), proposal(1, 5, 2))
+      pool.reportAttestations({ set, member: 2, attestations: [attestation(2, other), attestation(2, zeroHash)] })
+    }
+    const kinds = pool.list().map(({ evidence }) => evidence.kind)
+    expect(kinds).toEqual(['duplicate-vote', 'duplicate-proposal', 'duplicate-attestation'])
+    expect(errors.length).toBe(3)
+    expect(sent.map(({ to, pieces }) => `${to} ${pieces.map(({ kind }) => kind)}`)).toEqual(
+      kinds.flatMap(kind => [`p ${kind}`, `q ${kind}`]),
+    )
+  })
+
+  it('is there again after a restart, and is told to who connects', async () => {
+    const pool = await openPool()
+    pool.reportMessages(vote(0, 5), vote(0, 5, other))
+    give(doubleVote(1, 6))
+    await pool.settled()
+    const again = await openPool()
+    expect(new Set(again.list().map(({ hash }) => hash))).toEqual(new Set(pool.list().map(({ hash }) => hash)))
+    sent = []
+    connect(peer('new'))
+    expect(sent.map(({ to, pieces }) => [to, pieces.length])).toEqual([['new', 2]])
+    give(doubleVote(1, 6))
+    expect(again.list().length).toBe(2)
+  })
+
+  it('lists by height and by key', async () => {
+    const pool = await openPool()
+    give(doubleVote(0, 5), doubleVote(1, 8))
+    pool.reportAttestations({ set, member: 2, attestations: [attestation(2, other), attestation(2, zeroHash)] })
+    const members = (filter: Parameters<typeof pool.list>[0]) =>
+      pool.list(filter).map(({ publicKey }) => keys.findIndex(key => `${key.publicKey()}` === `${publicKey}`))
+    expect(members({})).toEqual([0, 1, 2])
+    expect(members({ fromHeight: 6 })).toEqual([1])
+    expect(members({ publicKey: keys[2]!.publicKey() })).toEqual([2])
+    expect(members({ publicKey: keys[3]!.publicKey() })).toEqual([])
+  })
+
+  it('drops a peer for a false or malformed piece, and keeps what was true before it', async () => {
+    const pool = await openPool()
+    give(doubleVote(1, 5), forged(6), doubleVote(2, 7))
+    receive(peer('q'), Uint8Array.of(0xc1, 0x00))
+    expect(dropped).toEqual(['p: false evidence: bad-signature', expect.stringContaining('q: malformed evidence')])
+    expect(pool.list().length).toBe(1)
+  })
+
+  it('does not blame a peer for what this node cannot judge yet, and keeps what a known key proves', async () => {
+    const pool = await openPool()
+    judging = () => ({ set, isCertain: false })
+    give(forged(600), doubleVote(1, 700))
+    judging = () => undefined
+    give(doubleVote(2, 800))
+    expect(dropped).toEqual([])
+    expect(pool.list().map(({ publicKey }) => publicKey)).toEqual([keys[1]!.publicKey()])
+  })
+
+  it('keeps one piece of a key and height, and so many of a key that nobody can fill it', async () => {
+    const pool = await openPool()
+    give(doubleVote(0, 5), duplicateVote({ ...vote(0, 5), round: 0 }, vote(0, 5, `0x${'cc'.repeat(32)}` as const)))
+    expect(pool.list().length).toBe(1)
+    for (let height = 6; height < 6 + 2 * maxPiecesPerKey; height++) give(doubleVote(0, height))
+    expect(pool.list().length).toBe(maxPiecesPerKey)
+    give(doubleVote(1, 5))
+    expect(pool.list().length).toBe(maxPiecesPerKey + 1)
+  })
+})
