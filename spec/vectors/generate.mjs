@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import blst from '@chainsafe/blst'
-import { concat, encodeAbiParameters, encodePacked, hashStruct, hashTypedData, hexToBytes, keccak256, toHex } from 'viem'
+import { concat, encodeAbiParameters, encodePacked, hashStruct, hashTypedData, hexToBytes, keccak256, toHex, toRlp } from 'viem'
 
 // viem carries the noble release that it was tested with.
 const viemRequire = createRequire(createRequire(import.meta.url).resolve('viem'))
@@ -311,6 +311,50 @@ function hashToCurve() {
   return { dst: DST, cases: messages.map(message => ({ message, point: codeG2(hashedToCurve(message)) })) }
 }
 
+// Each kind of evidence in the wire's RLP (viem's writer), with the verdict of a node that knows this one key as member 0.
+function evidence() {
+  const secrets = ['evidence key', 'evidence key 2'].map(seededSecret)
+  const keys = secrets.map(secret => compress(publicKeyOf(secret)))
+  const [low, high] = [seeded('evidence block 1'), seeded('evidence block 2')].sort()
+  const rlpUint = value => (BigInt(value) === 0n ? '0x' : toHex(BigInt(value)))
+  const sign = (type, message, by) => signed(digestOf(type, message), secrets[by], [keys[by]]).signature
+  const vote = ({ height = 700n, round = 2, step = 2, blockHash, member = 0, by = 0 }) => {
+    const content = { height, round, step, blockHash }
+    return toRlp([...[height, round, step].map(rlpUint), blockHash, rlpUint(member), sign('Vote', content, by), '0x'])
+  }
+  const proposal = ({ height = 700n, round = 2, validRound = -1n, blockHash, by = 0 }) => {
+    const content = { height, round, validRound, blockHash }
+    const head = [height, round, validRound + 1n].map(rlpUint)
+    return toRlp([...head, blockHash, '0x', sign('Proposal', content, by)])
+  }
+  const attestation = ({ batchIndex = 9n, batchHash, by = 0 }) =>
+    toRlp([rlpUint(batchIndex), batchHash, sign('BatchAttestation', { batchIndex, batchHash }, by)])
+  const piece = (kind, ...fields) => toRlp([rlpUint(kind), ...fields])
+  const votes = (a, b) => piece(0, vote({ blockHash: low, ...a }), vote({ blockHash: high, ...b }))
+  const attestations = (setId, member, b) =>
+    piece(2, rlpUint(setId), rlpUint(member), attestation({ batchHash: low }), attestation({ batchHash: high, ...b }))
+  const twice = { validRound: 1n, blockHash: low }
+  const raw = [
+    ['two precommits', 'valid', votes()],
+    ['two prevotes, one for nil', 'valid', votes({ step: 1, blockHash: ZERO }, { step: 1, blockHash: low })],
+    ['two proposals', 'valid', piece(1, proposal({ blockHash: low }), proposal({ blockHash: high }))],
+    ['one block proposed with two valid rounds', 'valid', piece(1, proposal({ blockHash: low }), proposal(twice))],
+    ['two attestations', 'valid', attestations(1, 0)],
+    ['two votes of two rounds', 'two-positions', votes({}, { round: 3 })],
+    ['two votes of two steps', 'two-positions', votes({}, { step: 1 })],
+    ['two votes of two members', 'two-members', votes({}, { member: 1, by: 1 })],
+    ['a vote by another key', 'bad-signature', votes({}, { by: 1 })],
+    ['attestations of two batches', 'two-positions', attestations(1, 0, { batchIndex: 10n })],
+    ['attestations of another set', 'wrong-set', attestations(2, 0)],
+    ['attestations by no member', 'unknown-member', attestations(1, 5)],
+    ['not in order', 'malformed', votes({ blockHash: high }, { blockHash: low })],
+    ['the same vote twice', 'malformed', votes({}, { blockHash: low })],
+    ['of no kind', 'malformed', piece(3, vote({ blockHash: low }), vote({ blockHash: high }))],
+  ]
+  const cases = raw.map(([name, expected, encoded]) => ({ name, expected, raw: encoded, hash: keccak256(encoded) }))
+  return { domain: DOMAIN, setId: 1, members: keys.slice(0, 1), cases }
+}
+
 const files = {
   'eip712.json': eip712(),
   'batch-header.json': batchHeader(),
@@ -318,6 +362,7 @@ const files = {
   'quorum.json': { domain: DOMAIN, sets: [exactlyTwoThirds(), ...[4, 16, 64, 128, 200].map(quorumSet)] },
   'proof-of-possession.json': proofOfPossession(),
   'hash-to-curve.json': hashToCurve(),
+  'evidence.json': evidence(),
 }
 for (const [name, value] of Object.entries(files)) {
   const path = new URL(name, import.meta.url)

@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import { type Hash32, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
-import { duplicateAttestation, duplicateProposal, duplicateVote, type Evidence } from '../../base/protocol/evidence.js'
+import {
+  decodeEvidence,
+  duplicateAttestation,
+  duplicateProposal,
+  duplicateVote,
+  type Evidence,
+  encodeEvidence,
+  evidenceHash,
+} from '../../base/protocol/evidence.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { type DomainVectors, domainOf, readVectors } from '../../base/protocol/vectors.fixture.js'
 import { precommit, prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
 import { verifyEvidence } from './evidence.js'
 
@@ -42,6 +53,27 @@ const judge = (evidence: Evidence) => {
   const verdict = verifyEvidence({ evidence, set, domain })
   return verdict.ok ? `member ${verdict.value.index}` : verdict.error
 }
+
+interface EvidenceVectors extends DomainVectors {
+  readonly setId: number
+  readonly members: readonly Hex[]
+  readonly cases: readonly { readonly name: string; readonly expected: string; readonly raw: Hex; readonly hash: Hex }[]
+}
+
+describe('evidence of spec/vectors, made with other libraries', () => {
+  const vectors = readVectors<EvidenceVectors>('evidence')
+  const member = (key: Hex) => ({ ...set.members[0]!, publicKey: parseBlsPublicKey(hexToBytes(key))! })
+  const known = makeSequencerSet(vectors.setId, vectors.members.map(member))
+
+  it.each(vectors.cases)('$name: $expected', ({ expected, raw, hash }) => {
+    if (expected === 'malformed') return expect(() => decodeEvidence(hexToBytes(raw))).toThrow(DecodeError)
+    const evidence = decodeEvidence(hexToBytes(raw))
+    expect(bytesToHex(encodeEvidence(evidence))).toBe(raw)
+    expect(evidenceHash(evidence)).toBe(hash)
+    const verdict = verifyEvidence({ evidence, set: known, domain: domainOf(vectors.domain) })
+    expect(verdict.ok ? 'valid' : verdict.error).toBe(expected)
+  })
+})
 
 describe('evidence convicts', () => {
   it('two votes in one place, one of them for nil or not', () => {
