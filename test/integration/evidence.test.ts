@@ -7,11 +7,15 @@ import type { Proposal } from '../../src/base/protocol/proposal.js'
 import { precommit, prevote, type Vote, type VoteStep, voteDigest } from '../../src/base/protocol/vote.js'
 import { RpcArguments } from '../../src/io/execution/embedded/queries/rpc-argument.js'
 import type { AppendLog } from '../../src/io/storage/append-log.js'
+import { MemoryStore } from '../../src/io/storage/memory-store.js'
+import { silentLogger } from '../../src/io/telemetry/logger.js'
+import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { verifyEvidence } from '../../src/rules/consensus/evidence.js'
 import { investigate } from '../../src/rules/consensus/forensics.js'
 import { verifyMessages } from '../../src/rules/consensus/signed-messages.js'
 import { morphismMethods } from '../../src/services/rpc/methods/morphism-methods.js'
 import type { MorphismQueries } from '../../src/services/rpc/morphism-queries.js'
+import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
 import { decodeWalRecord } from '../../src/services/sequencer/wal-record.js'
 import { domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
@@ -112,10 +116,20 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
     expect(named).toEqual(new Set([liar]))
   })
 
-  it('reaches a node that was away, and takes no vote of an honest one', async () => {
+  it('reaches a node that was away and a full node', async () => {
     const net = await running()
     await net.clock.advance(500)
     await net.crash(2)
+    const full = await EvidencePool.open({
+      domain,
+      ports: {
+        store: new MemoryStore(),
+        network: net.hub.join({ id: 'full' }),
+        setOf: () => ({ set: net.set, isCertain: true }),
+        logger: silentLogger,
+        metrics: silentMetrics,
+      },
+    })
     for (let i = 0; i < 10; i++) {
       doubleVote(net, prevote)
       await net.clock.advance(200)
@@ -124,6 +138,7 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
     expect(back.evidence!.list()).toEqual([])
     await net.clock.advance(1_000)
     expect(new Set(await servedBy(net, back))).toEqual(new Set([liar]))
+    expect(full.list().map(({ publicKey }) => publicKey)).toContainEqual(net.keys[liar]!.publicKey())
     expect(net.problems()).toEqual([])
   })
 

@@ -1,6 +1,9 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { aggregateSignatures, BlsSecretKey } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
@@ -14,7 +17,7 @@ import { encodeWalRecord } from '../../services/sequencer/wal-record.js'
 import { readForensicFile } from './forensic-file.js'
 import { forensicsExitCode, forensicsJson, forensicsText } from './forensics-report.js'
 import { runForensics } from './run-forensics.js'
-import { setsFromFiles } from './set-source.js'
+import { setsFromFiles, setsFromNode } from './set-source.js'
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
 const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
@@ -63,22 +66,19 @@ async function saveWal(name: string, votes: readonly Vote[]): Promise<string> {
   return path
 }
 
-const setFile = () =>
-  save(
-    'set.json',
-    JSON.stringify({
-      setId: '0x1',
-      activeFrom: '0x1',
-      totalPower: '0x4',
-      members: keys.map((key, index) => ({
-        index: `0x${index}`,
-        operator: zeroAddress,
-        publicKey: bytesToHex(key.publicKey()),
-        power: '0x1',
-        feeRecipient: zeroAddress,
-      })),
-    }),
-  )
+const setJson = (first = 0) => ({
+  setId: '0x1',
+  activeFrom: '0x1',
+  totalPower: '0x4',
+  members: [...keys.slice(first), ...keys.slice(0, first)].map((key, index) => ({
+    index: `0x${index}`,
+    operator: zeroAddress,
+    publicKey: bytesToHex(key.publicKey()),
+    power: '0x1',
+    feeRecipient: zeroAddress,
+  })),
+})
+const setFile = () => save('set.json', JSON.stringify(setJson()))
 
 async function judge(names: readonly string[], { isComplete = false, only = null as number | null } = {}) {
   const files = await Promise.all(names.map(readForensicFile))
@@ -186,6 +186,30 @@ describe('forensics on files', () => {
       [2, a],
     ])
     expect(exitCode).toBe(2)
+  })
+
+  it('takes the set that signs the height, from files or from a node', async () => {
+    const asked: unknown[] = []
+    const server = createServer(async (request, response) => {
+      const { method, params } = (await json(request)) as { method: string; params: unknown[] }
+      asked.push(method, ...params)
+      response.end(JSON.stringify({ result: setJson() }))
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const files = await Promise.all((await logs()).map(readForensicFile))
+    const node = setsFromNode(url)
+    const byNode = await runForensics({ files, sets: node, domain, isComplete: true, only: null })
+    expect(byNode.heights[0]!.culprits.map(({ member }) => member)).toEqual([2, 3])
+    expect(asked).toEqual(['morphism_sequencerSet', '0x5'])
+    expect((await node.withId(1))!.members.length).toBe(4)
+    expect(await node.withId(2)).toBeUndefined()
+    await new Promise(resolve => server.close(resolve))
+    const later = await save('later.json', JSON.stringify({ ...setJson(1), setId: '0x2', activeFrom: '0x5' }))
+    const sets = await setsFromFiles([later, await setFile()])
+    expect([(await sets.setAt(4)).setId, (await sets.setAt(5)).setId, (await sets.withId(2))?.setId]).toEqual([1, 2, 2])
+    await expect((await setsFromFiles([later])).setAt(4)).rejects.toMatchObject({ code: 'FORENSICS_SET' })
+    await expect(setsFromFiles([await save('bad', '{"members":[]}')])).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
   })
 
   it('examines one height alone when asked, and refuses what is no such file', async () => {

@@ -46,24 +46,21 @@ export async function setsFromFiles(files: readonly string[]): Promise<SetSource
 
 /** Sets as a node tells them, whose word is taken. @throws AppError RPC_UNREACHABLE, RPC_ERROR */
 export function setsFromNode(url: string): SetSource {
-  const known = new Map<Height, SequencerSet>()
-  const setAt = async (height: Height) => {
-    const answer = await callRpc({ url, method: 'morphism_sequencerSet', params: [`0x${height.toString(16)}`] })
-    if (answer === null) throw new AppError('FORENSICS_SET', `${url} knows no set of height ${height}`)
+  const known = new Map<string, SequencerSet>()
+  const ask = async (block: string) => {
+    const kept = known.get(block)
+    if (kept) return kept
+    const answer = await callRpc({ url, method: 'morphism_sequencerSet', params: [block] })
+    if (answer === null) throw new AppError('FORENSICS_SET', `${url} knows no set of block ${block}`)
     const { set } = readActiveSet(answer)
-    known.set(height, set)
+    known.set(block, set)
     return set
   }
   return {
-    setAt: async height => known.get(height) ?? (await setAt(height)),
+    setAt: height => ask(`0x${height.toString(16)}`),
     async withId(setId) {
-      const { number } = await callRpc<{ number: string }>({
-        url,
-        method: 'eth_getBlockByNumber',
-        params: ['latest', false],
-      })
-      const set = await setAt(Number(number))
-      return set.setId === setId ? set : [...known.values()].find(other => other.setId === setId)
+      const sets = [await ask('latest'), ...known.values()]
+      return sets.find(set => set.setId === setId)
     },
   }
 }

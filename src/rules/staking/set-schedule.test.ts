@@ -29,6 +29,7 @@ describe('set schedule', () => {
     expect(schedule.consume({ height: 11, set: setOf(3) })).toEqual({ ok: true, value: 13 })
     expect([1, 11, 12, 13, 99].map(height => schedule.setAt(height).setId)).toEqual([1, 1, 2, 3, 3])
     expect([11, 12, 13, 99].map(schedule.activeFrom)).toEqual([1, 12, 13, 13])
+    expect([1, 2, 3, 4].map(setId => schedule.withId(setId)?.setId)).toEqual([1, 2, 3, undefined])
   })
 
   it('takes the last of several updates in one block', () => {

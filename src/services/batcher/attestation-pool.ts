@@ -47,10 +47,13 @@ export type AttestationOutcome = 'ready' | 'added' | 'kept' | 'ignored' | 'diver
 
 /** How many batches ahead of this node's own attestations are kept. */
 const maxAhead = 16
+/** Certified batches whose attestations are still compared, for members who contradict themselves. */
+const maxEnded = 16
 
 /** Collects attestations for the open batches; a signature is verified only when a quorum may exist, all of them as one. */
 export class AttestationPool {
   private readonly open = new Map<BatchIndex, Collected>()
+  private readonly ended = new Map<BatchIndex, Collected>()
   private readonly early = new Map<BatchIndex, Map<Hex, { key: BlsPublicKeyBytes; attestation: BatchAttestation }>>()
 
   constructor(
@@ -101,7 +104,7 @@ export class AttestationPool {
   add(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
     const { batchIndex, batchHash, signature } = attestation
     if (batchIndex > this.lastBegun) return this.keep(key, attestation)
-    const batch = this.open.get(batchIndex)
+    const batch = this.open.get(batchIndex) ?? this.ended.get(batchIndex)
     const member = batch?.memberOf.get(blsKeyId(key))
     if (!batch || member === undefined) return 'ignored'
     if (batchHash !== batch.sealed.batchHash) return this.judgeDivergence(batch, member, attestation)
@@ -109,6 +112,7 @@ export class AttestationPool {
     batch.signatures.set(member, { signature, isVerified: false })
     const other = batch.divergent.get(member)
     if (other) this.reportConflict(batch, member, [other, attestation])
+    if (this.ended.has(batchIndex)) return 'ignored'
     return isQuorum(batch.set, powerOf(batch)) ? 'ready' : 'added'
   }
 
@@ -142,7 +146,11 @@ export class AttestationPool {
 
   /** The batch has its certificate. */
   end(index: BatchIndex): void {
+    const batch = this.open.get(index)
+    if (!batch) return
     this.open.delete(index)
+    this.ended.set(index, batch)
+    for (const oldest of this.ended.keys()) if (this.ended.size > maxEnded) this.ended.delete(oldest)
   }
 
   private keep(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {

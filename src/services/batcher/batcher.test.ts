@@ -479,6 +479,11 @@ describe('attestations', () => {
       { member: 1, hashes: [other, own] },
       { member: 2, hashes: [third, other] },
     ])
+    await say(2, own)
+    await certified(batcher, 1)
+    await say(3, other!)
+    await say(3, own)
+    expect(conflicts.slice(2)).toEqual([{ member: 3, hashes: [other, own] }])
   })
 
   it('of a member that leaves with the set travel over the network, for the batch of its set', async () => {

@@ -159,7 +159,7 @@ export class CertificateDesk {
 
   private reportDivergence(message: string, other: BatchAttestation | BatchCertificate): void {
     this.divergences.inc()
-    const own = this.pool.get(other.batchIndex)?.sealed.batchHash
+    const own = this.ports.store.sealed(other.batchIndex)?.batchHash
     this.ports.logger.error(message, { batchIndex: other.batchIndex, own, theirs: other.batchHash })
   }
 
