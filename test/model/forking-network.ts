@@ -90,9 +90,9 @@ export class ForkingNetwork {
     return new Set(this.decisions.values()).size > 1
   }
 
-  /** What the logs of these nodes hold, cut off after so many records each. */
-  logged(nodes: readonly Node[], keep: (node: Node) => number = node => node.log.length): VerifiedMessages {
-    const inputs = nodes.flatMap(node => node.log.slice(0, keep(node)))
+  /** What the logs of the honest nodes hold, without the records that are not kept. */
+  logged(keeps: (node: Node, record: number) => boolean = () => true): VerifiedMessages {
+    const inputs = this.nodes.flatMap(node => node.log.filter((_, record) => keeps(node, record)))
     return {
       votes: inputs.flatMap(input => (input.type === 'votes' ? input.votes : [])),
       proposals: inputs.flatMap(input => (input.type === 'proposal' ? [input.proposal] : [])),

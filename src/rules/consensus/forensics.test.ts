@@ -112,6 +112,11 @@ describe('nobody is named', () => {
   })
 })
 
+it('to stay with the block that one precommitted is no amnesia, even when it had no polka', () => {
+  const report = judge({ votes: [precommits('A', 0, 3), prevotes('A', 1, 3)] })
+  expect(report.culprits).toEqual(['3 unjustified-precommit 0'])
+})
+
 it('amnesia is measured from the last precommit of another block', () => {
   const report = judge({
     votes: [
