@@ -1,5 +1,6 @@
 import type { BenchAccount } from './bench-account.js'
 import { blockNumber, type DevnetInfo, nodesCpuSec, rpcCall, sleep } from './bench-network.js'
+import { type BlockStep, countBlockSteps } from './block-steps.js'
 
 /** Latency from eth_sendRawTransaction at one sequencer to the receipt at another, at low load. */
 export interface LatencyResult {
@@ -9,6 +10,8 @@ export interface LatencyResult {
   readonly p99Ms: number
   /** CPU of all nodes for one block with one transaction. */
   readonly cpuMsPerBlock: number
+  /** Where the time of a block goes. */
+  readonly blockSteps: readonly BlockStep[]
 }
 
 const pollMs = 1
@@ -25,6 +28,7 @@ export async function measureLatency({
 }): Promise<LatencyResult> {
   const nodes = info.nodes.filter(({ role }) => role === 'sequencer')
   const times: number[] = []
+  const stepsSince = await countBlockSteps(info)
   const cpu = nodesCpuSec(info)
   const first = await blockNumber(nodes[0]!.rpcUrl)
   for (let i = 0; i < samples; i++) {
@@ -50,5 +54,6 @@ export async function measureLatency({
     p90Ms: at(0.9),
     p99Ms: at(0.99),
     cpuMsPerBlock: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, blocks),
+    blockSteps: await stepsSince(),
   }
 }

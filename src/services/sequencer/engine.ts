@@ -25,6 +25,7 @@ import type { Application, WorkSource } from './application.js'
 import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
 import { RoundGossip } from './round-gossip.js'
+import { StepTiming } from './step-timing.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
@@ -73,6 +74,7 @@ export class ConsensusEngine {
   private readonly door: MessageDoor
   private readonly watch: WorkWatch
   private readonly members: MemberWatch
+  private readonly timing: StepTiming
   private readonly gossip: RoundGossip
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly loggedBlocks = new Set<BlockHash>()
@@ -115,6 +117,7 @@ export class ConsensusEngine {
         onFailure: ports.onFatal,
       },
     })
+    this.timing = new StepTiming(ports.clock, ports.metrics)
     this.members = new MemberWatch(ports.network, () => this.passOverProposer())
     this.gossip = new RoundGossip({
       network: ports.network,
@@ -201,6 +204,7 @@ export class ConsensusEngine {
     if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
     const begun = this.step({ type: 'start-height', height: this.height, set: this.set, self: this.self })
     this.door.startHeight(this.height, this.set)
+    this.timing.startHeight()
     this.members.startHeight({ height: this.height, set: this.set, self: this.self })
     const unanswered = this.replay(records.filter(record => record.height === this.height))
     for (const output of [...begun, ...unanswered]) this.perform(output)
@@ -260,7 +264,9 @@ export class ConsensusEngine {
     if (input.type === 'proposal') this.rememberProposal(input.proposal)
     this.log(input)
     if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes') this.clockStarted = true
-    for (const output of this.step(input)) this.perform(output)
+    const outputs = this.step(input)
+    this.timing.look(this.core.state)
+    for (const output of outputs) this.perform(output)
   }
 
   private step(input: ConsensusInput): readonly ConsensusOutput[] {
@@ -402,7 +408,7 @@ export class ConsensusEngine {
   /** Whether the proposal that is waited for will not come. It decides how long a timeout is and no more: safety never hangs on it. */
   private waitsInVain(): boolean {
     const { state } = this.core
-    if (!state || state.step !== 'propose' || state.waiting || state.decided) return false
+    if (state?.step !== 'propose' || state.waiting || state.decided) return false
     const hasProposal = this.core.messagesOf(state.height, state.round).proposals.length > 0
     return !hasProposal && this.members.isSkippable(state.proposer)
   }
