@@ -21,6 +21,7 @@ import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
+import { CallHistory, type GrammarViolation, watchApplication } from '../fixtures/application-grammar.js'
 
 const domain: SigningDomain = { l1ChainId: 31337, rollup: `0x${'12'.repeat(20)}` as const }
 
@@ -75,6 +76,8 @@ class Disk {
   readonly wal = new MemoryLog()
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
+  /** Not the node's: what its application was asked, over all its runs. */
+  readonly history = new CallHistory()
 }
 
 /** One running sequencer: real engine, syncer, signer and log over memory wires; the chain is a list. */
@@ -118,18 +121,26 @@ export class TestNode {
     node.engine = await ConsensusEngine.start({
       config: { parameters: net.parameters, domain },
       ports: {
-        application: {
-          prepareProposal: async () =>
-            makeBlock({
-              parent: node.head(),
-              timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
-              proposerIndex: index,
-            }),
-          processProposal: async () => ok(undefined),
-          extendVote: () => new Uint8Array(0),
-          verifyVoteExtension: () => {},
-          finalizeBlock: async certified => node.append(certified),
-        },
+        application: watchApplication(
+          {
+            prepareProposal: async () =>
+              makeBlock({
+                parent: node.head(),
+                timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
+                proposerIndex: index,
+              }),
+            processProposal: async () => ok(undefined),
+            extendVote: ({ height }) => uintToBytes(height, 8),
+            verifyVoteExtension: () => {},
+            finalizeBlock: async certified => node.append(certified),
+          },
+          {
+            onViolation: violation => net.violations.push(violation),
+            history: disk.history,
+            head: () => disk.chain.length,
+            place: () => ({ set: net.set, self: index }),
+          },
+        ),
         work: { hasWork: () => net.busy, onWork: listener => node.wakers.push(listener) },
         head: () => node.head(),
         sets,
@@ -183,6 +194,8 @@ export class TestConsensusNetwork {
   private readonly disks = new Map<number, Disk>()
   /** Whether there is always something to put into a block. */
   busy = true
+  /** What the engines asked of their applications against the grammar of spec/consensus.md. */
+  readonly violations: GrammarViolation[] = []
   /** Says which messages are lost. */
   loses: (passage: { from: string; to: string }) => boolean = () => false
 
@@ -230,6 +243,7 @@ export class TestConsensusNetwork {
     }
     for (const node of this.nodes.values())
       for (const error of node.fatal) problems.push(`node ${node.index}: ${error}`)
+    for (const { rule, data } of this.violations) problems.push(`${rule} ${JSON.stringify(data)}`)
     return problems
   }
 }

@@ -120,12 +120,18 @@ export class CoreAndModel {
         const { proposal } = input
         const { proposals } = this.core.messagesOf(this.height, proposal.round)
         const isKept = this.isAhead(proposal.round) || proposals.includes(proposal)
-        if (!isKept) this.seen.add('proposal dropped')
+        if (!isKept) {
+          this.seen.add('proposal dropped')
+          expect(proposals, 'the first proposal of a round is kept').not.toEqual([])
+        }
         return model => (isKept ? model.receiveProposal(proposal) : [])
       }
       case 'votes': {
         const kept = input.votes.filter(vote => this.isCounted(vote))
-        if (kept.length < input.votes.length) this.seen.add('vote dropped')
+        for (const { blockHash } of input.votes.filter(vote => !kept.includes(vote))) {
+          this.seen.add('vote dropped')
+          expect(this.isKnown(blockHash), 'a vote for nil or a known block counts').toBe(false)
+        }
         return model => model.receiveVotes(kept)
       }
       case 'validated':
@@ -137,6 +143,12 @@ export class CoreAndModel {
       default:
         return () => []
     }
+  }
+
+  /** Nil, or a block whose proposal is kept: its validation was asked for. */
+  private isKnown(blockHash: BlockHash): boolean {
+    const isAsked = (output: ConsensusOutput) => output.type === 'validate' && output.blockHash === blockHash
+    return blockHash === zeroHash || this.log.slice(0, -1).some(({ outputs }) => outputs.some(isAsked))
   }
 
   private isAhead(round: number): boolean {
@@ -299,8 +311,10 @@ export class CoreAndModel {
       return { type: 'validated', height, blockHash, valid: isValidBlock(blockHash), acceptable: random.chance(0.8) }
     }
     const { round, step, waiting } = this.core.state!
-    if (dice < 0.36 && !waiting)
-      return { type: 'timeout', height, round, step: random.chance(0.7) ? step : 'precommit' }
+    if (dice < 0.36 && !waiting) {
+      const late = random.chance(0.2) ? random.below(round + 1) : round
+      return { type: 'timeout', height, round: late, step: random.chance(0.7) ? step : 'precommit' }
+    }
     if (dice < 0.5) return this.someProposal() ?? this.someVotes()
     return this.someVotes()
   }
