@@ -10,6 +10,7 @@ import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js
 import { verifyCertificate } from '../../src/base/protocol/quorum-certificate.js'
 import { makeSequencerSet, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
+import type { VoteContent } from '../../src/base/protocol/vote.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
@@ -17,6 +18,7 @@ import { MemoryHub, type MemoryNetwork } from '../../src/io/network/memory-netwo
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
+import { pause } from '../../src/io/time/clock.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
@@ -69,6 +71,24 @@ function makeBlock({
     requestsHash: emptyRequestsHash,
   }
   return { hash: headerHash(header), header, context, transactions: [], withdrawals: [] }
+}
+
+/** Signs a vote in the network's `signingMs`, as a remote signer would. */
+class LateSigner extends GuardedSigner {
+  constructor(
+    private readonly net: TestConsensusNetwork,
+    private readonly index: number,
+    args: ConstructorParameters<typeof GuardedSigner>[0],
+  ) {
+    super(args)
+  }
+
+  override async signVote(content: VoteContent): Promise<Uint8Array> {
+    const signature = await super.signVote(content)
+    const lateMs = this.net.signingMs(this.index)
+    if (lateMs > 0) await pause(this.net.clock, lateMs)
+    return signature
+  }
 }
 
 /** What survives a crash of a node. */
@@ -144,7 +164,7 @@ export class TestNode {
         work: { hasWork: () => net.busy, onWork: listener => node.wakers.push(listener) },
         head: () => node.head(),
         sets,
-        signer: new GuardedSigner({ secretKey, domain, record: disk.record }),
+        signer: new LateSigner(net, index, { secretKey, domain, record: disk.record }),
         verifier: inlineSignatureVerifier,
         network: wires,
         wal: disk.wal,
@@ -194,6 +214,8 @@ export class TestConsensusNetwork {
   private readonly disks = new Map<number, Disk>()
   /** Whether there is always something to put into a block. */
   busy = true
+  /** How long a member's signature of a vote takes. */
+  signingMs: (index: number) => number = () => 0
   /** What the engines asked of their applications against the grammar of spec/consensus.md. */
   readonly violations: GrammarViolation[] = []
   /** Says which messages are lost. */
