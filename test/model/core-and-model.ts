@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
 import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
 import { invariant } from '../../src/base/primitives/invariant.js'
@@ -28,6 +29,11 @@ const powers = [
   [1n, 1n, 1n, 1n, 1n, 1n, 1n],
   [5n, 3n, 2n, 2n, 1n],
 ]
+
+/** `expect(a).toEqual(b)`, ten times as fast where they are: most of a run is comparing. */
+function expectEqual(a: unknown, b: unknown): void {
+  if (!isDeepStrictEqual(a, b)) expect(a).toEqual(b)
+}
 
 /**
  * One core and one model of Algorithm 1 under the same random inputs: proposals and votes that are late, doubled and, from
@@ -107,8 +113,8 @@ export class CoreAndModel {
     const expected = outputs.map(output => this.actionOf(output)).filter(action => action !== null)
     // What else an input brings that decides is of no use any more: the core enters a later round before it counts its votes.
     const isLast = (action: ModelAction) => action.startsWith('decide')
-    if (expected.some(isLast)) expect(expected.filter(isLast)).toEqual(actual.filter(isLast))
-    else expect(expected).toEqual(actual)
+    if (expected.some(isLast)) expectEqual(expected.filter(isLast), actual.filter(isLast))
+    else expectEqual(expected, actual)
     this.compareState()
     for (const output of outputs) this.note(output)
   }
@@ -238,16 +244,19 @@ export class CoreAndModel {
   private compareState(): void {
     const { decided, round, step, lockedRound, lockedValue, validRound, validValue } = this.core.state!
     const { model } = this
-    expect(decided).toBe(model.decision !== null)
+    expectEqual(decided, model.decision !== null)
     if (decided) return
-    expect({ round, step, lockedRound, lockedValue, validRound, validValue }).toEqual({
-      round: model.round,
-      step: model.step,
-      lockedRound: model.lockedRound,
-      lockedValue: model.lockedValue,
-      validRound: model.validRound,
-      validValue: model.validValue,
-    })
+    expectEqual(
+      { round, step, lockedRound, lockedValue, validRound, validValue },
+      {
+        round: model.round,
+        step: model.step,
+        lockedRound: model.lockedRound,
+        lockedValue: model.lockedValue,
+        validRound: model.validRound,
+        validValue: model.validValue,
+      },
+    )
   }
 
   /** The core asks for something; the answers come back later, in any order. */
@@ -289,7 +298,7 @@ export class CoreAndModel {
     this.model = new Algorithm1(this.height, this.set, this.self)
     let open: ConsensusOutput[] = []
     for (const { input, outputs, modelCalls } of kept) {
-      expect(this.core.step(input)).toEqual(outputs)
+      expectEqual(this.core.step(input), outputs)
       for (const call of modelCalls) call(this.model)
       open = [...open.filter(output => !isAnswered(output, input, this.self)), ...outputs]
     }
