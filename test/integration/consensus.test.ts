@@ -13,6 +13,11 @@ describe('engine and syncer over memory wires, in virtual time', () => {
     await net.clock.advance(2_000)
     expect(Math.min(...net.heights())).toBeGreaterThanOrEqual(15)
     expect(net.problems()).toEqual([])
+    const calls = [...net.nodes.values()].flatMap(node => node.disk.history.calls)
+    for (const call of ['prepareProposal', 'processProposal', 'extendVote', 'verifyVoteExtension', 'finalizeBlock'])
+      expect(calls.filter(line => line.startsWith(call)).length, `calls of ${call} that were watched`).toBeGreaterThan(
+        0,
+      )
   })
 
   it('makes an empty block only every empty-block interval', async () => {
