@@ -20,6 +20,14 @@ describe('engine and syncer over memory wires, in virtual time', () => {
       )
   })
 
+  it('asks for no extension in a height that was decided while the signer worked', async () => {
+    const net = await running(4)
+    net.signingMs = index => (index === 3 ? 40 : 0)
+    await net.clock.advance(2_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(10)
+    expect(net.problems()).toEqual([])
+  })
+
   it('makes an empty block only every empty-block interval', async () => {
     const net = await running(4)
     net.busy = false

@@ -375,10 +375,10 @@ export class ConsensusEngine {
     try {
       await this.ports.wal.sync()
       const signature = await this.ports.signer.signVote(content)
+      if (content.height !== this.height) return
       const extends_ = content.step === precommit && !isNil(content.blockHash)
       const extension = extends_ ? this.ports.application.extendVote({ height: content.height }) : new Uint8Array(0)
       const vote = asVerified<Vote>({ ...content, member, signature, extension })
-      if (content.height !== this.height) return
       this.passExtension(vote)
       this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
