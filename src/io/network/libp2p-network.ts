@@ -1,3 +1,4 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { ConsensusSigner } from '../keys/consensus-signer.js'
@@ -8,26 +9,33 @@ import { systemClock } from '../time/system-clock.js'
 import type { NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
 import { type Agreement, agreeOnSession, handshakeProtocol } from './handshake-stream.js'
+import { doorHost, InboundDoor } from './inbound-door.js'
 import {
   type Connection,
   createLibp2pNode,
+  hostOf,
   type Libp2pNode,
   nodePeerId,
   type Stream,
   startListening,
 } from './libp2p-node.js'
+import { muxGuardOf } from './mux-guard.js'
 import { NetworkError } from './network-error.js'
 import {
   channelLimits,
   defaultNetworkLimits,
   maxRequestBytes,
   type NetworkLimits,
+  type PeerKind,
   requestKinds,
 } from './network-limits.js'
+import { PeerBans } from './peer-bans.js'
 import { duplicateWindowMs, PeerDialer } from './peer-dialer.js'
 import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } from './peer-network.js'
+import type { Severity } from './peer-score.js'
 import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
 import { ask, requestProtocol, serve } from './request-streams.js'
+import { admitSession } from './session-admission.js'
 
 /** What a node's network is made of. */
 export interface Libp2pNetworkOptions {
@@ -49,6 +57,14 @@ export interface Libp2pNetworkOptions {
 }
 
 type MessageHandler = (from: Peer, message: Uint8Array) => void
+const peerProtocols: ReadonlySet<string> = new Set([
+  handshakeProtocol,
+  ...channelProtocols.keys(),
+  ...requestKinds.map(requestProtocol),
+])
+/** How often a peer that entered or left the sequencer set is noticed. */
+const kindsMs = 10_000
+
 type RequestHandler = (from: Peer, body: Uint8Array) => Promise<Uint8Array>
 
 /**
@@ -63,13 +79,18 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly sessions = new Map<PeerId, PeerSession>()
   /** Connections whose handshake is under way; resolves with the session, or null when there will be none. */
   private readonly agreeing = new Map<string, Promise<PeerSession | null>>()
-  private readonly bannedUntilMs: Map<PeerId, number>
+  /** Inbound connections without a session yet, oldest first. */
+  private readonly strangers = new Map<string, Connection>()
+  /** Hosts of configured peers and of sequencers that are connected: never banned for what a neighbour does. */
+  private knownHosts: ReadonlySet<string>
+  private isSequencer: (key: BlsPublicKeyBytes) => boolean = () => false
+  private cancelKinds = () => {}
   private readonly dialer: PeerDialer
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
   private readonly requestHandlers = new Map<RequestKind, RequestHandler>()
   private readonly connectHandlers: ((peer: Peer) => void)[] = []
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
-  private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter; bans: Counter }
+  private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
   private serving = 0
   private closed = false
 
@@ -77,38 +98,48 @@ export class Libp2pNetwork implements PeerNetwork {
     private readonly node: Libp2pNode,
     private readonly hello: Uint8Array,
     private readonly options: Libp2pNetworkOptions,
-    bans: Map<PeerId, number>,
+    private readonly bans: PeerBans,
   ) {
     this.localPeer = node.peerId.toString()
     this.limits = { ...defaultNetworkLimits, ...options.config.limits }
     this.logger = options.logger ?? silentLogger
     this.clock = options.clock ?? systemClock
-    this.bannedUntilMs = bans
     this.dialer = new PeerDialer(options.config.peers, {
       node,
       clock: this.clock,
       isConnected: peer => this.sessions.has(peer),
     })
+    this.knownHosts = new Set(this.dialer.hosts().map(doorHost))
     const metrics = options.metrics ?? silentMetrics
     this.counters = {
       peers: metrics.gauge('morphism_network_peers', 'Connected peers'),
       received: metrics.counter('morphism_network_received_bytes', 'Bytes of messages received from peers'),
       sent: metrics.counter('morphism_network_sent_bytes', 'Bytes of messages queued for peers'),
       dropped: metrics.counter('morphism_network_dropped_messages', 'Messages that no peer or no queue could take'),
-      bans: metrics.counter('morphism_network_banned_peers', 'Peers dropped for misbehaviour'),
     }
   }
 
   /** Makes the network without listening or dialing. @throws NetworkError BAD_ADDRESS */
   static async create(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
-    const { config, nodeKey, signer, clock = systemClock } = options
-    const bans = new Map<PeerId, number>()
+    const { config, nodeKey, signer, clock = systemClock, logger = silentLogger, metrics = silentMetrics } = options
+    const limits = { ...defaultNetworkLimits, ...config.limits }
+    const bans = new PeerBans(limits.banMs, { clock, logger, metrics })
+    const door = new InboundDoor(limits, {
+      clock,
+      isKnownHost: host => network.knownHosts.has(host),
+      onRefused: reason =>
+        metrics
+          .counter('morphism_network_refused_connections_total', 'Connections turned away unencrypted', { reason })
+          .inc(),
+    })
     const node = await createLibp2pNode({
       nodeKey,
       listen: config.listen,
-      limits: { ...defaultNetworkLimits, ...config.limits },
-      knownPeers: config.peers.length,
-      refuses: peer => (bans.get(peer) ?? 0) > clock.nowMs(),
+      limits,
+      clock,
+      door,
+      isProtocol: name => peerProtocols.has(name),
+      refuses: peer => bans.isBanned(peer),
     })
     const { multihash } = await nodePeerId(nodeKey)
     const hello = encodeHello({
@@ -118,7 +149,13 @@ export class Libp2pNetwork implements PeerNetwork {
       role: config.role,
       binding: signer ? { consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) } : null,
     })
-    return new Libp2pNetwork(node, hello, options, bans)
+    const network = new Libp2pNetwork(node, hello, options, bans)
+    return network
+  }
+
+  /** Says which keys are of the sequencer set now: their peers have more room. */
+  recognize(isSequencer: (key: BlsPublicKeyBytes) => boolean): void {
+    this.isSequencer = isSequencer
   }
 
   /** Listens and begins to dial the known peers. @throws NetworkError LISTEN_FAILED */
@@ -139,6 +176,7 @@ export class Libp2pNetwork implements PeerNetwork {
     node.addEventListener('connection:close', ({ detail }) => this.onConnectionClosed(detail))
     await startListening(node, this.options.config.listen)
     this.dialer.start()
+    this.watchKinds()
     this.logger.info('listening for peers', { addresses: this.addresses() })
   }
 
@@ -184,28 +222,28 @@ export class Libp2pNetwork implements PeerNetwork {
     this.requestHandlers.set(kind, handler)
   }
 
-  drop(peer: PeerId, { reason, detail }: Misbehaviour): void {
-    const nowMs = this.clock.nowMs()
-    for (const [id, untilMs] of this.bannedUntilMs) if (untilMs <= nowMs) this.bannedUntilMs.delete(id)
-    this.bannedUntilMs.set(peer, nowMs + this.limits.banMs)
-    this.counters.bans.inc()
-    this.logger.warn('peer dropped', { peer, reason, detail, bannedForMs: this.limits.banMs })
+  drop(peer: PeerId, misbehaviour: Misbehaviour): void {
+    if (!this.bans.judge(peer, misbehaviour)) return
     const session = this.sessions.get(peer)
-    if (session) this.endSession(session, reason)
+    if (session) this.endSession(session, misbehaviour.reason)
     for (const connection of this.node.getConnections())
-      if (connection.remotePeer.toString() === peer) connection.abort(new NetworkError('PEER_GONE', reason))
+      if (connection.remotePeer.toString() === peer)
+        connection.abort(new NetworkError('PEER_GONE', misbehaviour.reason))
   }
 
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
     this.dialer.stop()
+    this.cancelKinds()
     for (const session of [...this.sessions.values()]) this.endSession(session, 'the node stops')
     await this.node.stop()
   }
 
   /** A connection is open and encrypted: the side with the lesser peer id leads its handshake. */
   private onConnection(connection: Connection): void {
+    if (connection.direction === 'inbound') this.strangers.set(connection.id, connection)
+    if (this.strangers.size > this.limits.pendingHandshakes) this.crowdOut()
     if (this.localPeer < connection.remotePeer.toString()) {
       void this.agree(connection, null)
       return
@@ -216,10 +254,19 @@ export class Libp2pNetwork implements PeerNetwork {
     connection.addEventListener('close', cancel)
   }
 
+  /** The oldest connection without a session has had most time to shake hands. */
+  private crowdOut(): void {
+    for (const [id, connection] of this.strangers) {
+      this.strangers.delete(id)
+      connection.abort(new NetworkError('CONNECTION_REFUSED', 'CROWDED_OUT'))
+      return
+    }
+  }
+
   private follow(stream: Stream, connection: Connection): void {
     const leads = connection.remotePeer.toString() < this.localPeer
     if (leads && !this.agreeing.has(connection.id) && !this.sessionOf(connection)) void this.agree(connection, stream)
-    else this.drop(connection.remotePeer.toString(), { reason: 'BAD_HANDSHAKE' })
+    else this.drop(connection.remotePeer.toString(), { reason: 'BAD_HANDSHAKE', severity: 'heavy' })
   }
 
   /** Runs the handshake; the leader decides which of two connections stays, the follower takes its word. */
@@ -251,28 +298,80 @@ export class Libp2pNetwork implements PeerNetwork {
   private conclude(connection: Connection, outcome: Agreement): PeerSession | null {
     const id = connection.remotePeer.toString()
     if (outcome.type === 'refused') {
-      this.drop(id, { reason: outcome.reason })
+      this.drop(id, { reason: outcome.reason, severity: severityOf[outcome.reason] })
       return null
     }
     if (outcome.type === 'duplicate' || this.closed || connection.status !== 'open') {
       closeGently(connection)
       return null
     }
-    const old = this.sessions.get(id)
-    if (old) this.endSession(old, 'replaced by a newer connection')
     const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
-    const session = new PeerSession(peer, connection, this.clock.nowMs(), this.sessionEvents)
+    const kind = this.kindOf(peer)
+    if (!this.makeRoom(peer, kind, connection)) {
+      closeGently(connection)
+      return null
+    }
+    const { clock, sessionEvents: events } = this
+    const session = new PeerSession(peer, connection, kind, { clock, events })
     this.sessions.set(id, session)
+    this.strangers.delete(connection.id)
+    muxGuardOf(connection).frames.isSession = true
     this.dialer.connected(id)
-    this.counters.peers.set(this.sessions.size)
+    this.sessionsChanged()
     this.logger.info('peer connected', {
       peer: id,
       role: outcome.hello.role,
+      kind,
       address: connection.remoteAddr.toString(),
     })
     void session.open()
     for (const handler of this.connectHandlers) handler(peer)
     return session
+  }
+
+  /** Ends the sessions whose place the peer takes; false when it gets none. */
+  private makeRoom(peer: Peer, kind: PeerKind, connection: Connection): boolean {
+    const admission = admitSession({
+      peer,
+      kind,
+      isInbound: connection.direction === 'inbound',
+      live: this.sessions.values(),
+      isConfigured: id => this.dialer.knows(id),
+      limits: this.limits,
+      nowMs: this.clock.nowMs(),
+    })
+    if (admission.refusal !== null) {
+      this.logger.info('peer has no session here', { peer: peer.id, reason: admission.refusal })
+      return false
+    }
+    const old = this.sessions.get(peer.id)
+    if (old) this.endSession(old, 'replaced by a newer connection')
+    const other = admission.replaces === null ? undefined : this.sessions.get(admission.replaces)
+    if (other) {
+      this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: other.peer.id })
+      this.endSession(other, 'its consensus key came with another peer id')
+    }
+    return true
+  }
+
+  private kindOf({ id, consensusKey }: Peer): PeerKind {
+    if (consensusKey && this.isSequencer(consensusKey)) return 'sequencer'
+    return this.dialer.knows(id) ? 'configured' : 'stranger'
+  }
+
+  private watchKinds(): void {
+    this.cancelKinds = this.clock.schedule(kindsMs, () => {
+      for (const session of this.sessions.values()) session.kind = this.kindOf(session.peer)
+      this.sessionsChanged()
+      this.watchKinds()
+    })
+  }
+
+  private sessionsChanged(): void {
+    this.counters.peers.set(this.sessions.size)
+    const sequencers = [...this.sessions.values()].filter(({ kind }) => kind === 'sequencer')
+    const hosts = sequencers.map(({ connection }) => hostOf(connection.remoteAddr))
+    this.knownHosts = new Set([...this.dialer.hosts(), ...hosts].map(doorHost))
   }
 
   private readonly sessionEvents: SessionEvents = {
@@ -291,7 +390,8 @@ export class Libp2pNetwork implements PeerNetwork {
     failed: (session, { reason, error }) => {
       if (session.signal.aborted) return
       const isMisbehaviour = reason.startsWith('BAD_FRAME') || reason.startsWith('SECOND_STREAM')
-      if (isMisbehaviour) this.drop(session.peer.id, { reason, ...(error ? { detail: error.message } : {}) })
+      if (isMisbehaviour)
+        this.drop(session.peer.id, { reason, severity: 'heavy', ...(error ? { detail: error.message } : {}) })
       else this.endSession(session, reason)
     },
   }
@@ -300,12 +400,13 @@ export class Libp2pNetwork implements PeerNetwork {
   private handlerFailed(peer: PeerId, where: string, error: unknown): void {
     if (error instanceof InvariantError) stopOn(error)
     if (!(error instanceof MorphismError)) this.logger.error('message handler failed', { where, error })
-    this.drop(peer, { reason: `BAD_MESSAGE on ${where}`, detail: String((error as Error)?.message ?? error) })
+    const detail = String((error as Error)?.message ?? error)
+    this.drop(peer, { reason: `BAD_MESSAGE on ${where}`, severity: 'heavy', detail })
   }
 
   private acceptChannel(channel: Channel, stream: Stream, connection: Connection): void {
     void this.whenAgreed(connection).then(session => {
-      if (session) session.accept(channel, stream, this.clock)
+      if (session) session.accept(channel, stream)
       else stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the stream'))
     })
   }
@@ -316,8 +417,15 @@ export class Libp2pNetwork implements PeerNetwork {
       stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the request'))
       return
     }
-    const isBusy = session.serving >= this.limits.servedPerPeer || this.serving >= this.limits.servedInAll
-    const handler = this.requestHandlers.get(kind) ?? null
+    const isTooFast = !session.mayAsk()
+    if (isTooFast) this.drop(session.peer.id, { reason: 'TOO_MANY_REQUESTS', severity: 'light' })
+    const isBusy = isTooFast || session.serving >= this.limits.servedPerPeer || this.serving >= this.limits.servedInAll
+    const handler = this.requestHandlers.get(kind)
+    const answer: RequestHandler = async (from, body) => {
+      const content = await handler!(from, body)
+      await session.awaitAnswerTurn(content.length)
+      return content
+    }
     session.serving++
     this.serving++
     try {
@@ -325,7 +433,7 @@ export class Libp2pNetwork implements PeerNetwork {
         stream,
         peer: session.peer,
         timeoutMs: this.limits.requestTimeoutMs,
-        answer: isBusy ? null : handler,
+        answer: isBusy || !handler ? null : answer,
       })
     } catch (error) {
       if (error instanceof InvariantError) stopOn(error)
@@ -346,6 +454,10 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   private onConnectionClosed(connection: Connection): void {
+    this.strangers.delete(connection.id)
+    const { breach } = muxGuardOf(connection)
+    const peer = connection.remotePeer.toString()
+    if (breach) this.drop(peer, { reason: breach.code, severity: 'heavy', detail: breach.message })
     const session = this.sessionOf(connection)
     if (session) this.endSession(session, 'the connection closed')
     // The peer store would otherwise grow by every identity that ever knocked.
@@ -358,11 +470,19 @@ export class Libp2pNetwork implements PeerNetwork {
     this.sessions.delete(peer.id)
     session.end()
     connection.abort(new NetworkError('PEER_GONE', reason))
-    this.counters.peers.set(this.sessions.size)
+    this.sessionsChanged()
     this.logger.info('peer disconnected', { peer: peer.id, reason })
     for (const handler of this.disconnectHandlers) handler(peer)
-    if (!this.closed) this.dialer.disconnected(peer.id)
+    if (!this.closed) this.dialer.disconnected(peer.id, this.clock.nowMs() - session.startedAtMs)
   }
+}
+
+/** How bad it is to say this of oneself. */
+const severityOf: Readonly<Record<Extract<Agreement, { type: 'refused' }>['reason'], Severity>> = {
+  WRONG_VERSION: 'foreign',
+  WRONG_NETWORK: 'foreign',
+  MALFORMED_HELLO: 'heavy',
+  BAD_BINDING: 'grave',
 }
 
 function closeGently(connection: Connection): void {

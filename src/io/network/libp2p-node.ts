@@ -1,13 +1,18 @@
 import './promise-with-resolvers.js'
+import type { Server, Socket } from 'node:net'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
+import { invariant } from '../../base/primitives/invariant.js'
+import type { Clock } from '../time/clock.js'
+import { doorHost, type InboundDoor, type Visitor } from './inbound-door.js'
+import { guardMuxer } from './mux-guard.js'
 import { guardNegotiation } from './negotiation-guard.js'
 import { NetworkError } from './network-error.js'
-import type { NetworkLimits } from './network-limits.js'
+import { muxLimits, type NetworkLimits } from './network-limits.js'
 import type { PeerId } from './peer-network.js'
 
 export type Libp2pNode = Awaited<ReturnType<typeof createLibp2p>>
@@ -15,8 +20,8 @@ export type Connection = ReturnType<Libp2pNode['getConnections']>[number]
 export type Stream = Connection['streams'][number]
 /** libp2p's own peer id object. */
 export type Libp2pPeerId = Connection['remotePeer']
-
-const mib = 1 << 20
+export type Libp2pStreamMuxerFactory = ReturnType<ReturnType<typeof yamux>>
+type TcpUpgrader = Parameters<ReturnType<ReturnType<typeof tcp>>['createListener']>[0]['upgrader']
 
 /** The peer id of an Ed25519 seed (32 bytes), in text and as the multihash that a NodeBinding signs. */
 export async function nodePeerId(seed: Uint8Array): Promise<{ id: PeerId; multihash: Uint8Array }> {
@@ -29,37 +34,41 @@ export async function createLibp2pNode({
   nodeKey,
   listen,
   limits,
-  knownPeers,
+  clock,
+  door,
+  isProtocol,
   refuses,
 }: {
   nodeKey: Uint8Array
   listen: { host: string; port: number }
   limits: NetworkLimits
-  knownPeers: number
+  clock: Clock
+  door: InboundDoor
+  /** Protocols that a peer may open streams for. */
+  isProtocol: (name: string) => boolean
   refuses: (peer: PeerId) => boolean
 }): Promise<Libp2pNode> {
-  const node: Libp2pNode = await createLibp2p({
+  const multiplexer = yamux({
+    maxInboundStreams: muxLimits.inboundStreams,
+    maxOutboundStreams: muxLimits.inboundStreams,
+    streamOptions: {
+      // A paused stream is sent at most a window more, which must fit its buffer.
+      maxStreamWindowSize: muxLimits.frameBytes,
+      maxReadBufferLength: 2 * muxLimits.frameBytes,
+    },
+  })
+  return createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', nodeKey),
     addresses: { listen: [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] },
-    transports: [guardedTcp],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: 64,
-        maxOutboundStreams: 64,
-        streamOptions: {
-          // A paused stream is sent at most a window more, which must fit its buffer.
-          maxStreamWindowSize: 2 * mib,
-          maxReadBufferLength: 4 * mib,
-        },
-      }),
-    ],
+    transports: [guardedTcp(door)],
+    connectionEncrypters: [noiseWithMultiplexer],
+    streamMuxers: [() => guardMuxer(multiplexer(), { clock, isProtocol })],
     connectionManager: {
-      // The gater below counts inbound connections; peers that this node dials always find a place.
-      maxConnections: limits.inboundConnections + 2 * knownPeers + 1,
+      // The door counts inbound connections before their encryption, the network counts peers after it.
+      maxConnections: Number.MAX_SAFE_INTEGER,
       inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
-      maxIncomingPendingConnections: 128,
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
       inboundUpgradeTimeout: limits.handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
     },
@@ -68,37 +77,90 @@ export async function createLibp2pNode({
     connectionGater: {
       denyDialPeer: peer => refuses(peer.toString()),
       denyInboundEncryptedConnection: peer => refuses(peer.toString()),
-      denyInboundConnection: connection => {
-        const inbound = node.getConnections().filter(({ direction }) => direction === 'inbound')
-        if (inbound.length >= limits.inboundConnections) return true
-        const host = hostOf(connection.remoteAddr)
-        if (isLoopback(host)) return false
-        return (
-          inbound.filter(({ remoteAddr }) => hostOf(remoteAddr) === host).length >= limits.inboundConnectionsPerHost
-        )
-      },
     },
   })
-  return node
 }
 
-/** TCP whose inbound connections must speak libp2p from the first byte. */
-const guardedTcp: ReturnType<typeof tcp> = components => {
-  const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
-  const createListener = transport.createListener.bind(transport)
-  transport.createListener = options => {
-    const { upgrader } = options
-    const guarded: typeof upgrader = Object.create(upgrader, {
-      upgradeInbound: {
-        value: (...[connection, ...rest]: Parameters<typeof upgrader.upgradeInbound>) => {
-          guardNegotiation(connection, '/noise')
-          return upgrader.upgradeInbound(connection, ...rest)
+/**
+ * Noise that agrees on the multiplexer within its handshake, as this implementation always does: a second negotiation
+ * would be one more stage to linger in.
+ */
+const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
+  const encrypter = noise()(components)
+  const secureInbound = encrypter.secureInbound.bind(encrypter)
+  encrypter.secureInbound = async (connection, options) => {
+    const secured = await secureInbound(connection, options)
+    if (secured.streamMuxer) return secured
+    throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
+  }
+  return encrypter
+}
+
+/** TCP whose inbound connections pass the door and speak libp2p from the first byte, before libp2p spends anything on them. */
+function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
+  return components => {
+    const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
+    const createListener = transport.createListener.bind(transport)
+    transport.createListener = options => {
+      const upgrader: typeof options.upgrader = Object.create(options.upgrader, {
+        upgradeInbound: {
+          value: (...args: Parameters<typeof upgrader.upgradeInbound>) => upgradeVisitor(options.upgrader, door, args),
         },
+      })
+      const listener = createListener({ ...options, upgrader })
+      knockFirst(listener, door)
+      return listener
+    }
+    return transport
+  }
+}
+
+/** Turns connections away at the socket, where it costs least. */
+function knockFirst(listener: object, door: InboundDoor): void {
+  const { server } = listener as { server?: Server }
+  invariant(server && server.listenerCount('connection') === 1, 'a libp2p TCP listener has one server')
+  const [take] = server.listeners('connection')
+  server.removeAllListeners('connection')
+  server.on('connection', (socket: Socket) => {
+    if (door.knock(doorHost(socket.remoteAddress ?? ''))) take!.call(server, socket)
+    else socket.destroy()
+  })
+}
+
+/** Lets libp2p begin with a connection once it asked for encryption, and not before. */
+function upgradeVisitor(
+  upgrader: TcpUpgrader,
+  door: InboundDoor,
+  [connection, options]: Parameters<TcpUpgrader['upgradeInbound']>,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const visitor: Visitor = {
+      host: doorHost(hostOf(connection.remoteAddr)),
+      refuse: reason => connection.abort(new NetworkError('CONNECTION_REFUSED', reason)),
+    }
+    connection.addEventListener('close', () => {
+      door.leave(visitor)
+      reject(new NetworkError('CONNECTION_REFUSED', 'the connection closed before it was encrypted'))
+    })
+    door.enter(visitor)
+    guardNegotiation(connection, {
+      isAgreeable: protocol => protocol === '/noise',
+      onBroken: () => door.turnAway(visitor, 'NO_MULTISTREAM'),
+      onAgreed: () => {
+        if (!door.shake(visitor)) return
+        upgrader.upgradeInbound(connection, options).then(
+          () => {
+            door.shaken(visitor)
+            resolve()
+          },
+          error => {
+            door.failed(visitor)
+            reject(error)
+          },
+        )
       },
     })
-    return createListener({ ...options, upgrader: guarded })
-  }
-  return transport
+  })
 }
 
 /** Starts listening. @throws NetworkError LISTEN_FAILED */
@@ -116,10 +178,7 @@ export async function startListening(node: Libp2pNode, { host, port }: { host: s
   }
 }
 
-function hostOf(address: { toString(): string }): string {
+/** The host of a multiaddr, as text. */
+export function hostOf(address: { toString(): string }): string {
   return address.toString().split('/')[2] ?? ''
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.startsWith('127.')
 }
