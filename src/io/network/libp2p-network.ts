@@ -8,12 +8,13 @@ import type { Clock } from '../time/clock.js'
 import { systemClock } from '../time/system-clock.js'
 import type { NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
-import { type Agreement, agreeOnSession, handshakeProtocol } from './handshake-stream.js'
-import { doorHost, InboundDoor } from './inbound-door.js'
+import { type Agreement, handshakeProtocol, refusalSeverity } from './handshake-stream.js'
+import { Handshakes } from './handshakes.js'
+import { InboundDoor } from './inbound-door.js'
 import {
   type Connection,
+  closeGently,
   createLibp2pNode,
-  hostOf,
   type Libp2pNode,
   nodePeerId,
   type Stream,
@@ -31,10 +32,11 @@ import {
 } from './network-limits.js'
 import { PeerBans } from './peer-bans.js'
 import { duplicateWindowMs, PeerDialer } from './peer-dialer.js'
+import { PeerKinds } from './peer-kinds.js'
 import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } from './peer-network.js'
-import type { Severity } from './peer-score.js'
 import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
-import { ask, requestProtocol, serve } from './request-streams.js'
+import { RequestDesk, type RequestHandler } from './request-desk.js'
+import { ask, requestProtocol } from './request-streams.js'
 import { admitSession } from './session-admission.js'
 
 /** What a node's network is made of. */
@@ -62,11 +64,6 @@ const peerProtocols: ReadonlySet<string> = new Set([
   ...channelProtocols.keys(),
   ...requestKinds.map(requestProtocol),
 ])
-/** How often a peer that entered or left the sequencer set is noticed. */
-const kindsMs = 10_000
-
-type RequestHandler = (from: Peer, body: Uint8Array) => Promise<Uint8Array>
-
 /**
  * PeerNetwork on libp2p (TCP, Noise, Yamux): one session per peer however many connections both sides opened, one
  * long-lived stream per channel and direction. Register handlers, then `start`.
@@ -77,26 +74,19 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly logger: Logger
   private readonly clock: Clock
   private readonly sessions = new Map<PeerId, PeerSession>()
-  /** Connections whose handshake is under way; resolves with the session, or null when there will be none. */
-  private readonly agreeing = new Map<string, Promise<PeerSession | null>>()
-  /** Inbound connections without a session yet, oldest first. */
-  private readonly strangers = new Map<string, Connection>()
-  /** Hosts of configured peers and of sequencers that are connected: never banned for what a neighbour does. */
-  private knownHosts: ReadonlySet<string>
-  private isSequencer: (key: BlsPublicKeyBytes) => boolean = () => false
-  private cancelKinds = () => {}
+  private readonly handshakes: Handshakes
+  private readonly desk: RequestDesk
+  private readonly kinds: PeerKinds
   private readonly dialer: PeerDialer
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
-  private readonly requestHandlers = new Map<RequestKind, RequestHandler>()
   private readonly connectHandlers: ((peer: Peer) => void)[] = []
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
-  private serving = 0
   private closed = false
 
   private constructor(
     private readonly node: Libp2pNode,
-    private readonly hello: Uint8Array,
+    hello: Uint8Array,
     private readonly options: Libp2pNetworkOptions,
     private readonly bans: PeerBans,
   ) {
@@ -109,7 +99,28 @@ export class Libp2pNetwork implements PeerNetwork {
       clock: this.clock,
       isConnected: peer => this.sessions.has(peer),
     })
-    this.knownHosts = new Set(this.dialer.hosts().map(doorHost))
+    const { dialer } = this
+    this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
+    const { clock, limits, localPeer, logger } = this
+    this.handshakes = new Handshakes(
+      { localPeer, hello, network: options.config.network, limits },
+      {
+        clock,
+        logger,
+        hasSession: connection => this.sessionOf(connection) !== null,
+        isDuplicate: peer => {
+          const current = this.sessions.get(peer)
+          return current !== undefined && clock.nowMs() - current.startedAtMs < duplicateWindowMs
+        },
+        conclude: (connection, outcome) => this.conclude(connection, outcome),
+        onBreach: peer => this.drop(peer, { reason: 'BAD_HANDSHAKE', severity: 'heavy' }),
+      },
+    )
+    this.desk = new RequestDesk(limits, {
+      logger,
+      onTooFast: peer => this.drop(peer, { reason: 'TOO_MANY_REQUESTS', severity: 'light' }),
+      onBug: stopOn,
+    })
     const metrics = options.metrics ?? silentMetrics
     this.counters = {
       peers: metrics.gauge('morphism_network_peers', 'Connected peers'),
@@ -126,7 +137,7 @@ export class Libp2pNetwork implements PeerNetwork {
     const bans = new PeerBans(limits.banMs, { clock, logger, metrics })
     const door = new InboundDoor(limits, {
       clock,
-      isKnownHost: host => network.knownHosts.has(host),
+      isKnownHost: host => network.kinds.isKnownHost(host),
       onRefused: reason =>
         metrics
           .counter('morphism_network_refused_connections_total', 'Connections turned away unencrypted', { reason })
@@ -155,13 +166,13 @@ export class Libp2pNetwork implements PeerNetwork {
 
   /** Says which keys are of the sequencer set now: their peers have more room. */
   recognize(isSequencer: (key: BlsPublicKeyBytes) => boolean): void {
-    this.isSequencer = isSequencer
+    this.kinds.isSequencer = isSequencer
   }
 
   /** Listens and begins to dial the known peers. @throws NetworkError LISTEN_FAILED */
   async start(): Promise<void> {
     const { node } = this
-    await node.handle(handshakeProtocol, (stream, connection) => this.follow(stream, connection), {
+    await node.handle(handshakeProtocol, (stream, connection) => this.handshakes.follow(stream, connection), {
       maxInboundStreams: 1,
     })
     for (const [protocol, channel] of channelProtocols)
@@ -172,11 +183,11 @@ export class Libp2pNetwork implements PeerNetwork {
       await node.handle(requestProtocol(kind), (stream, connection) => this.acceptRequest(kind, stream, connection), {
         maxInboundStreams: 2 * this.limits.servedPerPeer,
       })
-    node.addEventListener('connection:open', ({ detail }) => this.onConnection(detail))
+    node.addEventListener('connection:open', ({ detail }) => this.handshakes.opened(detail))
     node.addEventListener('connection:close', ({ detail }) => this.onConnectionClosed(detail))
     await startListening(node, this.options.config.listen)
     this.dialer.start()
-    this.watchKinds()
+    this.kinds.start()
     this.logger.info('listening for peers', { addresses: this.addresses() })
   }
 
@@ -219,7 +230,7 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   onRequest(kind: RequestKind, handler: RequestHandler): void {
-    this.requestHandlers.set(kind, handler)
+    this.desk.setHandler(kind, handler)
   }
 
   drop(peer: PeerId, misbehaviour: Misbehaviour): void {
@@ -235,70 +246,15 @@ export class Libp2pNetwork implements PeerNetwork {
     if (this.closed) return
     this.closed = true
     this.dialer.stop()
-    this.cancelKinds()
+    this.kinds.stop()
     for (const session of [...this.sessions.values()]) this.endSession(session, 'the node stops')
     await this.node.stop()
-  }
-
-  /** A connection is open and encrypted: the side with the lesser peer id leads its handshake. */
-  private onConnection(connection: Connection): void {
-    if (connection.direction === 'inbound') this.strangers.set(connection.id, connection)
-    if (this.strangers.size > this.limits.pendingHandshakes) this.crowdOut()
-    if (this.localPeer < connection.remotePeer.toString()) {
-      void this.agree(connection, null)
-      return
-    }
-    const cancel = this.clock.schedule(this.limits.handshakeTimeoutMs, () => {
-      if (!this.agreeing.has(connection.id) && !this.sessionOf(connection)) closeGently(connection)
-    })
-    connection.addEventListener('close', cancel)
-  }
-
-  /** The oldest connection without a session has had most time to shake hands. */
-  private crowdOut(): void {
-    for (const [id, connection] of this.strangers) {
-      this.strangers.delete(id)
-      connection.abort(new NetworkError('CONNECTION_REFUSED', 'CROWDED_OUT'))
-      return
-    }
-  }
-
-  private follow(stream: Stream, connection: Connection): void {
-    const leads = connection.remotePeer.toString() < this.localPeer
-    if (leads && !this.agreeing.has(connection.id) && !this.sessionOf(connection)) void this.agree(connection, stream)
-    else this.drop(connection.remotePeer.toString(), { reason: 'BAD_HANDSHAKE', severity: 'heavy' })
-  }
-
-  /** Runs the handshake; the leader decides which of two connections stays, the follower takes its word. */
-  private agree(connection: Connection, inbound: Stream | null): Promise<PeerSession | null> {
-    const id = connection.remotePeer.toString()
-    const agreement = agreeOnSession({
-      connection,
-      inbound,
-      hello: this.hello,
-      network: this.options.config.network,
-      signal: AbortSignal.timeout(this.limits.handshakeTimeoutMs),
-      isDuplicate: () => {
-        const current = this.sessions.get(id)
-        return current !== undefined && this.clock.nowMs() - current.startedAtMs < duplicateWindowMs
-      },
-    }).then(
-      outcome => this.conclude(connection, outcome),
-      error => {
-        this.logger.debug('handshake failed', { peer: id, error: String((error as Error)?.message ?? error) })
-        closeGently(connection)
-        return null
-      },
-    )
-    this.agreeing.set(connection.id, agreement)
-    void agreement.finally(() => this.agreeing.delete(connection.id))
-    return agreement
   }
 
   private conclude(connection: Connection, outcome: Agreement): PeerSession | null {
     const id = connection.remotePeer.toString()
     if (outcome.type === 'refused') {
-      this.drop(id, { reason: outcome.reason, severity: severityOf[outcome.reason] })
+      this.drop(id, { reason: outcome.reason, severity: refusalSeverity[outcome.reason] })
       return null
     }
     if (outcome.type === 'duplicate' || this.closed || connection.status !== 'open') {
@@ -306,7 +262,7 @@ export class Libp2pNetwork implements PeerNetwork {
       return null
     }
     const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
-    const kind = this.kindOf(peer)
+    const kind = this.kinds.of(peer)
     if (!this.makeRoom(peer, kind, connection)) {
       closeGently(connection)
       return null
@@ -314,7 +270,7 @@ export class Libp2pNetwork implements PeerNetwork {
     const { clock, sessionEvents: events } = this
     const session = new PeerSession(peer, connection, kind, { clock, events })
     this.sessions.set(id, session)
-    this.strangers.delete(connection.id)
+    this.handshakes.ended(connection)
     muxGuardOf(connection).frames.isSession = true
     this.dialer.connected(id)
     this.sessionsChanged()
@@ -354,24 +310,9 @@ export class Libp2pNetwork implements PeerNetwork {
     return true
   }
 
-  private kindOf({ id, consensusKey }: Peer): PeerKind {
-    if (consensusKey && this.isSequencer(consensusKey)) return 'sequencer'
-    return this.dialer.knows(id) ? 'configured' : 'stranger'
-  }
-
-  private watchKinds(): void {
-    this.cancelKinds = this.clock.schedule(kindsMs, () => {
-      for (const session of this.sessions.values()) session.kind = this.kindOf(session.peer)
-      this.sessionsChanged()
-      this.watchKinds()
-    })
-  }
-
   private sessionsChanged(): void {
     this.counters.peers.set(this.sessions.size)
-    const sequencers = [...this.sessions.values()].filter(({ kind }) => kind === 'sequencer')
-    const hosts = sequencers.map(({ connection }) => hostOf(connection.remoteAddr))
-    this.knownHosts = new Set([...this.dialer.hosts(), ...hosts].map(doorHost))
+    this.kinds.sessionsChanged()
   }
 
   private readonly sessionEvents: SessionEvents = {
@@ -413,39 +354,12 @@ export class Libp2pNetwork implements PeerNetwork {
 
   private async acceptRequest(kind: RequestKind, stream: Stream, connection: Connection): Promise<void> {
     const session = await this.whenAgreed(connection)
-    if (!session) {
-      stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the request'))
-      return
-    }
-    const isTooFast = !session.mayAsk()
-    if (isTooFast) this.drop(session.peer.id, { reason: 'TOO_MANY_REQUESTS', severity: 'light' })
-    const isBusy = isTooFast || session.serving >= this.limits.servedPerPeer || this.serving >= this.limits.servedInAll
-    const handler = this.requestHandlers.get(kind)
-    const answer: RequestHandler = async (from, body) => {
-      const content = await handler!(from, body)
-      await session.awaitAnswerTurn(content.length)
-      return content
-    }
-    session.serving++
-    this.serving++
-    try {
-      await serve({
-        stream,
-        peer: session.peer,
-        timeoutMs: this.limits.requestTimeoutMs,
-        answer: isBusy || !handler ? null : answer,
-      })
-    } catch (error) {
-      if (error instanceof InvariantError) stopOn(error)
-      this.logger.debug('request not answered', { peer: session.peer.id, kind, error: (error as Error).message })
-    } finally {
-      session.serving--
-      this.serving--
-    }
+    if (session) await this.desk.take({ kind, stream, session })
+    else stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the request'))
   }
 
   private async whenAgreed(connection: Connection): Promise<PeerSession | null> {
-    return this.sessionOf(connection) ?? (await this.agreeing.get(connection.id)) ?? null
+    return this.sessionOf(connection) ?? (await this.handshakes.outcome(connection))
   }
 
   private sessionOf(connection: Connection): PeerSession | null {
@@ -454,7 +368,7 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   private onConnectionClosed(connection: Connection): void {
-    this.strangers.delete(connection.id)
+    this.handshakes.ended(connection)
     const { breach } = muxGuardOf(connection)
     const peer = connection.remotePeer.toString()
     if (breach) this.drop(peer, { reason: breach.code, severity: 'heavy', detail: breach.message })
@@ -475,18 +389,6 @@ export class Libp2pNetwork implements PeerNetwork {
     for (const handler of this.disconnectHandlers) handler(peer)
     if (!this.closed) this.dialer.disconnected(peer.id, this.clock.nowMs() - session.startedAtMs)
   }
-}
-
-/** How bad it is to say this of oneself. */
-const severityOf: Readonly<Record<Extract<Agreement, { type: 'refused' }>['reason'], Severity>> = {
-  WRONG_VERSION: 'foreign',
-  WRONG_NETWORK: 'foreign',
-  MALFORMED_HELLO: 'heavy',
-  BAD_BINDING: 'grave',
-}
-
-function closeGently(connection: Connection): void {
-  connection.close().catch(error => connection.abort(error as Error))
 }
 
 /** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */

@@ -182,3 +182,8 @@ export async function startListening(node: Libp2pNode, { host, port }: { host: s
 export function hostOf(address: { toString(): string }): string {
   return address.toString().split('/')[2] ?? ''
 }
+
+/** Closes a connection after what was said on it is sent. */
+export function closeGently(connection: Connection): void {
+  connection.close().catch(error => connection.abort(error as Error))
+}
