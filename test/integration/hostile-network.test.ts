@@ -118,7 +118,11 @@ describe('a node on the open internet', () => {
   let lost = 0
   beforeEach(async () => {
     metrics = new PrometheusMetrics()
-    victim = await start({ n: 50, metrics, limits: { handshakeTimeoutMs: 1_000, requestTimeoutMs: 2_000, silentConnections: 100 } })
+    victim = await start({
+      n: 50,
+      metrics,
+      limits: { handshakeTimeoutMs: 1_000, requestTimeoutMs: 2_000, silentConnections: 100 },
+    })
     victim.onRequest('status', async (_, body) => body)
     await victim.start()
     friend = await start({ n: 3, key: 3, peers: victim.addresses() })
@@ -230,7 +234,7 @@ describe('a node on the open internet', () => {
         'bytes for a handshake that never comes',
         raw => {
           raw.send(opening(1))
-          const name = Buffer.concat([header, Buffer.from('\x17/morphism/consensus/1\n')])
+          const name = Buffer.concat([header, Buffer.from('\x16/morphism/consensus/1\n')])
           raw.send(muxFrame({ stream: 1, length: name.length }, name))
           for (let i = 0; i < 8; i++)
             raw.send(muxFrame({ stream: 1, length: mebibyte / 4 }, new Uint8Array(mebibyte / 4)))
@@ -283,7 +287,7 @@ describe('a node on the open internet', () => {
     for (let i = 0; i < 200; i++) friend.send(victim.localPeer, 'transactions', new Uint8Array(i * 37).fill(i))
     const { raw, closed } = await encrypted(victim)
     raw.send(muxFrame({ type: 1, flags: 1, stream: 1 }))
-    const name = Buffer.concat([header, Buffer.from('\x17/morphism/handshake/1\n')])
+    const name = Buffer.concat([header, Buffer.from('\x16/morphism/handshake/1\n')])
     raw.send(muxFrame({ stream: 1, length: name.length }, name))
     const hello = Buffer.concat([frameHead(0xffffff), new Uint8Array(100)])
     raw.send(muxFrame({ stream: 1, length: hello.length }, hello))
