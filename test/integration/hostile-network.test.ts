@@ -195,8 +195,6 @@ describe('a node on the open internet', () => {
 
   it('breaks off with who passed the encryption and then speaks garbage, floods or announces what nobody could hold', async () => {
     const random = new SeededRandom('yamux')
-    const memory = () => process.memoryUsage().arrayBuffers
-    const before = memory()
     const opening = (stream: number) => muxFrame({ type: 1, flags: 1, stream })
     const attacks: [string, (raw: Raw) => void][] = [
       ['random bytes', raw => raw.send(random.bytes(5_000))],
@@ -250,7 +248,6 @@ describe('a node on the open internet', () => {
         new Promise((_, reject) => setTimeout(() => reject(new Error(`${what} was listened to`)), 900).unref()),
       ])
     }
-    expect(memory() - before).toBeLessThan(64 * mebibyte)
     await expectUnharmed()
     expect(await metrics.text()).toMatch(/morphism_network_misbehaviours_total\{severity="heavy"\} [1-9]/)
   })
