@@ -252,6 +252,20 @@ describe('a node on the open internet', () => {
     expect(await metrics.text()).toMatch(/morphism_network_misbehaviours_total\{severity="heavy"\} [1-9]/)
   })
 
+  it('stops at once though connections hang on at every stage', async () => {
+    const stages = [null, header, Buffer.concat([header, noiseName])]
+    const { sockets } = await knock(
+      victim,
+      Array.from({ length: 60 }, (_, i) => stages[i % 3]!),
+    )
+    await expectUnharmed()
+    const began = performance.now()
+    const closing = victim.close()
+    for (const socket of sockets) if (socket.writable) socket.write(Buffer.concat([header, noiseName]))
+    await closing
+    expect(performance.now() - began).toBeLessThan(900)
+  })
+
   it('closes what is encrypted and then silent', async () => {
     const { closed } = await encrypted(victim)
     await closed

@@ -113,6 +113,14 @@ describe('InboundDoor', () => {
     expect(shakes('10.0.0.1', 200)).toBe(200)
   })
 
+  it('lets nobody in once it is closed, and sends away who waits', () => {
+    const waiting = visit('1.1.1.1')!
+    door.close()
+    expect(waiting.turnedAway).toEqual(['CLOSED'])
+    expect(door.shake(waiting)).toBe(false)
+    expect(door.knock('127.0.0.1')).toBe(false)
+  })
+
   it('has so many connections of one host at once', () => {
     const visitors = Array.from({ length: 20 }, () => visit('1.1.1.1')).filter(visitor => visitor !== null)
     expect(visitors).toHaveLength(limits.inboundConnectionsPerHost)

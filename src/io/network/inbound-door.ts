@@ -12,6 +12,7 @@ export type DoorRefusal =
   | 'NO_MULTISTREAM'
   | 'TOO_SLOW'
   | 'CROWDED_OUT'
+  | 'CLOSED'
 
 /** An inbound connection before its encryption. */
 export interface Visitor {
@@ -41,6 +42,7 @@ export class InboundDoor {
   private readonly shaking = new Set<Visitor>()
   private readonly scores: PeerScores
   private readonly strangers: TokenBucket
+  private closed = false
 
   constructor(
     private readonly limits: NetworkLimits,
@@ -57,6 +59,7 @@ export class InboundDoor {
 
   /** Whether a connection from this host is looked at. */
   knock(host: string): boolean {
+    if (this.closed) return this.refused('CLOSED')
     const nowMs = this.ports.clock.nowMs()
     const isKnown = this.isKnown(host)
     if (!isKnown && this.scores.isBanned(host, nowMs)) return this.refused('HOST_BANNED')
@@ -121,6 +124,15 @@ export class InboundDoor {
     this.shaking.delete(visitor)
     const state = this.hosts.get(visitor.host)
     if (state && state.open > 0) state.open--
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    this.closed = true
+    for (const visitor of [...this.waiting.keys()]) {
+      this.stopWaiting(visitor)
+      visitor.refuse('CLOSED')
+    }
   }
 
   /** Connections that are not encrypted yet. */

@@ -1,16 +1,14 @@
 import './promise-with-resolvers.js'
-import type { Server, Socket } from 'node:net'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
-import { invariant } from '../../base/primitives/invariant.js'
 import type { Clock } from '../time/clock.js'
-import { doorHost, type InboundDoor, type Visitor } from './inbound-door.js'
+import type { InboundDoor } from './inbound-door.js'
+import { InboundSockets } from './inbound-sockets.js'
 import { guardMuxer } from './mux-guard.js'
-import { guardNegotiation } from './negotiation-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits, type NetworkLimits } from './network-limits.js'
 import type { PeerId } from './peer-network.js'
@@ -21,7 +19,6 @@ export type Stream = Connection['streams'][number]
 /** libp2p's own peer id object. */
 export type Libp2pPeerId = Connection['remotePeer']
 export type Libp2pStreamMuxerFactory = ReturnType<ReturnType<typeof yamux>>
-type TcpUpgrader = Parameters<ReturnType<ReturnType<typeof tcp>>['createListener']>[0]['upgrader']
 
 /** The peer id of an Ed25519 seed (32 bytes), in text and as the multihash that a NodeBinding signs. */
 export async function nodePeerId(seed: Uint8Array): Promise<{ id: PeerId; multihash: Uint8Array }> {
@@ -96,71 +93,39 @@ const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
   return encrypter
 }
 
-/** TCP whose inbound connections pass the door and speak libp2p from the first byte, before libp2p spends anything on them. */
+/** TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them. */
 function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
   return components => {
     const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
     const createListener = transport.createListener.bind(transport)
     transport.createListener = options => {
+      const sockets = new InboundSockets(door)
       const upgrader: typeof options.upgrader = Object.create(options.upgrader, {
         upgradeInbound: {
-          value: (...args: Parameters<typeof upgrader.upgradeInbound>) => upgradeVisitor(options.upgrader, door, args),
+          value: async (...args: Parameters<typeof upgrader.upgradeInbound>) => {
+            const visitor = sockets.visitor()
+            try {
+              await options.upgrader.upgradeInbound(...args)
+              door.shaken(visitor)
+            } catch (error) {
+              door.failed(visitor)
+              throw error
+            }
+          },
         },
       })
       const listener = createListener({ ...options, upgrader })
-      knockFirst(listener, door)
+      sockets.standBefore(listener)
+      const close = listener.close.bind(listener)
+      listener.close = (...args) => {
+        // The server is closed when its last socket is.
+        door.close()
+        return close(...args)
+      }
       return listener
     }
     return transport
   }
-}
-
-/** Turns connections away at the socket, where it costs least. */
-function knockFirst(listener: object, door: InboundDoor): void {
-  const { server } = listener as { server?: Server }
-  invariant(server && server.listenerCount('connection') === 1, 'a libp2p TCP listener has one server')
-  const [take] = server.listeners('connection')
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) => {
-    if (door.knock(doorHost(socket.remoteAddress ?? ''))) take!.call(server, socket)
-    else socket.destroy()
-  })
-}
-
-/** Lets libp2p begin with a connection once it asked for encryption, and not before. */
-function upgradeVisitor(
-  upgrader: TcpUpgrader,
-  door: InboundDoor,
-  [connection, options]: Parameters<TcpUpgrader['upgradeInbound']>,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const visitor: Visitor = {
-      host: doorHost(hostOf(connection.remoteAddr)),
-      refuse: reason => connection.abort(new NetworkError('CONNECTION_REFUSED', reason)),
-    }
-    connection.addEventListener('close', () => {
-      door.leave(visitor)
-      reject(new NetworkError('CONNECTION_REFUSED', 'the connection closed before it was encrypted'))
-    })
-    door.enter(visitor)
-    guardNegotiation(connection, {
-      isAgreeable: protocol => protocol === '/noise',
-      onBroken: () => door.turnAway(visitor, 'NO_MULTISTREAM'),
-      onAgreed: () => {
-        if (!door.shake(visitor)) return
-        upgrader.upgradeInbound(connection, options).then(
-          () => {
-            door.shaken(visitor)
-            resolve()
-          },
-          error => {
-            door.failed(visitor)
-            reject(error)
-          },
-        )
-      },
-    })
-  })
 }
 
 /** Starts listening. @throws NetworkError LISTEN_FAILED */
