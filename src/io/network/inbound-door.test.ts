@@ -69,7 +69,7 @@ describe('InboundDoor', () => {
 
   it.each(['127.0.0.1', '::1', '10.0.0.1'])('never bans %s: loopback, or the host of a known peer', async host => {
     const to = makeDoor(['10.0.0.1'])
-    expect(garbage(host, 1_000, to)).toBe(1_000)
+    expect(garbage(host, 3_000, to)).toBe(limits.knocksOfKnownPerSec * 10)
     expect(visit(host, to)).toBe(null)
     // Its rate is spent, and comes back.
     await clock.advance(1_000)
@@ -106,10 +106,10 @@ describe('InboundDoor', () => {
         to.leave(visitor)
         return mayShake
       }).filter(Boolean).length
-    expect(shakes('1.1.1.1', 40)).toBe(limits.handshakesPerHostPerSec * 5)
-    let strangers = limits.handshakesPerHostPerSec * 5
+    expect(shakes('1.1.1.1', 40)).toBe(limits.handshakesPerHostPerSec * 10)
+    let strangers = limits.handshakesPerHostPerSec * 10
     for (let i = 2; i < 40; i++) strangers += shakes(`1.1.1.${i}`, 20)
-    expect(strangers).toBe(limits.handshakesOfStrangersPerSec * 5)
+    expect(strangers).toBe(limits.handshakesOfStrangersPerSec * 10)
     expect(shakes('10.0.0.1', 200)).toBe(200)
   })
 

@@ -26,8 +26,8 @@ interface HostState {
   readonly handshakes: TokenBucket
 }
 
-/** How much a second's rate may come at once. */
-const burstSeconds = 5
+/** Seconds of a rate that may come at once: all peers come back together when a node starts. */
+const burstSeconds = 10
 /** Hosts whose rates are remembered. */
 const maxHosts = 4_096
 

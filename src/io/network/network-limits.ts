@@ -122,7 +122,7 @@ export interface NetworkLimits {
   /** Connections a second that are looked at, from one host; and from loopback or the host of a known peer. */
   readonly knocksPerHostPerSec: number
   readonly knocksOfKnownPerSec: number
-  /** Encryption handshakes a second, which cost most, of one host, of all strange hosts, and of each known host. */
+  /** Encryption handshakes a second, at about 2 ms of CPU each, of one host, of all strange hosts, and of each known host. */
   readonly handshakesPerHostPerSec: number
   readonly handshakesOfStrangersPerSec: number
   readonly handshakesOfKnownPerSec: number
@@ -143,9 +143,9 @@ export const defaultNetworkLimits: NetworkLimits = {
   pendingHandshakes: 128,
   knocksPerHostPerSec: 20,
   knocksOfKnownPerSec: 200,
-  handshakesPerHostPerSec: 5,
-  handshakesOfStrangersPerSec: 25,
-  handshakesOfKnownPerSec: 50,
+  handshakesPerHostPerSec: 2,
+  handshakesOfStrangersPerSec: 10,
+  handshakesOfKnownPerSec: 20,
   keyHoldMs: 10_000,
   servedPerPeer: 8,
   servedInAll: 64,
