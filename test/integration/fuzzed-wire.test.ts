@@ -47,7 +47,7 @@ const batches = [
   }),
 ]
 
-const domain: SigningDomain = { l1ChainId: 1, rollup: `0x${'22'.repeat(20)}` }
+const domain: SigningDomain = { l1ChainId: 1, rollup: `0x${'22'.repeat(20)}` as const }
 const network = { l2ChainId: 7, genesisHash: zeroHash, domain }
 const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(9))
 const signer = new GuardedSigner({ secretKey, domain, record: new MemorySigningRecord() })
