@@ -1,5 +1,5 @@
 import type { Height } from '../../base/primitives/quantities.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
@@ -53,6 +53,14 @@ export function nodeQueries(parts: NodeQueriesParts): MorphismQueries {
     contextAt: async height => (await execution.blockAt(height))?.context ?? null,
     batch: selector => batchInfo({ batcher, follower, selector }),
     nodeStatus: async () => nodeStatus(parts),
+    async peers() {
+      const set = sets.setAt(chain.height() + 1)
+      return parts.network.peers().map(({ id, consensusKey }) => ({
+        id,
+        consensusKey,
+        sequencer: (consensusKey && memberByKey(set, consensusKey)?.feeRecipient) ?? null,
+      }))
+    },
   }
 }
 

@@ -44,6 +44,16 @@ export interface NodeStatus {
   readonly l1Origin: { readonly number: L1BlockNumber; readonly hash: L1BlockHash }
 }
 
+/** A connected peer. */
+export interface PeerInfo {
+  /** libp2p peer id. */
+  readonly id: string
+  /** The consensus key that vouched for it (BLS12-381 G1, compressed). */
+  readonly consensusKey: Uint8Array | null
+  /** Fee recipient of the sequencer whose key this is, if it is of the next block's set. */
+  readonly sequencer: Address | null
+}
+
 /** What the `morphism_` methods ask of the node; what is not known is null. */
 export interface MorphismQueries {
   certificateAt(height: Height): Promise<QuorumCertificate | null>
@@ -52,4 +62,5 @@ export interface MorphismQueries {
   contextAt(height: Height): Promise<BlockContext | null>
   batch(selector: BatchSelector): Promise<BatchInfo | null>
   nodeStatus(): Promise<NodeStatus>
+  peers(): Promise<readonly PeerInfo[]>
 }

@@ -34,6 +34,14 @@ export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; 
       args.end()
       return nodeStatusToJson(await morphism.nodeStatus())
     },
+    async morphism_peers({ args }) {
+      args.end()
+      return (await morphism.peers()).map(({ id, consensusKey, sequencer }) => ({
+        id,
+        consensusKey: consensusKey && bytesToHex(consensusKey),
+        sequencer,
+      }))
+    },
   }
 }
 
