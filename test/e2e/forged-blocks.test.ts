@@ -259,6 +259,8 @@ describe('a full node', () => {
 })
 
 describe('a sequencer', () => {
+  // A consensus key has one session, which the real sequencer would not lose to a peer id that is not configured.
+  beforeAll(() => devnet.kill(devnet.sequencers[3]!))
   const meet = () =>
     HostilePeer.meet({ known, victim: devnet.sequencers[0]!, consensusKey: devnetSequencer(3).consensusKey })
 
@@ -317,7 +319,11 @@ describe('a sequencer', () => {
       expect(line).toContain('invalid-execution')
       expect(line).toContain('state root')
       await expectProgress()
-      const ends = await Promise.all(devnet.json.nodes.map(node => canonicalHash(node, shadow.head.header.number)))
+      const ends = await Promise.all(
+        devnet.json.nodes
+          .filter(node => node !== devnet.sequencers[3])
+          .map(node => canonicalHash(node, shadow.head.header.number)),
+      )
       expect(new Set(ends).size).toBe(1)
     } finally {
       await peer.close()

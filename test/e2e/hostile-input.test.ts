@@ -1,10 +1,14 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import http from 'node:http'
 import net from 'node:net'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { packageRoot } from '../../src/app/package-root.js'
 import { type DevnetNode, RunningDevnet, until } from './running-devnet.js'
 
 const mebibyte = 1024 * 1024
@@ -176,33 +180,27 @@ describe('JSON-RPC', () => {
 })
 
 describe('the p2p port', () => {
-  it('takes garbage and half-open connections while blocks go on', async () => {
-    const port = Number(sequencer.command[sequencer.command.indexOf('--p2p-port') + 1])
+  it('takes 1,000 connections of garbage while blocks go on', async () => {
+    const port = sequencer.command[sequencer.command.indexOf('--p2p-port') + 1]!
     await survive(sequencer, async () => {
-      const multistream = Buffer.from('\x13/multistream/1.0.0\n')
-      const openings = [
-        () => randomBytes(4_096),
-        () => multistream,
-        () => Buffer.concat([multistream, Buffer.from('\x07/noise\n'), randomBytes(2_000)]),
-        () => Buffer.concat([multistream, Buffer.from('\x07/noise\n'), Buffer.from('ffff', 'hex')]),
-        () => Buffer.alloc(mebibyte, 0xff),
-        () => null,
-      ]
-      const sockets = Array.from({ length: 100 }, (_, i) => {
-        const socket = net.connect(port, '127.0.0.1').on('error', () => {})
-        socket.resume()
-        const bytes = openings[i % openings.length]!()
-        if (bytes) socket.write(bytes)
-        return socket
-      })
-      const [sent, seen] = [await devnet.height(sequencer), await devnet.height(full)]
-      // They stay open meanwhile; the full node, a real peer, is still served.
-      await until(
-        'blocks at both',
-        60_000,
-        async () => (await devnet.height(sequencer)) > sent && (await devnet.height(full)) > seen,
-      )
-      for (const socket of sockets) socket.destroy()
+      const program = path.join(packageRoot, 'build', 'test', 'e2e', 'garbage-connections.js')
+      const attacker = spawn(process.execPath, [program, '1000', port], { stdio: ['ignore', 'pipe', 'inherit'] })
+      try {
+        let opened = 0
+        createInterface({ input: attacker.stdout }).on('line', line => {
+          opened = (JSON.parse(line) as { opened: number }).opened
+        })
+        await until('the connections', 60_000, async () => opened >= 1_000)
+        const [sent, seen] = [await devnet.height(sequencer), await devnet.height(full)]
+        // They come again and again meanwhile; the full node, a real peer, is still served.
+        await until(
+          'blocks at both',
+          60_000,
+          async () => (await devnet.height(sequencer)) > sent && (await devnet.height(full)) > seen,
+        )
+      } finally {
+        attacker.kill('SIGKILL')
+      }
     })
     expect(await devnet.rpc(sequencer, 'net_peerCount')).toBe('0x1')
   })
@@ -234,5 +232,5 @@ const methods = (
   'eth_newBlockFilter eth_newFilter eth_newPendingTransactionFilter eth_sendRawTransaction eth_sendTransaction eth_sign ' +
   'eth_subscribe eth_syncing eth_uninstallFilter eth_unsubscribe net_version web3_clientVersion web3_sha3 txpool_content ' +
   'txpool_contentFrom txpool_inspect txpool_status morphism_getBatch morphism_getCertificate morphism_getContext ' +
-  'morphism_nodeStatus morphism_sequencerSet'
+  'morphism_nodeStatus morphism_peers morphism_sequencerSet'
 ).split(' ')

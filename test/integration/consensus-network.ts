@@ -10,6 +10,7 @@ import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js
 import { verifyCertificate } from '../../src/base/protocol/quorum-certificate.js'
 import { makeSequencerSet, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
+import type { VoteContent } from '../../src/base/protocol/vote.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
@@ -18,11 +19,13 @@ import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { MemoryStore } from '../../src/io/storage/memory-store.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
+import { pause } from '../../src/io/time/clock.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
+import { CallHistory, type GrammarViolation, watchApplication } from '../fixtures/application-grammar.js'
 
 export const domain: SigningDomain = { l1ChainId: 31337, rollup: `0x${'12'.repeat(20)}` as const }
 
@@ -72,12 +75,32 @@ function makeBlock({
   return { hash: headerHash(header), header, context, transactions: [], withdrawals: [] }
 }
 
+/** Signs a vote in the network's `signingMs`, as a remote signer would. */
+class LateSigner extends GuardedSigner {
+  constructor(
+    private readonly net: TestConsensusNetwork,
+    private readonly index: number,
+    args: ConstructorParameters<typeof GuardedSigner>[0],
+  ) {
+    super(args)
+  }
+
+  override async signVote(content: VoteContent): Promise<Uint8Array> {
+    const signature = await super.signVote(content)
+    const lateMs = this.net.signingMs(this.index)
+    if (lateMs > 0) await pause(this.net.clock, lateMs)
+    return signature
+  }
+}
+
 /** What survives a crash of a node. */
 class Disk {
   readonly store = new MemoryStore()
   readonly wal = new MemoryLog()
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
+  /** Not the node's: what its application was asked, over all its runs. */
+  readonly history = new CallHistory()
 }
 
 /** One running sequencer: real engine, syncer, signer and log over memory wires; the chain is a list. */
@@ -132,22 +155,30 @@ export class TestNode {
     node.engine = await ConsensusEngine.start({
       config: { parameters: net.parameters, domain },
       ports: {
-        application: {
-          prepareProposal: async () =>
-            makeBlock({
-              parent: node.head(),
-              timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
-              proposerIndex: index,
-            }),
-          processProposal: async () => ok(undefined),
-          extendVote: () => new Uint8Array(0),
-          verifyVoteExtension: () => {},
-          finalizeBlock: async certified => node.append(certified),
-        },
+        application: watchApplication(
+          {
+            prepareProposal: async () =>
+              makeBlock({
+                parent: node.head(),
+                timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
+                proposerIndex: index,
+              }),
+            processProposal: async () => ok(undefined),
+            extendVote: ({ height }) => uintToBytes(height, 8),
+            verifyVoteExtension: () => {},
+            finalizeBlock: async certified => node.append(certified),
+          },
+          {
+            onViolation: violation => net.violations.push(violation),
+            history: disk.history,
+            head: () => disk.chain.length,
+            place: () => ({ set: net.set, self: index }),
+          },
+        ),
         work: { hasWork: () => net.busy, onWork: listener => node.wakers.push(listener) },
         head: () => node.head(),
         sets,
-        signer: new GuardedSigner({ secretKey, domain, record: disk.record }),
+        signer: new LateSigner(net, index, { secretKey, domain, record: disk.record }),
         verifier: inlineSignatureVerifier,
         network: wires,
         wal: disk.wal,
@@ -198,6 +229,10 @@ export class TestConsensusNetwork {
   private readonly disks = new Map<number, Disk>()
   /** Whether there is always something to put into a block. */
   busy = true
+  /** How long a member's signature of a vote takes. */
+  signingMs: (index: number) => number = () => 0
+  /** What the engines asked of their applications against the grammar of spec/consensus.md. */
+  readonly violations: GrammarViolation[] = []
   /** Says which messages are lost. */
   loses: (passage: { from: string; to: string }) => boolean = () => false
 
@@ -245,6 +280,7 @@ export class TestConsensusNetwork {
     }
     for (const node of this.nodes.values())
       for (const error of node.fatal) problems.push(`node ${node.index}: ${error}`)
+    for (const { rule, data } of this.violations) problems.push(`${rule} ${JSON.stringify(data)}`)
     return problems
   }
 }

@@ -11,7 +11,8 @@ export type ModelAction = string
 
 /**
  * Algorithm 1 of arXiv 1807.04938 for one height, written down as it stands there: all messages are kept, every rule scans
- * them all. Only getValue() and valid() are answered later, by `prepared` and `validated`.
+ * them all. Only getValue() and valid() are answered later, by `prepared` and `validated`. Where the paper leaves a choice,
+ * the model makes the core's: the order of rules, and of two proposals of a round the first to come is voted on.
  */
 export class Algorithm1 {
   round = 0
@@ -25,6 +26,8 @@ export class Algorithm1 {
   private readonly proposals: Proposal[] = []
   private readonly votes: Vote[] = []
   private readonly validity = new Map<BlockHash, boolean>()
+  private readonly untimely = new Set<BlockHash>()
+  private started = false
   private readonly firstTimes = new Set<string>()
   private actions: ModelAction[] = []
 
@@ -34,8 +37,14 @@ export class Algorithm1 {
     private readonly self: number,
   ) {}
 
+  /** Started and without a decision. */
+  get isRunning(): boolean {
+    return this.started && this.decision === null
+  }
+
   /** L10 */
   start(): ModelAction[] {
+    this.started = true
     return this.run(() => this.startRound(0))
   }
 
@@ -47,9 +56,12 @@ export class Algorithm1 {
     return this.run(() => this.votes.push(...votes))
   }
 
-  /** valid(v) */
-  validated(blockHash: BlockHash, valid: boolean): ModelAction[] {
-    return this.run(() => this.validity.set(blockHash, valid))
+  /** valid(v), and `timely` of proposer-based timestamps, which L22 alone asks for. */
+  validated(blockHash: BlockHash, valid: boolean, timely = true): ModelAction[] {
+    return this.run(() => {
+      this.validity.set(blockHash, valid)
+      if (!timely) this.untimely.add(blockHash)
+    })
   }
 
   /** getValue(), asked in this round */
@@ -72,11 +84,34 @@ export class Algorithm1 {
     })
   }
 
+  /**
+   * Not in the paper: whether waiting for more messages cannot change what this step ends with, if no member votes twice.
+   * No block can get 2f+1 prevotes any more or, in step precommit, L36 has fired or cannot, and none can get 2f+1 precommits.
+   */
+  isHopeless(): boolean {
+    const noPolka = !this.isWithinReach(prevote)
+    if (this.step !== 'precommit') return noPolka
+    return (noPolka || this.firstTimes.has(`L36 ${this.round}`)) && !this.isWithinReach(precommit)
+  }
+
+  /** Whether some block could still get 2f+1 votes of this round. */
+  private isWithinReach(step: VoteStep): boolean {
+    const cast = this.votes.filter(vote => vote.step === step && vote.round === this.round)
+    const voters = new Set(cast.map(vote => vote.member))
+    const silent = this.set.members.map(({ index }) => index).filter(member => !voters.has(member))
+    const blocks = new Set(cast.map(vote => vote.blockHash).filter(hash => hash !== zeroHash))
+    const reaches = (members: readonly number[]) => this.powerOf(members) * 3n > this.set.totalPower * 2n
+    if (reaches(silent)) return true
+    return [...blocks].some(block =>
+      reaches([...silent, ...cast.filter(vote => vote.blockHash === block).map(vote => vote.member)]),
+    )
+  }
+
   private run(change: () => void): ModelAction[] {
     this.actions = []
     if (this.decision !== null) return []
     change()
-    while (this.decision === null && this.uponRules()) {}
+    while (this.started && this.decision === null && this.uponRules()) {}
     return this.actions
   }
 
@@ -84,8 +119,8 @@ export class Algorithm1 {
   private startRound(round: number): void {
     this.round = round
     this.step = 'propose'
-    if (proposerOf(this.set, this.height, round) !== this.self) return
-    if (this.validValue !== null) this.broadcastProposal(this.validValue, this.validRound)
+    if (proposerOf(this.set, this.height, round) !== this.self) this.actions.push(`timer propose ${round}`)
+    else if (this.validValue !== null) this.broadcastProposal(this.validValue, this.validRound)
     else this.actions.push(`getValue ${round}`)
   }
 
@@ -104,10 +139,13 @@ export class Algorithm1 {
 
   private line22(): boolean {
     if (this.step !== 'propose') return false
-    for (const { blockHash: v } of this.proposalsOf(this.round).filter(p => p.validRound === -1)) {
+    for (const { blockHash: v } of this.proposalsOf(this.round)
+      .slice(0, 1)
+      .filter(p => p.validRound === -1)) {
       const valid = this.validity.get(v)
       if (valid === undefined) continue
-      this.broadcast(prevote, valid && (this.lockedRound === -1 || this.lockedValue === v) ? v : zeroHash)
+      const accepts = valid && !this.untimely.has(v)
+      this.broadcast(prevote, accepts && (this.lockedRound === -1 || this.lockedValue === v) ? v : zeroHash)
       this.step = 'prevote'
       return true
     }
@@ -116,7 +154,7 @@ export class Algorithm1 {
 
   private line28(): boolean {
     if (this.step !== 'propose') return false
-    for (const { blockHash: v, validRound: vr } of this.proposalsOf(this.round)) {
+    for (const { blockHash: v, validRound: vr } of this.proposalsOf(this.round).slice(0, 1)) {
       const valid = this.validity.get(v)
       if (vr < 0 || vr >= this.round || valid === undefined || !this.has2f1(prevote, vr, v)) continue
       this.broadcast(prevote, valid && (this.lockedRound <= vr || this.lockedValue === v) ? v : zeroHash)

@@ -1,5 +1,5 @@
 import type { Height } from '../../base/primitives/quantities.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
@@ -56,6 +56,14 @@ export function nodeQueries(parts: NodeQueriesParts): MorphismQueries {
     batch: selector => batchInfo({ batcher, follower, selector }),
     nodeStatus: async () => nodeStatus(parts),
     evidence: async filter => parts.evidence.list(filter),
+    async peers() {
+      const set = sets.setAt(chain.height() + 1)
+      return parts.network.peers().map(({ id, consensusKey }) => ({
+        id,
+        consensusKey,
+        sequencer: (consensusKey && memberByKey(set, consensusKey)?.feeRecipient) ?? null,
+      }))
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { BlsSecretKey } from '../../base/crypto/bls.js'
+import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import { type LogLevel, PinoLogger } from '../../io/telemetry/pino-logger.js'
 import { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
 import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
@@ -46,6 +47,8 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
     const { terms, ground, network } = await openGround(frame)
     const services = await assembleNode({ terms, ground, lifecycle })
+    const { sets, chain } = services
+    network.recognize(key => memberByKey(sets.setAt(chain.height() + 1), key) !== undefined)
     await network.start()
     await startServers(frame, ground, services)
     logger.info('node is running', { role: config.role, height: services.chain.height(), peer: network.localPeer })

@@ -8,6 +8,7 @@ import {
   type NetworkIdentity,
 } from './handshake.js'
 import type { Connection, Stream } from './libp2p-node.js'
+import type { Severity } from './peer-score.js'
 
 export const handshakeProtocol = '/morphism/handshake/1'
 
@@ -16,6 +17,14 @@ export type Agreement =
   | { readonly type: 'session'; readonly hello: Hello }
   | { readonly type: 'duplicate' }
   | { readonly type: 'refused'; readonly reason: HelloRefusal | 'MALFORMED_HELLO' }
+
+/** How bad it is to say of oneself what is refused. */
+export const refusalSeverity: Readonly<Record<Extract<Agreement, { type: 'refused' }>['reason'], Severity>> = {
+  WRONG_VERSION: 'foreign',
+  WRONG_NETWORK: 'foreign',
+  MALFORMED_HELLO: 'heavy',
+  BAD_BINDING: 'grave',
+}
 
 const accepted = Uint8Array.of(1)
 

@@ -9,9 +9,11 @@ import { GuardedSigner } from '../keys/guarded-signer.js'
 import { MemorySigningRecord } from '../keys/memory-signing-record.js'
 import { SeededRandom } from '../random/seeded-random.js'
 import { type Logger, silentLogger } from '../telemetry/logger.js'
+import { systemClock } from '../time/system-clock.js'
 import { frameHead } from './frame-reader.js'
 import { encodeHello, networkVersion } from './handshake.js'
 import { agreeOnSession, handshakeProtocol } from './handshake-stream.js'
+import { InboundDoor } from './inbound-door.js'
 import { Libp2pNetwork, type Libp2pNetworkOptions } from './libp2p-network.js'
 import { type Connection, createLibp2pNode, type Libp2pNode, nodePeerId, type Stream } from './libp2p-node.js'
 import { channelLimits, defaultNetworkLimits } from './network-limits.js'
@@ -87,7 +89,9 @@ async function makeStranger({ n, hello, victim }: { n: number; hello: Uint8Array
     nodeKey: seed(n),
     listen: { host: '127.0.0.1', port: 0 },
     limits: defaultNetworkLimits,
-    knownPeers: 1,
+    clock: systemClock,
+    door: new InboundDoor(defaultNetworkLimits, { clock: systemClock, isKnownHost: () => true, onRefused: () => {} }),
+    isProtocol: () => true,
     refuses: () => false,
   })
   toClose.push({ close: async () => node.stop() })
@@ -256,7 +260,9 @@ describe('Libp2pNetwork: strangers', () => {
       nodeKey: seed(12),
       listen: { host: '127.0.0.1', port: 0 },
       limits: defaultNetworkLimits,
-      knownPeers: 1,
+      clock: systemClock,
+      door: new InboundDoor(defaultNetworkLimits, { clock: systemClock, isKnownHost: () => true, onRefused: () => {} }),
+      isProtocol: () => true,
       refuses: () => false,
     })
     toClose.push({ close: async () => node.stop() })

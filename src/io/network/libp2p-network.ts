@@ -1,3 +1,4 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { ConsensusSigner } from '../keys/consensus-signer.js'
@@ -7,27 +8,36 @@ import type { Clock } from '../time/clock.js'
 import { systemClock } from '../time/system-clock.js'
 import type { NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
-import { type Agreement, agreeOnSession, handshakeProtocol } from './handshake-stream.js'
+import { type Agreement, handshakeProtocol, refusalSeverity } from './handshake-stream.js'
+import { Handshakes } from './handshakes.js'
+import { InboundDoor } from './inbound-door.js'
 import {
   type Connection,
+  closeGently,
   createLibp2pNode,
   type Libp2pNode,
   nodePeerId,
   type Stream,
   startListening,
 } from './libp2p-node.js'
+import { muxGuardOf } from './mux-guard.js'
 import { NetworkError } from './network-error.js'
 import {
   channelLimits,
   defaultNetworkLimits,
   maxRequestBytes,
   type NetworkLimits,
+  type PeerKind,
   requestKinds,
 } from './network-limits.js'
+import { PeerBans } from './peer-bans.js'
 import { duplicateWindowMs, PeerDialer } from './peer-dialer.js'
+import { PeerKinds } from './peer-kinds.js'
 import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } from './peer-network.js'
 import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
-import { ask, requestProtocol, serve } from './request-streams.js'
+import { RequestDesk, type RequestHandler } from './request-desk.js'
+import { ask, requestProtocol } from './request-streams.js'
+import { admitSession } from './session-admission.js'
 
 /** What a node's network is made of. */
 export interface Libp2pNetworkOptions {
@@ -49,8 +59,11 @@ export interface Libp2pNetworkOptions {
 }
 
 type MessageHandler = (from: Peer, message: Uint8Array) => void
-type RequestHandler = (from: Peer, body: Uint8Array) => Promise<Uint8Array>
-
+const peerProtocols: ReadonlySet<string> = new Set([
+  handshakeProtocol,
+  ...channelProtocols.keys(),
+  ...requestKinds.map(requestProtocol),
+])
 /**
  * PeerNetwork on libp2p (TCP, Noise, Yamux): one session per peer however many connections both sides opened, one
  * long-lived stream per channel and direction. Register handlers, then `start`.
@@ -61,33 +74,52 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly logger: Logger
   private readonly clock: Clock
   private readonly sessions = new Map<PeerId, PeerSession>()
-  /** Connections whose handshake is under way; resolves with the session, or null when there will be none. */
-  private readonly agreeing = new Map<string, Promise<PeerSession | null>>()
-  private readonly bannedUntilMs: Map<PeerId, number>
+  private readonly handshakes: Handshakes
+  private readonly desk: RequestDesk
+  private readonly kinds: PeerKinds
   private readonly dialer: PeerDialer
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
-  private readonly requestHandlers = new Map<RequestKind, RequestHandler>()
   private readonly connectHandlers: ((peer: Peer) => void)[] = []
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
-  private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter; bans: Counter }
-  private serving = 0
+  private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
   private closed = false
 
   private constructor(
     private readonly node: Libp2pNode,
-    private readonly hello: Uint8Array,
+    hello: Uint8Array,
     private readonly options: Libp2pNetworkOptions,
-    bans: Map<PeerId, number>,
+    private readonly bans: PeerBans,
   ) {
     this.localPeer = node.peerId.toString()
     this.limits = { ...defaultNetworkLimits, ...options.config.limits }
     this.logger = options.logger ?? silentLogger
     this.clock = options.clock ?? systemClock
-    this.bannedUntilMs = bans
     this.dialer = new PeerDialer(options.config.peers, {
       node,
       clock: this.clock,
       isConnected: peer => this.sessions.has(peer),
+    })
+    const { dialer } = this
+    this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
+    const { clock, limits, localPeer, logger } = this
+    this.handshakes = new Handshakes(
+      { localPeer, hello, network: options.config.network, limits },
+      {
+        clock,
+        logger,
+        hasSession: connection => this.sessionOf(connection) !== null,
+        isDuplicate: peer => {
+          const current = this.sessions.get(peer)
+          return current !== undefined && clock.nowMs() - current.startedAtMs < duplicateWindowMs
+        },
+        conclude: (connection, outcome) => this.conclude(connection, outcome),
+        onBreach: peer => this.drop(peer, { reason: 'BAD_HANDSHAKE', severity: 'heavy' }),
+      },
+    )
+    this.desk = new RequestDesk(limits, {
+      logger,
+      onTooFast: peer => this.drop(peer, { reason: 'TOO_MANY_REQUESTS', severity: 'light' }),
+      onBug: stopOn,
     })
     const metrics = options.metrics ?? silentMetrics
     this.counters = {
@@ -95,20 +127,30 @@ export class Libp2pNetwork implements PeerNetwork {
       received: metrics.counter('morphism_network_received_bytes', 'Bytes of messages received from peers'),
       sent: metrics.counter('morphism_network_sent_bytes', 'Bytes of messages queued for peers'),
       dropped: metrics.counter('morphism_network_dropped_messages', 'Messages that no peer or no queue could take'),
-      bans: metrics.counter('morphism_network_banned_peers', 'Peers dropped for misbehaviour'),
     }
   }
 
   /** Makes the network without listening or dialing. @throws NetworkError BAD_ADDRESS */
   static async create(options: Libp2pNetworkOptions): Promise<Libp2pNetwork> {
-    const { config, nodeKey, signer, clock = systemClock } = options
-    const bans = new Map<PeerId, number>()
+    const { config, nodeKey, signer, clock = systemClock, logger = silentLogger, metrics = silentMetrics } = options
+    const limits = { ...defaultNetworkLimits, ...config.limits }
+    const bans = new PeerBans(limits.banMs, { clock, logger, metrics })
+    const door = new InboundDoor(limits, {
+      clock,
+      isKnownHost: host => network.kinds.isKnownHost(host),
+      onRefused: reason =>
+        metrics
+          .counter('morphism_network_refused_connections_total', 'Connections turned away unencrypted', { reason })
+          .inc(),
+    })
     const node = await createLibp2pNode({
       nodeKey,
       listen: config.listen,
-      limits: { ...defaultNetworkLimits, ...config.limits },
-      knownPeers: config.peers.length,
-      refuses: peer => (bans.get(peer) ?? 0) > clock.nowMs(),
+      limits,
+      clock,
+      door,
+      isProtocol: name => peerProtocols.has(name),
+      refuses: peer => bans.isBanned(peer),
     })
     const { multihash } = await nodePeerId(nodeKey)
     const hello = encodeHello({
@@ -118,13 +160,19 @@ export class Libp2pNetwork implements PeerNetwork {
       role: config.role,
       binding: signer ? { consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) } : null,
     })
-    return new Libp2pNetwork(node, hello, options, bans)
+    const network = new Libp2pNetwork(node, hello, options, bans)
+    return network
+  }
+
+  /** Says which keys are of the sequencer set now: their peers have more room. */
+  recognize(isSequencer: (key: BlsPublicKeyBytes) => boolean): void {
+    this.kinds.isSequencer = isSequencer
   }
 
   /** Listens and begins to dial the known peers. @throws NetworkError LISTEN_FAILED */
   async start(): Promise<void> {
     const { node } = this
-    await node.handle(handshakeProtocol, (stream, connection) => this.follow(stream, connection), {
+    await node.handle(handshakeProtocol, (stream, connection) => this.handshakes.follow(stream, connection), {
       maxInboundStreams: 1,
     })
     for (const [protocol, channel] of channelProtocols)
@@ -135,10 +183,11 @@ export class Libp2pNetwork implements PeerNetwork {
       await node.handle(requestProtocol(kind), (stream, connection) => this.acceptRequest(kind, stream, connection), {
         maxInboundStreams: 2 * this.limits.servedPerPeer,
       })
-    node.addEventListener('connection:open', ({ detail }) => this.onConnection(detail))
+    node.addEventListener('connection:open', ({ detail }) => this.handshakes.opened(detail))
     node.addEventListener('connection:close', ({ detail }) => this.onConnectionClosed(detail))
     await startListening(node, this.options.config.listen)
     this.dialer.start()
+    this.kinds.start()
     this.logger.info('listening for peers', { addresses: this.addresses() })
   }
 
@@ -181,98 +230,89 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   onRequest(kind: RequestKind, handler: RequestHandler): void {
-    this.requestHandlers.set(kind, handler)
+    this.desk.setHandler(kind, handler)
   }
 
-  drop(peer: PeerId, { reason, detail }: Misbehaviour): void {
-    const nowMs = this.clock.nowMs()
-    for (const [id, untilMs] of this.bannedUntilMs) if (untilMs <= nowMs) this.bannedUntilMs.delete(id)
-    this.bannedUntilMs.set(peer, nowMs + this.limits.banMs)
-    this.counters.bans.inc()
-    this.logger.warn('peer dropped', { peer, reason, detail, bannedForMs: this.limits.banMs })
+  drop(peer: PeerId, misbehaviour: Misbehaviour): void {
+    if (!this.bans.judge(peer, misbehaviour)) return
     const session = this.sessions.get(peer)
-    if (session) this.endSession(session, reason)
+    if (session) this.endSession(session, misbehaviour.reason)
     for (const connection of this.node.getConnections())
-      if (connection.remotePeer.toString() === peer) connection.abort(new NetworkError('PEER_GONE', reason))
+      if (connection.remotePeer.toString() === peer)
+        connection.abort(new NetworkError('PEER_GONE', misbehaviour.reason))
   }
 
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
     this.dialer.stop()
+    this.kinds.stop()
     for (const session of [...this.sessions.values()]) this.endSession(session, 'the node stops')
     await this.node.stop()
-  }
-
-  /** A connection is open and encrypted: the side with the lesser peer id leads its handshake. */
-  private onConnection(connection: Connection): void {
-    if (this.localPeer < connection.remotePeer.toString()) {
-      void this.agree(connection, null)
-      return
-    }
-    const cancel = this.clock.schedule(this.limits.handshakeTimeoutMs, () => {
-      if (!this.agreeing.has(connection.id) && !this.sessionOf(connection)) closeGently(connection)
-    })
-    connection.addEventListener('close', cancel)
-  }
-
-  private follow(stream: Stream, connection: Connection): void {
-    const leads = connection.remotePeer.toString() < this.localPeer
-    if (leads && !this.agreeing.has(connection.id) && !this.sessionOf(connection)) void this.agree(connection, stream)
-    else this.drop(connection.remotePeer.toString(), { reason: 'BAD_HANDSHAKE' })
-  }
-
-  /** Runs the handshake; the leader decides which of two connections stays, the follower takes its word. */
-  private agree(connection: Connection, inbound: Stream | null): Promise<PeerSession | null> {
-    const id = connection.remotePeer.toString()
-    const agreement = agreeOnSession({
-      connection,
-      inbound,
-      hello: this.hello,
-      network: this.options.config.network,
-      signal: AbortSignal.timeout(this.limits.handshakeTimeoutMs),
-      isDuplicate: () => {
-        const current = this.sessions.get(id)
-        return current !== undefined && this.clock.nowMs() - current.startedAtMs < duplicateWindowMs
-      },
-    }).then(
-      outcome => this.conclude(connection, outcome),
-      error => {
-        this.logger.debug('handshake failed', { peer: id, error: String((error as Error)?.message ?? error) })
-        closeGently(connection)
-        return null
-      },
-    )
-    this.agreeing.set(connection.id, agreement)
-    void agreement.finally(() => this.agreeing.delete(connection.id))
-    return agreement
   }
 
   private conclude(connection: Connection, outcome: Agreement): PeerSession | null {
     const id = connection.remotePeer.toString()
     if (outcome.type === 'refused') {
-      this.drop(id, { reason: outcome.reason })
+      this.drop(id, { reason: outcome.reason, severity: refusalSeverity[outcome.reason] })
       return null
     }
     if (outcome.type === 'duplicate' || this.closed || connection.status !== 'open') {
       closeGently(connection)
       return null
     }
-    const old = this.sessions.get(id)
-    if (old) this.endSession(old, 'replaced by a newer connection')
     const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
-    const session = new PeerSession(peer, connection, this.clock.nowMs(), this.sessionEvents)
+    const kind = this.kinds.of(peer)
+    if (!this.makeRoom(peer, kind, connection)) {
+      closeGently(connection)
+      return null
+    }
+    const { clock, sessionEvents: events } = this
+    const session = new PeerSession(peer, connection, kind, { clock, events })
     this.sessions.set(id, session)
+    this.handshakes.ended(connection)
+    muxGuardOf(connection).frames.isSession = true
     this.dialer.connected(id)
-    this.counters.peers.set(this.sessions.size)
+    this.sessionsChanged()
     this.logger.info('peer connected', {
       peer: id,
       role: outcome.hello.role,
+      kind,
       address: connection.remoteAddr.toString(),
     })
     void session.open()
     for (const handler of this.connectHandlers) handler(peer)
     return session
+  }
+
+  /** Ends the sessions whose place the peer takes; false when it gets none. */
+  private makeRoom(peer: Peer, kind: PeerKind, connection: Connection): boolean {
+    const admission = admitSession({
+      peer,
+      kind,
+      isInbound: connection.direction === 'inbound',
+      live: this.sessions.values(),
+      isConfigured: id => this.dialer.knows(id),
+      limits: this.limits,
+      nowMs: this.clock.nowMs(),
+    })
+    if (admission.refusal !== null) {
+      this.logger.info('peer has no session here', { peer: peer.id, reason: admission.refusal })
+      return false
+    }
+    const old = this.sessions.get(peer.id)
+    if (old) this.endSession(old, 'replaced by a newer connection')
+    const other = admission.replaces === null ? undefined : this.sessions.get(admission.replaces)
+    if (other) {
+      this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: other.peer.id })
+      this.endSession(other, 'its consensus key came with another peer id')
+    }
+    return true
+  }
+
+  private sessionsChanged(): void {
+    this.counters.peers.set(this.sessions.size)
+    this.kinds.sessionsChanged()
   }
 
   private readonly sessionEvents: SessionEvents = {
@@ -291,7 +331,8 @@ export class Libp2pNetwork implements PeerNetwork {
     failed: (session, { reason, error }) => {
       if (session.signal.aborted) return
       const isMisbehaviour = reason.startsWith('BAD_FRAME') || reason.startsWith('SECOND_STREAM')
-      if (isMisbehaviour) this.drop(session.peer.id, { reason, ...(error ? { detail: error.message } : {}) })
+      if (isMisbehaviour)
+        this.drop(session.peer.id, { reason, severity: 'heavy', ...(error ? { detail: error.message } : {}) })
       else this.endSession(session, reason)
     },
   }
@@ -300,44 +341,25 @@ export class Libp2pNetwork implements PeerNetwork {
   private handlerFailed(peer: PeerId, where: string, error: unknown): void {
     if (error instanceof InvariantError) stopOn(error)
     if (!(error instanceof MorphismError)) this.logger.error('message handler failed', { where, error })
-    this.drop(peer, { reason: `BAD_MESSAGE on ${where}`, detail: String((error as Error)?.message ?? error) })
+    const detail = String((error as Error)?.message ?? error)
+    this.drop(peer, { reason: `BAD_MESSAGE on ${where}`, severity: 'heavy', detail })
   }
 
   private acceptChannel(channel: Channel, stream: Stream, connection: Connection): void {
     void this.whenAgreed(connection).then(session => {
-      if (session) session.accept(channel, stream, this.clock)
+      if (session) session.accept(channel, stream)
       else stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the stream'))
     })
   }
 
   private async acceptRequest(kind: RequestKind, stream: Stream, connection: Connection): Promise<void> {
     const session = await this.whenAgreed(connection)
-    if (!session) {
-      stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the request'))
-      return
-    }
-    const isBusy = session.serving >= this.limits.servedPerPeer || this.serving >= this.limits.servedInAll
-    const handler = this.requestHandlers.get(kind) ?? null
-    session.serving++
-    this.serving++
-    try {
-      await serve({
-        stream,
-        peer: session.peer,
-        timeoutMs: this.limits.requestTimeoutMs,
-        answer: isBusy ? null : handler,
-      })
-    } catch (error) {
-      if (error instanceof InvariantError) stopOn(error)
-      this.logger.debug('request not answered', { peer: session.peer.id, kind, error: (error as Error).message })
-    } finally {
-      session.serving--
-      this.serving--
-    }
+    if (session) await this.desk.take({ kind, stream, session })
+    else stream.abort(new NetworkError('PEER_GONE', 'no handshake came before the request'))
   }
 
   private async whenAgreed(connection: Connection): Promise<PeerSession | null> {
-    return this.sessionOf(connection) ?? (await this.agreeing.get(connection.id)) ?? null
+    return this.sessionOf(connection) ?? (await this.handshakes.outcome(connection))
   }
 
   private sessionOf(connection: Connection): PeerSession | null {
@@ -346,6 +368,10 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   private onConnectionClosed(connection: Connection): void {
+    this.handshakes.ended(connection)
+    const { breach } = muxGuardOf(connection)
+    const peer = connection.remotePeer.toString()
+    if (breach) this.drop(peer, { reason: breach.code, severity: 'heavy', detail: breach.message })
     const session = this.sessionOf(connection)
     if (session) this.endSession(session, 'the connection closed')
     // The peer store would otherwise grow by every identity that ever knocked.
@@ -358,15 +384,11 @@ export class Libp2pNetwork implements PeerNetwork {
     this.sessions.delete(peer.id)
     session.end()
     connection.abort(new NetworkError('PEER_GONE', reason))
-    this.counters.peers.set(this.sessions.size)
+    this.sessionsChanged()
     this.logger.info('peer disconnected', { peer: peer.id, reason })
     for (const handler of this.disconnectHandlers) handler(peer)
-    if (!this.closed) this.dialer.disconnected(peer.id)
+    if (!this.closed) this.dialer.disconnected(peer.id, this.clock.nowMs() - session.startedAtMs)
   }
-}
-
-function closeGently(connection: Connection): void {
-  connection.close().catch(error => connection.abort(error as Error))
 }
 
 /** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */

@@ -5,9 +5,12 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
-import { guardNegotiation } from './negotiation-guard.js'
+import type { Clock } from '../time/clock.js'
+import type { InboundDoor } from './inbound-door.js'
+import { InboundSockets } from './inbound-sockets.js'
+import { guardMuxer } from './mux-guard.js'
 import { NetworkError } from './network-error.js'
-import type { NetworkLimits } from './network-limits.js'
+import { muxLimits, type NetworkLimits } from './network-limits.js'
 import type { PeerId } from './peer-network.js'
 
 export type Libp2pNode = Awaited<ReturnType<typeof createLibp2p>>
@@ -15,8 +18,7 @@ export type Connection = ReturnType<Libp2pNode['getConnections']>[number]
 export type Stream = Connection['streams'][number]
 /** libp2p's own peer id object. */
 export type Libp2pPeerId = Connection['remotePeer']
-
-const mib = 1 << 20
+export type Libp2pStreamMuxerFactory = ReturnType<ReturnType<typeof yamux>>
 
 /** The peer id of an Ed25519 seed (32 bytes), in text and as the multihash that a NodeBinding signs. */
 export async function nodePeerId(seed: Uint8Array): Promise<{ id: PeerId; multihash: Uint8Array }> {
@@ -29,37 +31,41 @@ export async function createLibp2pNode({
   nodeKey,
   listen,
   limits,
-  knownPeers,
+  clock,
+  door,
+  isProtocol,
   refuses,
 }: {
   nodeKey: Uint8Array
   listen: { host: string; port: number }
   limits: NetworkLimits
-  knownPeers: number
+  clock: Clock
+  door: InboundDoor
+  /** Protocols that a peer may open streams for. */
+  isProtocol: (name: string) => boolean
   refuses: (peer: PeerId) => boolean
 }): Promise<Libp2pNode> {
-  const node: Libp2pNode = await createLibp2p({
+  const multiplexer = yamux({
+    maxInboundStreams: muxLimits.inboundStreams,
+    maxOutboundStreams: muxLimits.inboundStreams,
+    streamOptions: {
+      // A paused stream is sent at most a window more, which must fit its buffer.
+      maxStreamWindowSize: muxLimits.frameBytes,
+      maxReadBufferLength: 2 * muxLimits.frameBytes,
+    },
+  })
+  return createLibp2p({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', nodeKey),
     addresses: { listen: [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] },
-    transports: [guardedTcp],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: 64,
-        maxOutboundStreams: 64,
-        streamOptions: {
-          // A paused stream is sent at most a window more, which must fit its buffer.
-          maxStreamWindowSize: 2 * mib,
-          maxReadBufferLength: 4 * mib,
-        },
-      }),
-    ],
+    transports: [guardedTcp(door)],
+    connectionEncrypters: [noiseWithMultiplexer],
+    streamMuxers: [() => guardMuxer(multiplexer(), { clock, isProtocol })],
     connectionManager: {
-      // The gater below counts inbound connections; peers that this node dials always find a place.
-      maxConnections: limits.inboundConnections + 2 * knownPeers + 1,
+      // The door counts inbound connections before their encryption, the network counts peers after it.
+      maxConnections: Number.MAX_SAFE_INTEGER,
       inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
-      maxIncomingPendingConnections: 128,
+      maxIncomingPendingConnections: Number.MAX_SAFE_INTEGER,
       inboundUpgradeTimeout: limits.handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
     },
@@ -68,37 +74,58 @@ export async function createLibp2pNode({
     connectionGater: {
       denyDialPeer: peer => refuses(peer.toString()),
       denyInboundEncryptedConnection: peer => refuses(peer.toString()),
-      denyInboundConnection: connection => {
-        const inbound = node.getConnections().filter(({ direction }) => direction === 'inbound')
-        if (inbound.length >= limits.inboundConnections) return true
-        const host = hostOf(connection.remoteAddr)
-        if (isLoopback(host)) return false
-        return (
-          inbound.filter(({ remoteAddr }) => hostOf(remoteAddr) === host).length >= limits.inboundConnectionsPerHost
-        )
-      },
     },
   })
-  return node
 }
 
-/** TCP whose inbound connections must speak libp2p from the first byte. */
-const guardedTcp: ReturnType<typeof tcp> = components => {
-  const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
-  const createListener = transport.createListener.bind(transport)
-  transport.createListener = options => {
-    const { upgrader } = options
-    const guarded: typeof upgrader = Object.create(upgrader, {
-      upgradeInbound: {
-        value: (...[connection, ...rest]: Parameters<typeof upgrader.upgradeInbound>) => {
-          guardNegotiation(connection, '/noise')
-          return upgrader.upgradeInbound(connection, ...rest)
-        },
-      },
-    })
-    return createListener({ ...options, upgrader: guarded })
+/**
+ * Noise that agrees on the multiplexer within its handshake, as this implementation always does: a second negotiation
+ * would be one more stage to linger in.
+ */
+const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
+  const encrypter = noise()(components)
+  const secureInbound = encrypter.secureInbound.bind(encrypter)
+  encrypter.secureInbound = async (connection, options) => {
+    const secured = await secureInbound(connection, options)
+    if (secured.streamMuxer) return secured
+    throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
   }
-  return transport
+  return encrypter
+}
+
+/** TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them. */
+function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
+  return components => {
+    const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
+    const createListener = transport.createListener.bind(transport)
+    transport.createListener = options => {
+      const sockets = new InboundSockets(door)
+      const upgrader: typeof options.upgrader = Object.create(options.upgrader, {
+        upgradeInbound: {
+          value: async (...args: Parameters<typeof upgrader.upgradeInbound>) => {
+            const visitor = sockets.visitor()
+            try {
+              await options.upgrader.upgradeInbound(...args)
+              door.shaken(visitor)
+            } catch (error) {
+              door.failed(visitor)
+              throw error
+            }
+          },
+        },
+      })
+      const listener = createListener({ ...options, upgrader })
+      sockets.standBefore(listener)
+      const close = listener.close.bind(listener)
+      listener.close = (...args) => {
+        // The server is closed when its last socket is.
+        door.close()
+        return close(...args)
+      }
+      return listener
+    }
+    return transport
+  }
 }
 
 /** Starts listening. @throws NetworkError LISTEN_FAILED */
@@ -116,10 +143,12 @@ export async function startListening(node: Libp2pNode, { host, port }: { host: s
   }
 }
 
-function hostOf(address: { toString(): string }): string {
+/** The host of a multiaddr, as text. */
+export function hostOf(address: { toString(): string }): string {
   return address.toString().split('/')[2] ?? ''
 }
 
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.startsWith('127.')
+/** Closes a connection after what was said on it is sent. */
+export function closeGently(connection: Connection): void {
+  connection.close().catch(error => connection.abort(error as Error))
 }

@@ -206,8 +206,8 @@ export class MemoryNetwork implements PeerNetwork {
     this.requestHandlers.set(kind, handler)
   }
 
-  drop(peer: PeerId, _: Misbehaviour): void {
-    this.hub.ban(this.localPeer, peer)
+  drop(peer: PeerId, { severity }: Misbehaviour): void {
+    if (severity !== 'light') this.hub.ban(this.localPeer, peer)
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,8 @@ export type NetworkErrorCode =
   | 'LISTEN_FAILED'
   | 'BAD_ADDRESS'
   | 'BAD_NEGOTIATION'
+  | 'BAD_MULTIPLEXING'
+  | 'CONNECTION_REFUSED'
 
 /** A peer or the transport failed. */
 export class NetworkError extends MorphismError {

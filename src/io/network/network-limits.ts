@@ -70,15 +70,72 @@ export const maxRequestBytes = 64 << 10
 /** Most bytes of an answer. */
 export const maxAnswerBytes = 9 * mib
 
+/** Who a peer is to this node: of the sequencer set, named in its configuration, or neither. */
+export type PeerKind = 'sequencer' | 'configured' | 'stranger'
+
+/** What a peer of a kind may ask of a node. */
+export interface PeerAllowance {
+  /** Share of each channel's rates, in percent. */
+  readonly channelPercent: number
+  readonly requestsPerSec: number
+  /** Bytes of answers; above it the next answer waits. */
+  readonly answerBytesPerSec: number
+}
+
+/** Allowances by kind; every one lets a whole proposal through at once, since what is above the rate waits. */
+export const peerAllowances: Readonly<Record<PeerKind, PeerAllowance>> = {
+  sequencer: { channelPercent: 100, requestsPerSec: 400, answerBytesPerSec: 128 * mib },
+  configured: { channelPercent: 50, requestsPerSec: 200, answerBytesPerSec: 64 * mib },
+  stranger: { channelPercent: 12, requestsPerSec: 100, answerBytesPerSec: 16 * mib },
+}
+
+/** A channel's limits for a peer of this kind. */
+export function limitsOf(channel: Channel, kind: PeerKind): ChannelLimits {
+  const limits = channelLimits[channel]
+  const share = peerAllowances[kind].channelPercent / 100
+  return { ...limits, bytesPerSec: limits.bytesPerSec * share, messagesPerSec: limits.messagesPerSec * share }
+}
+
+/** Limits of the multiplexer, per connection. */
+export const muxLimits = {
+  /** No honest frame is longer than the largest window of a stream. */
+  frameBytes: 2 * mib,
+  /** Pings, window updates, opened and closed streams, empty frames. */
+  controlFramesPerSec: 5_000,
+  /** Streams opened: above what a sequencer may ask. */
+  opensPerSec: 600,
+  /** The handshake, the channels, a ping, and room to grow. */
+  streamsBeforeSession: 2 * channels.length + 4,
+  bytesBeforeSession: 2 * mib,
+  /** Streams that a peer may hold open. */
+  inboundStreams: 48,
+  /** Waiting to be sent on one connection, above which it is given up. */
+  unsentBytes: 16 * mib,
+} as const
+
 /** Limits of one node that its configuration may change. */
 export interface NetworkLimits {
   readonly requestTimeoutMs: number
-  /** How long a dropped peer is refused. */
+  /** How long a peer is refused at its first ban. */
   readonly banMs: number
   readonly handshakeTimeoutMs: number
-  readonly inboundConnections: number
-  /** Per address of a host; not counted on loopback, where a devnet lives. */
+  /** Sessions with strangers that dialed; sequencers and configured peers have places of their own. */
+  readonly inboundStrangers: number
+  /** Per address of a host; not counted on loopback, where a devnet lives, nor for hosts of known peers. */
   readonly inboundConnectionsPerHost: number
+  /** Connections that have not yet asked for encryption; the oldest goes when there are more. */
+  readonly silentConnections: number
+  /** Connections that have not yet shaken hands; the oldest goes when there are more. */
+  readonly pendingHandshakes: number
+  /** Connections a second that are looked at, from one host; and from loopback or the host of a known peer. */
+  readonly knocksPerHostPerSec: number
+  readonly knocksOfKnownPerSec: number
+  /** Encryption handshakes a second, at about 2 ms of CPU each, of one host, of all strange hosts, and of each known host. */
+  readonly handshakesPerHostPerSec: number
+  readonly handshakesOfStrangersPerSec: number
+  readonly handshakesOfKnownPerSec: number
+  /** How young a session of a consensus key is not replaced by one of the same key under another peer id. */
+  readonly keyHoldMs: number
   /** Requests of one peer, and of all, that are served at once. */
   readonly servedPerPeer: number
   readonly servedInAll: number
@@ -88,8 +145,16 @@ export const defaultNetworkLimits: NetworkLimits = {
   requestTimeoutMs: 5_000,
   banMs: 30_000,
   handshakeTimeoutMs: 5_000,
-  inboundConnections: 200,
+  inboundStrangers: 128,
   inboundConnectionsPerHost: 16,
+  silentConnections: 1_024,
+  pendingHandshakes: 128,
+  knocksPerHostPerSec: 20,
+  knocksOfKnownPerSec: 200,
+  handshakesPerHostPerSec: 2,
+  handshakesOfStrangersPerSec: 10,
+  handshakesOfKnownPerSec: 20,
+  keyHoldMs: 10_000,
   servedPerPeer: 8,
   servedInAll: 64,
 }

@@ -1,12 +1,13 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../time/clock.js'
-import type { Libp2pNode } from './libp2p-node.js'
+import { hostOf, type Libp2pNode } from './libp2p-node.js'
 import { NetworkError } from './network-error.js'
 import type { PeerId } from './peer-network.js'
 
 const firstDelayMs = 100
 const lastDelayMs = 2_000
 const dialTimeoutMs = 3_000
+const steadyMs = 5_000
 
 /** How old a session is at least before a new connection of its peer replaces it: older than any dial under way. */
 export const duplicateWindowMs = dialTimeoutMs + 500
@@ -46,13 +47,25 @@ export class PeerDialer {
     if (!target) return
     target.cancel()
     target.dialing?.abort()
-    target.delayMs = firstDelayMs
   }
 
-  /** The peer's session ended. */
-  disconnected(peer: PeerId): void {
+  /** The peer's session ended after so long; one that ends at once is a refusal, and dialed again less and less often. */
+  disconnected(peer: PeerId, livedMs: number): void {
     const target = this.targets.get(peer)
-    if (target) this.schedule(peer, target, firstDelayMs)
+    if (!target) return
+    if (livedMs >= steadyMs) target.delayMs = firstDelayMs
+    this.schedule(peer, target, target.delayMs)
+    target.delayMs = Math.min(target.delayMs * 2, lastDelayMs)
+  }
+
+  /** Whether the peer is one of the configured. */
+  knows(peer: PeerId): boolean {
+    return this.targets.has(peer)
+  }
+
+  /** Hosts of the configured addresses. */
+  hosts(): string[] {
+    return [...this.targets.values()].map(({ address }) => hostOf(address))
   }
 
   stop(): void {

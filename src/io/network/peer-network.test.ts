@@ -206,6 +206,19 @@ describe.each([
     expect(a.peers()).toHaveLength(1)
   })
 
+  it('keeps a peer that did something light', async () => {
+    const { a, b } = fixture
+    const [peer] = await meet()
+    let parted = 0
+    a.onDisconnect(() => parted++)
+    const received = inbox(a, 'consensus', 1)
+    a.drop(peer.id, { reason: 'TEST', severity: 'light' })
+    b.send(a.localPeer, 'consensus', bytes('still here'))
+    await received
+    expect(parted).toBe(0)
+    expect(a.peers()).toEqual([peer])
+  })
+
   it('drops a peer whose message a handler cannot read', async () => {
     const { a, b } = fixture
     a.onMessage('consensus', () => {

@@ -1,5 +1,6 @@
 import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import type { Flavored } from '../../base/primitives/flavor.js'
+import type { Severity } from './peer-score.js'
 
 /** libp2p peer id in its text form. */
 export type PeerId = Flavored<string, 'PeerId'>
@@ -16,10 +17,13 @@ export type Channel = 'consensus' | 'transactions' | 'blocks' | 'batches' | 'evi
 /** Questions with one answer. */
 export type RequestKind = 'block-range' | 'status'
 
-/** Why a peer is disconnected and refused for a while. */
+/** What a peer did wrong. */
 export interface Misbehaviour {
+  /** One of few constants: it labels a metric. */
   readonly reason: string
   readonly detail?: string
+  /** `grave` when it is not said. */
+  readonly severity?: Severity
 }
 
 /** Authenticated message transport between nodes. Everything received is untrusted bytes of bounded size. */
@@ -36,7 +40,10 @@ export interface PeerNetwork {
   request(peer: PeerId, kind: RequestKind, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>
   /** Answers requests of a kind; a throw refuses the request without an answer. */
   onRequest(kind: RequestKind, handler: (from: Peer, body: Uint8Array) => Promise<Uint8Array>): void
-  /** Disconnects the peer and refuses it for a while; logged with the reason. */
+  /**
+   * Counts what the peer did: grave is refused at once for a while, heavy is disconnected and refused when it happens again
+   * soon, light is refused when there is much of it. Logged with the reason.
+   */
   drop(peer: PeerId, misbehaviour: Misbehaviour): void
   close(): Promise<void>
 }

@@ -1,9 +1,10 @@
-import type { Clock } from '../time/clock.js'
+import { type Clock, pause } from '../time/clock.js'
 import { readChannel } from './channel-reader.js'
 import { ChannelWriter } from './channel-writer.js'
 import type { Connection, Stream } from './libp2p-node.js'
-import { channelLimits, channels } from './network-limits.js'
+import { channelLimits, channels, type PeerKind, peerAllowances } from './network-limits.js'
 import type { Channel, Peer } from './peer-network.js'
+import { TokenBucket } from './token-bucket.js'
 
 /** What a session tells its network. */
 export interface SessionEvents {
@@ -22,6 +23,8 @@ export const channelProtocols: ReadonlyMap<string, Channel> = new Map(channels.m
 export class PeerSession {
   /** Requests of this peer that are being served. */
   serving = 0
+  readonly startedAtMs: number
+  private requests: { readonly kind: PeerKind; readonly asked: TokenBucket; readonly answered: TokenBucket }
   private readonly gone = new AbortController()
   private readonly writers: Readonly<Record<Channel, ChannelWriter>>
   private readonly inbound = new Set<Channel>()
@@ -29,9 +32,13 @@ export class PeerSession {
   constructor(
     readonly peer: Peer,
     readonly connection: Connection,
-    readonly startedAtMs: number,
-    private readonly events: SessionEvents,
+    /** What the peer is to this node; the network keeps it true. */
+    public kind: PeerKind,
+    private readonly ports: { readonly clock: Clock; readonly events: SessionEvents },
   ) {
+    const { clock, events } = ports
+    this.startedAtMs = clock.nowMs()
+    this.requests = this.requestRates()
     const writer = (channel: Channel) =>
       new ChannelWriter(channelLimits[channel], {
         dropped: messages => events.dropped(channel, messages),
@@ -63,31 +70,63 @@ export class PeerSession {
         }),
       )
     } catch (error) {
-      this.events.failed(this, { reason: 'STREAM_FAILED', error: error as Error })
+      this.ports.events.failed(this, { reason: 'STREAM_FAILED', error: error as Error })
     }
   }
 
   /** Reads a channel from the peer's stream; a second stream of one channel is a breach of order. */
-  accept(channel: Channel, stream: Stream, clock: Clock): void {
+  accept(channel: Channel, stream: Stream): void {
     if (this.inbound.has(channel)) {
-      this.events.failed(this, { reason: `SECOND_STREAM of ${channel}` })
+      this.ports.events.failed(this, { reason: `SECOND_STREAM of ${channel}` })
       return
     }
     this.inbound.add(channel)
     this.watch(stream, channel)
     readChannel({
       stream,
-      limits: channelLimits[channel],
-      clock,
+      channel,
+      kind: () => this.kind,
+      clock: this.ports.clock,
       received: message => {
-        if (!this.signal.aborted) this.events.received(this, channel, message)
+        if (!this.signal.aborted) this.ports.events.received(this, channel, message)
       },
-      failed: error => this.events.failed(this, { reason: `BAD_FRAME on ${channel}`, error }),
+      failed: error => this.ports.events.failed(this, { reason: `BAD_FRAME on ${channel}`, error }),
     })
   }
 
   send(channel: Channel, message: Uint8Array): void {
     this.writers[channel].send(message)
+  }
+
+  get isInbound(): boolean {
+    return this.connection.direction === 'inbound'
+  }
+
+  /** Whether the peer may ask now. */
+  mayAsk(): boolean {
+    return this.requestRatesNow().asked.tryTake(this.ports.clock.nowMs())
+  }
+
+  /** Counts an answer; resolves when its turn has come. @throws the signal's reason when the session ends before */
+  async awaitAnswerTurn(bytes: number): Promise<void> {
+    const waitMs = this.requestRatesNow().answered.take(bytes, this.ports.clock.nowMs())
+    if (waitMs > 0) await pause(this.ports.clock, waitMs, this.signal)
+    this.signal.throwIfAborted()
+  }
+
+  private requestRatesNow() {
+    if (this.requests.kind !== this.kind) this.requests = this.requestRates()
+    return this.requests
+  }
+
+  private requestRates() {
+    const nowMs = this.ports.clock.nowMs()
+    const { requestsPerSec, answerBytesPerSec } = peerAllowances[this.kind]
+    return {
+      kind: this.kind,
+      asked: new TokenBucket(requestsPerSec, nowMs),
+      answered: new TokenBucket(answerBytesPerSec, nowMs),
+    }
   }
 
   /** Ends the session's work; the network closes the connection. */
@@ -98,6 +137,6 @@ export class PeerSession {
 
   /** A channel that closes while the connection stays would lose messages in silence. */
   private watch(stream: Stream, channel: Channel): void {
-    stream.addEventListener('close', () => this.events.failed(this, { reason: `CLOSED ${channel}` }))
+    stream.addEventListener('close', () => this.ports.events.failed(this, { reason: `CLOSED ${channel}` }))
   }
 }

@@ -16,6 +16,14 @@ describe('TokenBucket', () => {
     expect(bucket.take(1_000, 60_000)).toBe(1_000)
   })
 
+  it('gives single units up to its burst, then as time gives them, and owes nothing', () => {
+    const bucket = new TokenBucket(10, 0, 3)
+    const tries = (nowMs: number) => Array.from({ length: 5 }, () => bucket.tryTake(nowMs))
+    expect(tries(0)).toEqual([true, true, true, false, false])
+    expect(tries(200)).toEqual([true, true, false, false, false])
+    expect(tries(60_000)).toEqual([true, true, true, false, false])
+  })
+
   it('survives a clock that is set back', () => {
     const bucket = new TokenBucket(1_000, 60_000)
     expect(bucket.take(1_500, 0)).toBe(500)

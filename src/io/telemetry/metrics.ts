@@ -13,7 +13,8 @@ export interface Histogram {
 
 /** Creates metrics named `morphism_<module>_<what>_<unit>`; asking twice for one name gives the same metric. */
 export interface Metrics {
-  counter(name: string, help: string): Counter
+  /** With labels: the series of these values; one name has one set of label names, and few values of each. */
+  counter(name: string, help: string, labels?: Readonly<Record<string, string>>): Counter
   gauge(name: string, help: string): Gauge
   histogram(name: string, help: string, buckets?: readonly number[]): Histogram
 }

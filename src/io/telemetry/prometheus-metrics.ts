@@ -13,8 +13,14 @@ export class PrometheusMetrics implements Metrics {
     collectDefaultMetrics({ register: this.registry })
   }
 
-  counter(name: string, help: string): CounterPort {
-    return this.once('counter', name, () => new Counter({ name, help, registers: [this.registry] }))
+  counter(name: string, help: string, labels: Readonly<Record<string, string>> = {}): CounterPort {
+    const labelNames = Object.keys(labels)
+    const counter = this.once(
+      'counter',
+      name,
+      () => new Counter({ name, help, labelNames, registers: [this.registry] }),
+    )
+    return labelNames.length > 0 ? counter.labels(labels) : counter
   }
 
   gauge(name: string, help: string): GaugePort {

@@ -29,6 +29,14 @@ describe('PrometheusMetrics', () => {
     expect(text).toContain('process_cpu_seconds_total')
   })
 
+  it('counts each value of a label apart', async () => {
+    for (const reason of ['slow', 'slow', 'rude'])
+      metrics.counter('morphism_test_refusals_total', 'Refusals', { reason }).inc()
+    const text = await metrics.text()
+    expect(text).toContain('morphism_test_refusals_total{reason="slow"} 2\n')
+    expect(text).toContain('morphism_test_refusals_total{reason="rude"} 1\n')
+  })
+
   it('keeps the metrics of two nodes in one process apart', async () => {
     metrics.counter('morphism_test_things_total', 'Things').inc(3)
     expect(await new PrometheusMetrics().text()).not.toContain('morphism_test_things_total')

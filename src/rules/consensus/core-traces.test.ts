@@ -54,6 +54,19 @@ describe('named traces', () => {
     expect(node.core.state).toMatchObject({ step: 'precommit', lockedRound: 0, lockedValue: hashOf('A') })
   })
 
+  it('round skip by f+1: two of four in a later round lead there, one does not, and what they sent there counts', () => {
+    const node = coreOf(0)
+    node.work()
+    expect(node.prevotes('A', 2, 1)).toEqual([])
+    expect(node.precommits('A', 2, 1)).toEqual([])
+    expect(node.prevotes('A', 2, 3)).toEqual(['round 2', 'timer propose 2'])
+    expect(node.core.messagesOf(height, 2).prevotes.map(vote => vote.member)).toEqual([1, 3])
+    node.propose('A', 2)
+    expect(node.validated('A')).toEqual(['prevote A 2'])
+    expect(node.prevotes('A', 2, 0)).toEqual(['precommit A 2'])
+    expect(node.timeout('precommit', 0)).toEqual([])
+  })
+
   it('a proposer of two blocks cannot hide the one that the network takes', () => {
     const node = coreOf(1)
     node.propose('A', 0)

@@ -9,7 +9,7 @@ describe('Algorithm 1, by line', () => {
     expect(node.core.state).toMatchObject({ round: 1, step: 'propose', proposer: 1 })
   })
 
-  it('L14, L18, L19: the proposer asks for a value, then proposes it without a valid round', () => {
+  it('L14, L17-L19: the proposer without a valid value asks for one, then proposes it without a valid round', () => {
     const node = coreOf(0)
     expect(node.work()).toEqual(['prepare 0', 'timer propose 0'])
     expect(node.prepared('A', 0)).toEqual(['propose A 0 valid -1'])
@@ -26,7 +26,7 @@ describe('Algorithm 1, by line', () => {
     expect(node.prepared('A', 1)).toEqual([])
   })
 
-  it('L15-L16, L19: the proposer proposes its valid value again, with the round of the polka', () => {
+  it('L14-L16, L19: the proposer proposes its valid value again, with the round of the polka', () => {
     const node = coreOf(1)
     node.propose('A', 0)
     node.validated('A')
@@ -34,20 +34,23 @@ describe('Algorithm 1, by line', () => {
     expect(node.timeout('precommit', 0)).toEqual(['round 1', 'propose A 1 valid 0', 'timer propose 1'])
   })
 
-  it('L21: who is not the proposer schedules timeoutPropose', () => {
+  it('L20-L21: who is not the proposer schedules timeoutPropose', () => {
     expect(coreOf(1).work()).toEqual(['timer propose 0'])
   })
 
-  it('L22-L24: prevotes a new valid block', () => {
+  it('L22-L24, L27: prevotes a new valid block, once', () => {
     const node = coreOf(1)
     expect(node.propose('A', 0)).toEqual(['validate A', 'timer propose 0'])
     expect(node.validated('A')).toEqual(['prevote A 0'])
+    expect(node.core.state).toMatchObject({ step: 'prevote', lockedRound: -1, validRound: -1 })
+    expect(node.timeout('propose', 0)).toEqual([])
   })
 
-  it('L22, L26: prevotes nil for an invalid block', () => {
+  it('L22, L25-L27: prevotes nil for an invalid block', () => {
     const node = coreOf(1)
     node.propose('A', 0)
     expect(node.validated('A', false)).toEqual(['prevote nil 0'])
+    expect(node.core.state).toMatchObject({ step: 'prevote' })
   })
 
   it('L22, PBTS: prevotes nil for a new block that is valid but not acceptable here', () => {
@@ -77,13 +80,14 @@ describe('Algorithm 1, by line', () => {
     expect(node.propose('A', 1)).toEqual(['prevote A 1'])
   })
 
-  it('L28-L30: prevotes a re-proposed block once its polka is known, though unlocked', () => {
+  it('L28-L30, L33: prevotes a re-proposed block once its polka is known, though unlocked', () => {
     const node = coreOf(3)
     node.timeout('precommit', 0)
     node.propose('B', 1, { validRound: 0 })
     expect(node.validated('B')).toEqual([])
     expect(node.prevotes('B', 0, 0, 1)).toEqual([])
     expect(node.prevotes('B', 0, 2)).toEqual(['prevote B 1'])
+    expect(node.core.state).toMatchObject({ step: 'prevote' })
   })
 
   it('L29: a lock gives way to a polka of the same or a later round, not to an earlier one', () => {
@@ -111,15 +115,16 @@ describe('Algorithm 1, by line', () => {
     expect(node.propose('A', 1, { validRound: -2 })).toEqual([])
   })
 
-  it('L32: prevotes nil for a re-proposed block that is invalid', () => {
+  it('L31-L33: prevotes nil for a re-proposed block that is invalid', () => {
     const node = coreOf(3)
     node.timeout('precommit', 0)
     node.prevotes('B', 0, 0, 1, 2)
     node.propose('B', 1, { validRound: 0 })
     expect(node.validated('B', false)).toEqual(['prevote nil 1'])
+    expect(node.core.state).toMatchObject({ step: 'prevote' })
   })
 
-  it('L34: schedules timeoutPrevote once, when two thirds prevoted for whatever and this node has', () => {
+  it('L34-L35: schedules timeoutPrevote once, when two thirds prevoted for whatever and this node has', () => {
     const node = coreOf(1)
     node.propose('A', 0)
     expect(node.prevotes('A', 0, 0, 2)).toEqual([])
@@ -167,7 +172,7 @@ describe('Algorithm 1, by line', () => {
     expect(node.prevotes('nil', 0, 0, 2, 3)).toEqual(['precommit nil 0'])
   })
 
-  it('L47: schedules timeoutPrecommit once, in any step, when two thirds precommitted for whatever', () => {
+  it('L47-L48: schedules timeoutPrecommit once, in any step, when two thirds precommitted for whatever', () => {
     const node = coreOf(1)
     expect(node.precommits('A', 0, 0, 2)).toEqual(['timer propose 0'])
     expect(node.precommits('nil', 0, 3)).toEqual(['timer precommit 0'])

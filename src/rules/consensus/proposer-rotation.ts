@@ -7,7 +7,11 @@ export const maxScheduleLength = 4_096
 
 const schedules = new WeakMap<SequencerSet, Uint16Array>()
 
-/** Who proposes in this round: a function of the set, the height and the round alone, so that no history is needed. */
+/**
+ * Who proposes in this round: a function of the set, the height and the round alone, so that no history is needed. In any
+ * run of consecutive turns (heights of one round, or rounds of one height) a member of N has its share of them by turns to
+ * within H(N) - 1/N < 1 + ln N, H being the harmonic number; derived in spec/consensus.md, "Proposers".
+ */
 export function proposerOf(set: SequencerSet, height: Height, round: Round): MemberIndex {
   let schedule = schedules.get(set)
   if (!schedule) {
@@ -17,7 +21,10 @@ export function proposerOf(set: SequencerSet, height: Height, round: Round): Mem
   return schedule[(height + round) % schedule.length]!
 }
 
-/** Turns of each member in one pass of the schedule: its power reduced by the common divisor, scaled down when that is too long. */
+/**
+ * Turns of each member in one pass of the schedule: its power reduced by the common divisor or, when that is too long, scaled
+ * down to 4,096 turns, which differs from its exact part of them by at most max(2, N times its share of the power).
+ */
 export function turnsOf(set: SequencerSet): number[] {
   invariant(set.members.length > 0, 'a sequencer set has members', { setId: set.setId })
   const divisor = set.members.reduce((common, { power }) => greatestCommonDivisor(common, power), 0n)

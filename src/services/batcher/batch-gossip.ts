@@ -67,7 +67,7 @@ export class BatchGossip {
       message = decodeBatchMessage(bytes)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
-      this.network.drop(from.id, { reason: 'malformed-batch-message', detail: error.message })
+      this.network.drop(from.id, { reason: 'malformed-batch-message', severity: 'heavy', detail: error.message })
       return
     }
     if (message.type === 'attestation') {

@@ -120,7 +120,8 @@ export class TransactionGossip {
       batch = decodeTransactionBatch(message)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
-      this.ports.network.drop(from.id, { reason: 'malformed-transaction-batch', detail: error.message })
+      const reason = 'malformed-transaction-batch'
+      this.ports.network.drop(from.id, { reason, severity: 'heavy', detail: error.message })
       return
     }
     this.ports.receive(from, batch)

@@ -213,6 +213,14 @@ export class FakeNode {
           this.evidenceFilter = filter
           return this.evidence
         },
+        peers: async () => [
+          {
+            id: '12D3KooWSequencer',
+            consensusKey: new Uint8Array(48).fill(1),
+            sequencer: `0x${'33'.repeat(20)}` as const,
+          },
+          { id: '12D3KooWFull', consensusKey: null, sequencer: null },
+        ],
         nodeStatus: async () => ({
           role: 'full',
           version: '0.1.0',

@@ -59,6 +59,16 @@ export interface EvidenceFilter {
   readonly publicKey?: Uint8Array
 }
 
+/** A connected peer. */
+export interface PeerInfo {
+  /** libp2p peer id. */
+  readonly id: string
+  /** The consensus key that vouched for it (BLS12-381 G1, compressed). */
+  readonly consensusKey: Uint8Array | null
+  /** Fee recipient of the sequencer whose key this is, if it is of the next block's set. */
+  readonly sequencer: Address | null
+}
+
 /** What the `morphism_` methods ask of the node; what is not known is null. */
 export interface MorphismQueries {
   certificateAt(height: Height): Promise<QuorumCertificate | null>
@@ -69,4 +79,5 @@ export interface MorphismQueries {
   nodeStatus(): Promise<NodeStatus>
   /** Kept proofs of contradictory signatures: those of heights from `fromHeight` on, those against one consensus key. */
   evidence(filter: EvidenceFilter): Promise<readonly EvidenceInfo[]>
+  peers(): Promise<readonly PeerInfo[]>
 }

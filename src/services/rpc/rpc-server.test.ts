@@ -118,6 +118,10 @@ describe('methods', () => {
       height: '0x14',
       l1Origin: { number: '0xff', hash: zeroHash },
     })
+    expect((await server.ask('morphism_peers')).result).toEqual([
+      { id: '12D3KooWSequencer', consensusKey: `0x${'01'.repeat(48)}`, sequencer: `0x${'33'.repeat(20)}` },
+      { id: '12D3KooWFull', consensusKey: null, sequencer: null },
+    ])
   })
 
   it('morphism_evidence lists proofs with their encoding, by height and by key', async () => {

@@ -22,8 +22,10 @@ import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
+import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
 import { RoundGossip } from './round-gossip.js'
+import { StepTiming } from './step-timing.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
@@ -43,7 +45,7 @@ export interface EnginePorts {
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly signer: ConsensusSigner
   readonly verifier: SignatureVerifier
-  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'>
+  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'>
   readonly wal: AppendLog
   readonly clock: Clock
   readonly logger: Logger
@@ -73,6 +75,8 @@ export class ConsensusEngine {
   private readonly core: ConsensusCore
   private readonly door: MessageDoor
   private readonly watch: WorkWatch
+  private readonly members: MemberWatch
+  private readonly timing: StepTiming
   private readonly gossip: RoundGossip
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly loggedBlocks = new Set<BlockHash>()
@@ -92,7 +96,8 @@ export class ConsensusEngine {
   private draining = false
   private deciding = false
   private stopped = false
-  private clockStarted = false
+  /** When the height in progress had its first sign of work; null while it waits for one. */
+  private clockStartedAtMs: number | null = null
   private lastHeightAtMs = 0
 
   private constructor(
@@ -110,10 +115,13 @@ export class ConsensusEngine {
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
         onStatus: (peer, status) => this.gossip.help(peer, status),
+        onHeard: (peer, height) => this.members.heard(peer, height),
         currentRound: () => this.round(),
         onFailure: ports.onFatal,
       },
     })
+    this.timing = new StepTiming(ports.clock, ports.metrics)
+    this.members = new MemberWatch(ports.network, () => this.passOverProposer())
     this.gossip = new RoundGossip({
       network: ports.network,
       clock: ports.clock,
@@ -124,7 +132,7 @@ export class ConsensusEngine {
         validRound: () => this.core.state?.validRound ?? -1,
         messagesOf: round => this.core.messagesOf(this.height, round),
         block: hash => this.blocks.get(hash),
-        waitsSinceMs: () => (this.clockStarted && !this.deciding ? this.lastHeightAtMs : null),
+        waitsSinceMs: () => (this.deciding ? null : this.clockStartedAtMs),
       },
     })
     this.watch = new WorkWatch({
@@ -185,7 +193,7 @@ export class ConsensusEngine {
     this.set = this.ports.sets.setAt(this.height)
     this.self = memberByKey(this.set, this.ports.signer.publicKey)?.index ?? null
     this.deciding = false
-    this.clockStarted = false
+    this.clockStartedAtMs = null
     this.cancelTimers()
     this.blocks.clear()
     this.loggedBlocks.clear()
@@ -199,6 +207,8 @@ export class ConsensusEngine {
     if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
     const begun = this.step({ type: 'start-height', height: this.height, set: this.set, self: this.self })
     this.door.startHeight(this.height, this.set)
+    this.timing.startHeight()
+    this.members.startHeight({ height: this.height, set: this.set, self: this.self })
     const unanswered = this.replay(records.filter(record => record.height === this.height))
     for (const output of [...begun, ...unanswered]) this.perform(output)
     this.watch.startHeight({ height: this.height, parentTimestampMs: parent.context.timestampMs })
@@ -256,8 +266,11 @@ export class ConsensusEngine {
     if (block) this.remember(block)
     if (input.type === 'proposal') this.rememberProposal(input.proposal)
     this.log(input)
-    if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes') this.clockStarted = true
-    for (const output of this.step(input)) this.perform(output)
+    if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes')
+      this.clockStartedAtMs ??= this.ports.clock.nowMs()
+    const outputs = this.step(input)
+    this.timing.look(this.core.state)
+    for (const output of outputs) this.perform(output)
   }
 
   private step(input: ConsensusInput): readonly ConsensusOutput[] {
@@ -361,10 +374,10 @@ export class ConsensusEngine {
     try {
       await this.ports.wal.sync()
       const signature = await this.ports.signer.signVote(content)
+      if (content.height !== this.height) return
       const extends_ = content.step === precommit && !isNil(content.blockHash)
       const extension = extends_ ? this.ports.application.extendVote({ height: content.height }) : new Uint8Array(0)
       const vote = asVerified<Vote>({ ...content, member, signature, extension })
-      if (content.height !== this.height) return
       this.passExtension(vote)
       this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
@@ -379,15 +392,31 @@ export class ConsensusEngine {
   }
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {
-    const cancel = this.ports.clock.schedule(delayMs, () => {
+    const waitMs = step === 'propose' && this.waitsInVain() ? 0 : delayMs
+    const cancel = this.ports.clock.schedule(waitMs, () => {
       this.timers.delete(cancel)
       this.feed({ type: 'timeout', height, round, step })
     })
     this.timers.add(cancel)
   }
 
+  /** The proposer went down: its timeout comes now. */
+  private passOverProposer(): void {
+    if (!this.waitsInVain()) return
+    this.feed({ type: 'timeout', height: this.height, round: this.round(), step: 'propose' })
+  }
+
+  /** Whether the proposal that is waited for will not come. It decides how long a timeout is and no more: safety never hangs on it. */
+  private waitsInVain(): boolean {
+    const { state } = this.core
+    if (state?.step !== 'propose' || state.waiting || state.decided) return false
+    const hasProposal = this.core.messagesOf(state.height, state.round).proposals.length > 0
+    return !hasProposal && this.members.isSkippable(state.proposer)
+  }
+
   private async decide({ certificate, blockHash, round }: Extract<ConsensusOutput, { type: 'decide' }>): Promise<void> {
     this.deciding = true
+    if (this.clockStartedAtMs !== null) this.gossip.decided(this.ports.clock.nowMs() - this.clockStartedAtMs)
     const block = this.blocks.get(blockHash)
     if (!block) return this.ports.onFatal(new InvariantError('the decided block is not at hand', { blockHash }))
     this.ports.logger.debug('block decided', { height: this.height, round, blockHash })

@@ -140,7 +140,7 @@ describe('the evidence pool', () => {
     const pool = await openPool()
     give(doubleVote(1, 5), forged(6), doubleVote(2, 7))
     receive(peer('q'), Uint8Array.of(0xc1, 0x00))
-    expect(dropped).toEqual(['p: false evidence: bad-signature', expect.stringContaining('q: malformed evidence')])
+    expect(dropped).toEqual(['p: false-evidence: bad-signature', expect.stringContaining('q: malformed-evidence')])
     expect(pool.list().length).toBe(1)
   })
 

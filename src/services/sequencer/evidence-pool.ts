@@ -23,7 +23,7 @@ import type { Proposal } from '../../base/protocol/proposal.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Vote } from '../../base/protocol/vote.js'
-import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { Misbehaviour, Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Gauge, Metrics } from '../../io/telemetry/metrics.js'
@@ -123,11 +123,11 @@ export class EvidencePool {
     try {
       for (const evidence of decodeEvidenceMessage(bytes)) {
         const refusal = this.take(evidence)
-        if (refusal) return this.punish(from.id, 'false evidence', refusal)
+        if (refusal) return this.punish(from.id, { reason: 'false-evidence', detail: refusal })
       }
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
-      this.punish(from.id, 'malformed evidence', error.message)
+      this.punish(from.id, { reason: 'malformed-evidence', severity: 'heavy', detail: error.message })
     }
   }
 
@@ -181,9 +181,9 @@ export class EvidencePool {
     }
   }
 
-  private punish(peer: PeerId, reason: string, detail: string): void {
-    this.ports.logger.warn('peer misbehaves on the evidence channel', { peer, reason, detail })
-    this.ports.network.drop(peer, { reason, detail })
+  private punish(peer: PeerId, misbehaviour: Misbehaviour): void {
+    this.ports.logger.warn('peer misbehaves on the evidence channel', { peer, ...misbehaviour })
+    this.ports.network.drop(peer, misbehaviour)
   }
 }
 

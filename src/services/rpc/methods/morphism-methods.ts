@@ -53,6 +53,14 @@ export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; 
       args.end()
       return (await morphism.evidence(filter)).map(evidenceToJson)
     },
+    async morphism_peers({ args }) {
+      args.end()
+      return (await morphism.peers()).map(({ id, consensusKey, sequencer }) => ({
+        id,
+        consensusKey: consensusKey && bytesToHex(consensusKey),
+        sequencer,
+      }))
+    },
   }
 }
 
