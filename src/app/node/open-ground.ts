@@ -1,11 +1,11 @@
 import path from 'node:path'
-import { asciiToBytes, bytesToHex, concatBytes } from '../../base/primitives/bytes.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { createWorkerCompression } from '../../io/compression/worker-compression.js'
 import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
-import { FileSigningRecord } from '../../io/keys/file-signing-record.js'
+import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { GuardedSigner } from '../../io/keys/guarded-signer.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
 import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
@@ -108,9 +108,8 @@ export async function openGround(
 async function openSigner({ config, lifecycle }: Frame, domain: SigningDomain): Promise<GuardedSigner | null> {
   if (!config.sequencer) return null
   const { secretKey } = config.sequencer
-  const owner = concatBytes(secretKey.publicKey(), asciiToBytes(`${domain.l1ChainId}/${domain.rollup}`))
-  const record = await FileSigningRecord.open({ path: path.join(config.dataDir, 'signing-record'), owner })
-  const signer = new GuardedSigner({ secretKey, domain, record })
+  const recordPath = path.join(config.dataDir, signingRecordName)
+  const signer = await GuardedSigner.open({ secretKey, domain, recordPath })
   lifecycle.own('signer', () => signer.close())
   return signer
 }

@@ -9,12 +9,41 @@ export interface SignedPosition {
   readonly digest: Hash32
 }
 
+/** The last batch that was attested. Index 0 is before the first. */
+export interface SignedBatch {
+  readonly batchIndex: BatchIndex
+  readonly digest: Hash32
+}
+
+/** Messages of one kind are in order among themselves. */
+export type SignedKind = 'proposal' | 'prevote' | 'precommit' | 'attestation'
+
+/**
+ * Why a key signs no more: the network showed a message signed by it that its record does not know.
+ * `SIGNING_RECORD_BEHIND`: before this signer signed anything in its present run, so the record is older than the key's
+ * last signature (a restored backup). `KEY_IN_USE_ELSEWHERE`: while it was signing, or another message at the recorded
+ * position itself, so a second signer has the key.
+ */
+export type SigningStopReason = 'KEY_IN_USE_ELSEWHERE' | 'SIGNING_RECORD_BEHIND'
+
+/** A stop, and the message that caused it: height and round, or batch index and 0. */
+export interface SigningStop {
+  readonly reason: SigningStopReason
+  readonly kind: SignedKind
+  readonly at: number
+  readonly round: Round
+}
+
 /** Everything that a signer must remember to never sign twice. */
 export interface SigningRecord {
   readonly proposal: SignedPosition
   readonly prevote: SignedPosition
   readonly precommit: SignedPosition
-  readonly attestation: { readonly batchIndex: BatchIndex; readonly digest: Hash32 }
+  readonly attestation: SignedBatch
+  /** Heights up to it are decided: no vote and no proposal of theirs is signed any more. */
+  readonly floor: Height
+  /** While set, nothing but the binding of a peer id is signed. */
+  readonly stop: SigningStop | null
 }
 
 const never: SignedPosition = { height: 0, round: 0, digest: zeroHash }
@@ -25,6 +54,8 @@ export const emptyRecord: SigningRecord = {
   prevote: never,
   precommit: never,
   attestation: { batchIndex: 0, digest: zeroHash },
+  floor: 0,
+  stop: null,
 }
 
 /** Where the record lives. One signer at a time. */
