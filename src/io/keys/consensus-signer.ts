@@ -24,6 +24,8 @@ export interface ConsensusSigner {
   readonly publicKey: BlsPublicKeyBytes
   /** Why it signs no more, as far as it is known here. */
   readonly stop: SigningStop | null
+  /** False while the key is in another process that does not answer. */
+  readonly isReachable: boolean
   /** Durable record first, then the signature; asking again for the same content gives the same signature. @throws SignerRefusal */
   signProposal(content: ProposalContent): Promise<Uint8Array>
   /** @throws SignerRefusal */

@@ -10,13 +10,12 @@ import { KeyError } from './key-error.js'
 import { writePrivateFile } from './private-file.js'
 import { acquireProcessLock, type ProcessLock } from './process-lock.js'
 import {
+  decodeStop,
   emptyRecord,
-  type SignedKind,
+  encodeStop,
   type SignedPosition,
   type SigningRecord,
   type SigningRecordStore,
-  type SigningStop,
-  type SigningStopReason,
 } from './signing-record.js'
 
 /** Name of the record in a node's data directory. */
@@ -130,9 +129,6 @@ interface Slot {
   readonly owner: RecordOwner
 }
 
-const kinds: readonly SignedKind[] = ['proposal', 'prevote', 'precommit', 'attestation']
-const reasons: readonly SigningStopReason[] = ['KEY_IN_USE_ELSEWHERE', 'SIGNING_RECORD_BEHIND']
-
 function encodeSlot({ record, sequence, owner }: Slot): Uint8Array {
   const { proposal, prevote, precommit, attestation, floor, stop } = record
   const body = encodeRlp([
@@ -141,7 +137,7 @@ function encodeSlot({ record, sequence, owner }: Slot): Uint8Array {
     ...[proposal, prevote, precommit].map(p => [rlpUint(p.height), rlpUint(p.round), rlpHex(p.digest)]),
     [rlpUint(attestation.batchIndex), rlpHex(attestation.digest)],
     rlpUint(floor),
-    stop ? [reasons.indexOf(stop.reason), kinds.indexOf(stop.kind), stop.at, stop.round].map(rlpUint) : [],
+    encodeStop(stop),
   ])
   const length = Uint8Array.of(body.length >> 8, body.length & 255)
   const sealed = concatBytes(magic, length, body)
@@ -166,16 +162,8 @@ function decodeSlot(bytes: Uint8Array): Slot | null {
   const last = fields.fields('signed attestation')
   const attestation = { batchIndex: last.safeUint(), digest: last.hash() }
   const floor = fields.safeUint()
-  const stop = readStop(fields.fields('stop'))
+  const stop = decodeStop(fields.fields('stop'))
   return { sequence, owner, record: { proposal, prevote, precommit, attestation, floor, stop } }
-}
-
-function readStop(fields: RlpFields): SigningStop | null {
-  if (fields.remaining === 0) return null
-  // A code of a later version still stops.
-  const reason = reasons[fields.safeUint()] ?? 'KEY_IN_USE_ELSEWHERE'
-  const kind = kinds[fields.safeUint()] ?? 'precommit'
-  return { reason, kind, at: fields.safeUint(), round: fields.safeUint() }
 }
 
 /** Writes the empty record whole or not at all: an empty or short file is never a beginning, always a loss. */

@@ -38,6 +38,7 @@ interface Digested {
  */
 export class GuardedSigner implements ConsensusSigner {
   readonly publicKey: BlsPublicKeyBytes
+  readonly isReachable = true
   private readonly secretKey: BlsSecretKey
   private readonly ownKey: BlsPublicKey
   private readonly domain: SigningDomain
@@ -95,9 +96,10 @@ export class GuardedSigner implements ConsensusSigner {
   }
 
   async observe(observed: ObservedMessage): Promise<Observation> {
+    if (this.record.stop) return 'stopped'
     const { message, digest } = this.digested(observed)
     const verdict = judge(this.record, message)
-    if (verdict === 'known' || verdict === 'past') return this.record.stop ? 'stopped' : 'expected'
+    if (verdict === 'known' || verdict === 'past') return 'expected'
     const { signature } = observed
     // Only a valid signature accuses: anybody could put this key's name on a message.
     if (signature !== 'certified' && !verifyBls({ digest, key: this.ownKey, signature })) return 'forged'

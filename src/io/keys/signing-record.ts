@@ -1,3 +1,5 @@
+import type { RlpItem } from '../../base/encoding/rlp.js'
+import { type RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
 import type { Hash32 } from '../../base/primitives/hashes.js'
 import { zeroHash } from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, Round } from '../../base/primitives/quantities.js'
@@ -65,4 +67,23 @@ export interface SigningRecordStore {
   /** Resolves when the record (or one saved after it) survives power loss. @throws KeyError SIGNING_RECORD_UNWRITABLE */
   save(record: SigningRecord): Promise<void>
   close(): Promise<void>
+}
+
+const kinds: readonly SignedKind[] = ['proposal', 'prevote', 'precommit', 'attestation']
+const reasons: readonly SigningStopReason[] = ['KEY_IN_USE_ELSEWHERE', 'SIGNING_RECORD_BEHIND']
+
+/** A stop as RLP fields; none is the empty list. */
+export function encodeStop(stop: SigningStop | null): RlpItem {
+  return stop ? [reasons.indexOf(stop.reason), kinds.indexOf(stop.kind), stop.at, stop.round].map(rlpUint) : []
+}
+
+/** @throws DecodeError */
+export function decodeStop(fields: RlpFields): SigningStop | null {
+  if (fields.remaining === 0) return null
+  // A code that a later version wrote still stops.
+  const reason = reasons[fields.safeUint()] ?? 'KEY_IN_USE_ELSEWHERE'
+  const kind = kinds[fields.safeUint()] ?? 'precommit'
+  const stop = { reason, kind, at: fields.safeUint(), round: fields.safeUint() }
+  fields.end()
+  return stop
 }

@@ -4,6 +4,7 @@ import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
+import type { Observation, ObservedMessage } from '../../io/keys/consensus-signer.js'
 import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
@@ -44,9 +45,13 @@ let passed: Vote[]
 let statuses: number[]
 let round: number
 let door: MessageDoor
+let observed: ObservedMessage[]
+let observation: Observation
 
 beforeEach(() => {
   drops = []
+  observed = []
+  observation = 'expected'
   proposals = []
   passed = []
   statuses = []
@@ -55,6 +60,13 @@ beforeEach(() => {
     config: { domain },
     ports: {
       verifier: inlineSignatureVerifier,
+      signer: {
+        publicKey: keys[3]!.publicKey(),
+        observe: async message => {
+          observed.push(message)
+          return observation
+        },
+      },
       network: {
         onMessage: (_channel, handler) => {
           receive = handler

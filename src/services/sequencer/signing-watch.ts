@@ -1,0 +1,216 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
+import { isQuorum, memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { precommit, type VoteContent } from '../../base/protocol/vote.js'
+import type {
+  AttestationContent,
+  ConsensusSigner,
+  Observation,
+  ObservedMessage,
+  ProposalContent,
+} from '../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
+import type { SigningStop } from '../../io/keys/signing-record.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Clock } from '../../io/time/clock.js'
+
+/** How long a quorum is connected before what its peers say of their heads counts as complete. */
+const greetingMs = 250
+/** How long the network is listened to before the first signature, from when one is wanted and the chain is level. */
+const listenMs = 500
+const lookMs = 50
+/** How long a head one above the own, which nobody has proved, holds the first signature back. */
+const unprovedHeadMs = 10_000
+
+export interface SigningWatchPorts {
+  readonly signer: ConsensusSigner
+  readonly sets: { setAt(height: Height): SequencerSet }
+  readonly network: Pick<PeerNetwork, 'peers'>
+  /** Height of the own chain, and of the best head that peers speak of. */
+  readonly height: () => Height
+  readonly bestKnownHeight: () => Height
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * The signer of a running sequencer, which watches the network for its own key (spec/signing.md). It signs no vote or
+ * proposal before it has listened: with a restored backup of the record, or beside a second instance of the node, it
+ * learns so before it does harm. Certificates of the chain that hold its signature are shown to the signer.
+ */
+export class SigningWatch implements ConsensusSigner {
+  private isListening = true
+  /** Since when the chain was level with the network: certificates that come later are of blocks decided just now. */
+  private levelSinceMs: number | null = null
+  private wantedSinceMs: number | null = null
+  private quorumSinceMs: number | null = null
+  private readonly held: (() => void)[] = []
+  private cancelLook: () => void = () => {}
+  private lastPrecommit: { readonly height: Height; readonly round: Round; readonly blockHash: string } | null = null
+  private floorWanted: Height = 0
+  private raising: Promise<void> | null = null
+  private isStopReported = false
+
+  constructor(private readonly ports: SigningWatchPorts) {
+    this.reportStop()
+    this.look()
+  }
+
+  get publicKey(): BlsPublicKeyBytes {
+    return this.ports.signer.publicKey
+  }
+
+  get stop(): SigningStop | null {
+    return this.ports.signer.stop
+  }
+
+  get isReachable(): boolean {
+    return this.ports.signer.isReachable
+  }
+
+  /** For status: why nothing is signed, or that it is. */
+  state(): 'active' | 'listening' | 'signer-away' | SigningStop['reason'] {
+    if (this.stop) return this.stop.reason
+    if (!this.isReachable) return 'signer-away'
+    return this.isListening ? 'listening' : 'active'
+  }
+
+  async signProposal(content: ProposalContent): Promise<Uint8Array> {
+    await this.turn(content.height)
+    return this.reporting(this.ports.signer.signProposal(content))
+  }
+
+  async signVote(content: VoteContent): Promise<Uint8Array> {
+    await this.turn(content.height)
+    const signature = await this.reporting(this.ports.signer.signVote(content))
+    if (content.step === precommit) this.lastPrecommit = content
+    return signature
+  }
+
+  /** Not held: a batch follows from decided blocks, so that every instance attests the same. */
+  signAttestation(content: AttestationContent): Promise<Uint8Array> {
+    return this.reporting(this.ports.signer.signAttestation(content))
+  }
+
+  signNodeBinding(peerId: Uint8Array): Promise<Uint8Array> {
+    return this.ports.signer.signNodeBinding(peerId)
+  }
+
+  observe(message: ObservedMessage): Promise<Observation> {
+    return this.reporting(this.ports.signer.observe(message))
+  }
+
+  raiseFloor(height: Height): Promise<void> {
+    return this.ports.signer.raiseFloor(height)
+  }
+
+  /** The certificate of a block that joined the chain, verified. */
+  onCertificate({ height, round, blockHash, absent }: QuorumCertificate): void {
+    const own = memberByKey(this.ports.sets.setAt(height), this.publicKey)
+    const hasSigned = own !== undefined && ((absent >> BigInt(own.index)) & 1n) === 0n
+    if (!hasSigned || this.stop) return
+    if (this.levelSinceMs === null) return this.wantFloor(height)
+    const last = this.lastPrecommit
+    if (last && last.height === height && last.round === round && last.blockHash === blockHash) return
+    const content = { height, round, step: precommit, blockHash }
+    this.quietly(this.observe({ kind: 'vote', content, signature: 'certified' }))
+  }
+
+  /** Ends the watch; the signer itself stays open for whom it belongs to. */
+  async close(): Promise<void> {
+    this.cancelLook()
+  }
+
+  /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
+  private async turn(height: Height): Promise<void> {
+    if (!this.isListening || this.stop) return
+    this.wantedSinceMs ??= this.ports.clock.nowMs()
+    await new Promise<void>(resolve => this.held.push(resolve))
+    if (height <= this.ports.height())
+      throw new SignerRefusal('BELOW_RECORD', 'the height was decided while the network was listened to', { height })
+  }
+
+  private look(): void {
+    const now = this.ports.clock.nowMs()
+    if (!this.isQuorumConnected()) this.quorumSinceMs = null
+    else this.quorumSinceMs ??= now
+    const { wantedSinceMs: wanted, quorumSinceMs: quorum } = this
+    if (quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) this.levelSinceMs ??= now
+    const level = this.levelSinceMs
+    const hasListened = wanted !== null && level !== null && now - Math.max(wanted, level) >= listenMs
+    if (this.stop || (quorum !== null && hasListened)) return this.begin()
+    this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
+  }
+
+  private begin(): void {
+    this.isListening = false
+    if (!this.stop) this.ports.logger.info('nobody else was heard to sign with this key: signing begins')
+    for (const release of this.held.splice(0)) release()
+  }
+
+  private isCaughtUp(waitedMs: number): boolean {
+    const ahead = this.ports.bestKnownHeight() - this.ports.height()
+    return ahead <= 0 || (ahead === 1 && waitedMs >= unprovedHeadMs)
+  }
+
+  /** Whether the connected sequencers and this one could decide a height: only then is a signature of use. */
+  private isQuorumConnected(): boolean {
+    const set = this.ports.sets.setAt(this.ports.height() + 1)
+    const indices = new Set<number>()
+    const keys = this.ports.network.peers().flatMap(({ consensusKey }) => (consensusKey ? [consensusKey] : []))
+    for (const key of [this.publicKey, ...keys]) {
+      const member = memberByKey(set, key)
+      if (member) indices.add(member.index)
+    }
+    let power = 0n
+    for (const index of indices) power += set.members[index]!.power
+    return isQuorum(set, power)
+  }
+
+  /** Raises the floor of the signer, one call at a time. */
+  private wantFloor(height: Height): void {
+    this.floorWanted = Math.max(this.floorWanted, height)
+    if (this.raising) return
+    const wanted = this.floorWanted
+    this.raising = this.ports.signer.raiseFloor(wanted).catch(this.ignoreKnown)
+    void this.raising.then(() => {
+      this.raising = null
+      if (this.floorWanted > wanted) this.wantFloor(this.floorWanted)
+    })
+  }
+
+  private async reporting<Value>(answer: Promise<Value>): Promise<Value> {
+    try {
+      return await answer
+    } finally {
+      this.reportStop()
+    }
+  }
+
+  private reportStop(): void {
+    const { stop } = this
+    if (!stop || this.isStopReported) return
+    this.isStopReported = true
+    this.ports.logger.error(stopMessages[stop.reason], { ...stop })
+  }
+
+  private quietly(answer: Promise<unknown>): void {
+    answer.catch(this.ignoreKnown)
+  }
+
+  /** A signer that is away reports that itself. */
+  private readonly ignoreKnown = (error: unknown): void => {
+    if (!(error instanceof MorphismError)) throw error
+    this.ports.logger.debug('the signer could not be told of a certificate', { error })
+  }
+}
+
+const stopMessages = {
+  KEY_IN_USE_ELSEWHERE:
+    'KEY_IN_USE_ELSEWHERE: another signer uses this consensus key. This node signs no more until an operator resumes it',
+  SIGNING_RECORD_BEHIND:
+    'SIGNING_RECORD_BEHIND: the network shows signatures of this key that are newer than its record (a restored backup?). This node signs no more until the newest record is imported or an operator resumes it',
+} as const
