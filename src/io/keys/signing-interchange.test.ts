@@ -24,9 +24,7 @@ interface OpenFile {
   data: { pubkey: unknown; decided_height: unknown; last_signed_prevote?: unknown; more?: unknown }[]
 }
 /** The file with one thing changed. */
-function changed(
-  change: (file: { metadata: Record<string, unknown>; data: Record<string, unknown>[] }) => void,
-): string {
+function changed(change: (file: OpenFile) => void): string {
   const file = JSON.parse(text)
   change(file)
   return JSON.stringify(file)
