@@ -114,6 +114,29 @@ describe('before the first signature', () => {
     expect(next.outcome).toBe('signed')
   })
 
+  it('listens on while heights are decided without it, up to four of them without its key', async () => {
+    await clock.advance(1_000)
+    for (let at = 11; at <= 14; at++) {
+      const asked = ask(content(at))
+      await clock.advance(200)
+      expect(asked.outcome).toBe('held')
+      decide(at, { absent: withoutSelf })
+      await clock.advance(100)
+      expect(asked.outcome).toBe('BELOW_RECORD')
+    }
+    expect(watch.state()).toBe('active')
+  })
+
+  it('does not count time in which nothing was due: another instance would have been silent too', async () => {
+    const early = ask(content(11))
+    best = 12
+    await clock.advance(200)
+    decide(11)
+    decide(12)
+    await clock.advance(10_000)
+    expect([early.outcome, watch.state()]).toEqual(['BELOW_RECORD', 'listening'])
+  })
+
   it('does not wait for ever for a head that nobody proves', async () => {
     best = 11
     const asked = ask(content(11))

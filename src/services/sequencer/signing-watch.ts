@@ -19,8 +19,10 @@ import type { Clock } from '../../io/time/clock.js'
 
 /** How long a quorum is connected before what its peers say of their heads counts as complete. */
 const greetingMs = 250
-/** How long the network is listened to before the first signature, from when one is wanted and the chain is level. */
+/** How long the network is listened to before the first signature: a message is wanted, and its height stays undecided. */
 const listenMs = 500
+/** Heights decided without this key that are as good: a certificate may lack one third of those who signed. */
+const listenHeights = 4
 const lookMs = 50
 /** How long a head one above the own, which nobody has proved, holds the first signature back. */
 const unprovedHeadMs = 10_000
@@ -45,9 +47,11 @@ export class SigningWatch implements ConsensusSigner {
   private isListening = true
   /** Since when the chain was level with the network: certificates that come later are of blocks decided just now. */
   private levelSinceMs: number | null = null
-  private wantedSinceMs: number | null = null
+  /** The height in progress, and since when a message of it is asked for: then another instance would sign as well. */
+  private wanted: { readonly height: Height; readonly sinceMs: number } | null = null
+  private heightsWithout = 0
   private quorumSinceMs: number | null = null
-  private readonly held: (() => void)[] = []
+  private held: { readonly height: Height; readonly release: () => void }[] = []
   private cancelLook: () => void = () => {}
   private lastPrecommit: { readonly height: Height; readonly round: Round; readonly blockHash: string } | null = null
   private floorWanted: Height = 0
@@ -111,7 +115,11 @@ export class SigningWatch implements ConsensusSigner {
   onCertificate({ height, round, blockHash, absent }: QuorumCertificate): void {
     const own = memberByKey(this.ports.sets.setAt(height), this.publicKey)
     const hasSigned = own !== undefined && ((absent >> BigInt(own.index)) & 1n) === 0n
-    if (!hasSigned || this.stop) return
+    if (this.stop) return
+    if (!hasSigned) {
+      if (this.levelSinceMs !== null) this.heightsWithout++
+      return
+    }
     if (this.levelSinceMs === null) return this.wantFloor(height)
     const last = this.lastPrecommit
     if (last && last.height === height && last.round === round && last.blockHash === blockHash) return
@@ -127,8 +135,8 @@ export class SigningWatch implements ConsensusSigner {
   /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
   private async turn(height: Height): Promise<void> {
     if (!this.isListening || this.stop) return
-    this.wantedSinceMs ??= this.ports.clock.nowMs()
-    await new Promise<void>(resolve => this.held.push(resolve))
+    if (this.wanted?.height !== height) this.wanted = { height, sinceMs: this.ports.clock.nowMs() }
+    await new Promise<void>(release => this.held.push({ height, release }))
     if (height <= this.ports.height())
       throw new SignerRefusal('BELOW_RECORD', 'the height was decided while the network was listened to', { height })
   }
@@ -137,18 +145,30 @@ export class SigningWatch implements ConsensusSigner {
     const now = this.ports.clock.nowMs()
     if (!this.isQuorumConnected()) this.quorumSinceMs = null
     else this.quorumSinceMs ??= now
-    const { wantedSinceMs: wanted, quorumSinceMs: quorum } = this
+    const { quorumSinceMs: quorum } = this
     if (quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) this.levelSinceMs ??= now
-    const level = this.levelSinceMs
-    const hasListened = wanted !== null && level !== null && now - Math.max(wanted, level) >= listenMs
-    if (this.stop || (quorum !== null && hasListened)) return this.begin()
+    this.releaseDecided()
+    if (this.stop || (quorum !== null && this.hasListened(now))) return this.begin()
     this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
+  }
+
+  private hasListened(now: number): boolean {
+    const { levelSinceMs: level, wanted, heightsWithout } = this
+    if (level === null) return false
+    if (heightsWithout >= listenHeights) return true
+    return wanted !== null && wanted.height > this.ports.height() && now - Math.max(wanted.sinceMs, level) >= listenMs
+  }
+
+  private releaseDecided(): void {
+    const height = this.ports.height()
+    for (const held of this.held) if (held.height <= height) held.release()
+    this.held = this.held.filter(held => held.height > height)
   }
 
   private begin(): void {
     this.isListening = false
     if (!this.stop) this.ports.logger.info('nobody else was heard to sign with this key: signing begins')
-    for (const release of this.held.splice(0)) release()
+    for (const { release } of this.held.splice(0)) release()
   }
 
   private isCaughtUp(waitedMs: number): boolean {
