@@ -11,10 +11,14 @@ export type ProposalContent = Omit<Proposal, 'proposer' | 'signature'>
 export type AttestationContent = Omit<BatchAttestation, 'signature'>
 
 /** A message that the network attributes to this key. `certified`: a quorum certificate that verified stands for the signature. */
-export type ObservedMessage =
+export type ObservedMessage = (
   | { readonly kind: 'proposal'; readonly content: ProposalContent; readonly signature: Uint8Array }
   | { readonly kind: 'vote'; readonly content: VoteContent; readonly signature: Uint8Array | 'certified' }
   | { readonly kind: 'attestation'; readonly content: AttestationContent; readonly signature: Uint8Array }
+) & {
+  /** It was signed after this node came level with the network: whoever signed it is at work now. */
+  readonly isFresh?: boolean
+}
 
 /** `expected`: nothing that the record contradicts. `forged`: not signed by this key. `stopped`: the signer signs no more. */
 export type Observation = 'expected' | 'forged' | 'stopped'

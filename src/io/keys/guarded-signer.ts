@@ -45,7 +45,7 @@ export class GuardedSigner implements ConsensusSigner {
   private readonly store: SigningRecordStore
   /** Ahead of the store while a save runs: a second request at the same position is judged by the first. */
   private record: SigningRecord
-  private hasSigned = false
+  private hasVoted = false
 
   constructor(ports: { secretKey: BlsSecretKey; domain: SigningDomain; record: SigningRecordStore }) {
     this.secretKey = ports.secretKey
@@ -103,7 +103,7 @@ export class GuardedSigner implements ConsensusSigner {
     const { signature } = observed
     // Only a valid signature accuses: anybody could put this key's name on a message.
     if (signature !== 'certified' && !verifyBls({ digest, key: this.ownKey, signature })) return 'forged'
-    this.record = stopBy(this.record, { seen: message, hasSigned: this.hasSigned })
+    this.record = stopBy(this.record, { seen: message, isFresh: observed.isFresh ?? this.hasVoted })
     await this.store.save(this.record)
     return 'stopped'
   }
@@ -124,7 +124,7 @@ export class GuardedSigner implements ConsensusSigner {
     const admitted = admit(this.record, message)
     if (!admitted.ok) throw this.refusal(admitted.error, message)
     this.record = admitted.value
-    this.hasSigned = true
+    this.hasVoted ||= message.kind !== 'attestation'
     await this.store.save(this.record)
     // A stop that came while the record was saved holds for this signature too.
     if (this.record.stop) throw this.refusal('SIGNING_STOPPED', message)

@@ -90,6 +90,7 @@ function requestFields(request: SignerRequest): RlpItem {
         rlpUint(requestKinds.indexOf(message.kind)),
         contentFields(message),
         signature === 'certified' ? new Uint8Array(0) : signature,
+        rlpUint(message.isFresh === undefined ? 0 : message.isFresh ? 2 : 1),
       ]
     }
     default:
@@ -129,11 +130,13 @@ function readObserved(fields: RlpFields): ObservedMessage {
   const signature = fields.bytes({ max: 96 })
   if (signature.length !== 96 && !(signature.length === 0 && kind === 'vote'))
     throw new DecodeError('signer request: a signature has 96 bytes')
+  const freshness = [{}, { isFresh: false }, { isFresh: true }][Number(fields.uint(8))]
+  if (!freshness) throw new DecodeError('signer request: unknown freshness')
   const read = (): ObservedMessage => {
-    if (kind === 'proposal') return { kind, content: readProposal(inner), signature }
+    if (kind === 'proposal') return { kind, content: readProposal(inner), signature, ...freshness }
     if (kind === 'vote')
-      return { kind, content: readVote(inner), signature: signature.length ? signature : 'certified' }
-    if (kind === 'attestation') return { kind, content: readAttestation(inner), signature }
+      return { kind, content: readVote(inner), signature: signature.length ? signature : 'certified', ...freshness }
+    if (kind === 'attestation') return { kind, content: readAttestation(inner), signature, ...freshness }
     throw new DecodeError('signer request: unknown kind of message')
   }
   const message = read()

@@ -22,9 +22,9 @@ export type SignedKind = 'proposal' | 'prevote' | 'precommit' | 'attestation'
 
 /**
  * Why a key signs no more: the network showed a message signed by it that its record does not know.
- * `SIGNING_RECORD_BEHIND`: before this signer signed anything in its present run, so the record is older than the key's
- * last signature (a restored backup). `KEY_IN_USE_ELSEWHERE`: while it was signing, or another message at the recorded
- * position itself, so a second signer has the key.
+ * `SIGNING_RECORD_BEHIND`: the message may be from before this signer's present run, so its record is older than the key's
+ * last signature (a restored backup). `KEY_IN_USE_ELSEWHERE`: the message was made since, or is another one at the recorded
+ * position itself: a second signer has the key.
  */
 export type SigningStopReason = 'KEY_IN_USE_ELSEWHERE' | 'SIGNING_RECORD_BEHIND'
 

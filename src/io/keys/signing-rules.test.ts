@@ -65,20 +65,20 @@ describe('a record', () => {
 
   it('is stopped at most once, and then admits nothing', () => {
     const signed = signAll(emptyRecord, [message('prevote', [5, 0], 0)]).record
-    const behind = stopBy(signed, { seen: message('prevote', [5, 1], 0), hasSigned: false })
+    const behind = stopBy(signed, { seen: message('prevote', [5, 1], 0), isFresh: false })
     expect(behind.stop).toEqual({ reason: 'SIGNING_RECORD_BEHIND', kind: 'prevote', at: 5, round: 1 })
-    const again = stopBy(behind, { seen: message('prevote', [9, 1], 0), hasSigned: true })
+    const again = stopBy(behind, { seen: message('prevote', [9, 1], 0), isFresh: true })
     expect(again.stop).toEqual(behind.stop)
     expect(admit(behind, message('prevote', [5, 0], 0))).toEqual({ ok: false, error: 'SIGNING_STOPPED' })
-    const used = stopBy(signed, { seen: message('prevote', [5, 1], 0), hasSigned: true })
+    const used = stopBy(signed, { seen: message('prevote', [5, 1], 0), isFresh: true })
     expect(used.stop?.reason).toBe('KEY_IN_USE_ELSEWHERE')
-    const other = stopBy(signed, { seen: message('prevote', [5, 0], 1), hasSigned: false })
+    const other = stopBy(signed, { seen: message('prevote', [5, 0], 1), isFresh: false })
     expect(other.stop?.reason).toBe('KEY_IN_USE_ELSEWHERE')
   })
 
   it.each(kinds)('that resumes after a stop by a %s signs neither there nor below', kind => {
     const seen = message(kind, [5, 1], 0)
-    const resumed = resume(stopBy(emptyRecord, { seen, hasSigned: false }))
+    const resumed = resume(stopBy(emptyRecord, { seen, isFresh: false }))
     expect(resumed.stop).toBeNull()
     for (const round of [0, 1, 2]) {
       expect(admit(resumed, message(kind, [5, round], 1)).ok).toBe(false)
@@ -123,7 +123,7 @@ describe('merging', () => {
   })
 
   it('ends a stop only when the other record knows the message that caused it', () => {
-    const stopped = stopBy(emptyRecord, { seen: message('prevote', [5, 1], 0), hasSigned: false })
+    const stopped = stopBy(emptyRecord, { seen: message('prevote', [5, 1], 0), isFresh: false })
     const short = signAll(emptyRecord, [message('prevote', [5, 0], 0)]).record
     const full = signAll(emptyRecord, [message('prevote', [5, 1], 0)]).record
     expect(mergeRecords(stopped, short)).toMatchObject({ value: { stop: stopped.stop } })
@@ -157,7 +157,7 @@ describe('two instances of one key', () => {
             if (!seen) continue
             const verdict = judge(record, seen)
             if (verdict === 'above' || verdict === 'conflicting') {
-              records[who] = stopBy(record, { seen, hasSigned: hasSigned[who]! })
+              records[who] = stopBy(record, { seen, isFresh: hasSigned[who]! })
               stops++
             }
             heard[who]!.push(seen)

@@ -44,12 +44,15 @@ export function judge(record: SigningRecord, seen: SignedMessage): 'known' | 'pa
   return seen.digest === record[seen.kind].digest ? 'known' : 'conflicting'
 }
 
-/** The record stopped by a message that is `above` or `conflicting`. The first stop stays. */
+/**
+ * The record stopped by a message that is `above` or `conflicting`; the first stop stays. `isFresh`: the message was signed
+ * since this signer is at work, so another one is at work too.
+ */
 export function stopBy(
   record: SigningRecord,
-  { seen, hasSigned }: { seen: SignedMessage; hasSigned: boolean },
+  { seen, isFresh }: { seen: SignedMessage; isFresh: boolean },
 ): SigningRecord {
-  const isBehind = judge(record, seen) === 'above' && !hasSigned
+  const isBehind = judge(record, seen) === 'above' && !isFresh
   const reason: SigningStopReason = isBehind ? 'SIGNING_RECORD_BEHIND' : 'KEY_IN_USE_ELSEWHERE'
   const { kind } = seen
   const place = kind === 'attestation' ? { at: seen.batchIndex, round: 0 } : { at: seen.height, round: seen.round }

@@ -159,6 +159,14 @@ describe('before the first signature', () => {
     expect(errors).toEqual(['SIGNING_RECORD_BEHIND'])
   })
 
+  it('knows that another instance is at work when the vote is of a height that began after its start', async () => {
+    await clock.advance(1_000)
+    decide(11, { absent: withoutSelf })
+    decide(12)
+    await clock.advance(100)
+    expect(watch.state()).toBe('KEY_IN_USE_ELSEWHERE')
+  })
+
   it('stops at a vote of its key at the height in progress, and stays stopped after a restart', async () => {
     const asked = ask(content(11))
     await clock.advance(100)

@@ -47,6 +47,7 @@ export class SigningWatch implements ConsensusSigner {
   private isListening = true
   /** Since when the chain was level with the network: certificates that come later are of blocks decided just now. */
   private levelSinceMs: number | null = null
+  private levelHeight: Height = 0
   /** The height in progress, and since when a message of it is asked for: then another instance would sign as well. */
   private wanted: { readonly height: Height; readonly sinceMs: number } | null = null
   private heightsWithout = 0
@@ -104,7 +105,7 @@ export class SigningWatch implements ConsensusSigner {
   }
 
   observe(message: ObservedMessage): Promise<Observation> {
-    return this.reporting(this.ports.signer.observe(message))
+    return this.reporting(this.ports.signer.observe({ ...message, isFresh: this.isFresh(message) }))
   }
 
   raiseFloor(height: Height): Promise<void> {
@@ -132,6 +133,12 @@ export class SigningWatch implements ConsensusSigner {
     this.cancelLook()
   }
 
+  /** The height that was in progress when the chain came level may hold votes of before the start. */
+  private isFresh({ kind, content }: ObservedMessage): boolean {
+    if (kind === 'attestation' || this.levelSinceMs === null) return !this.isListening
+    return !this.isListening || content.height > this.levelHeight + 1
+  }
+
   /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
   private async turn(height: Height): Promise<void> {
     if (!this.isListening || this.stop) return
@@ -146,7 +153,10 @@ export class SigningWatch implements ConsensusSigner {
     if (!this.isQuorumConnected()) this.quorumSinceMs = null
     else this.quorumSinceMs ??= now
     const { quorumSinceMs: quorum } = this
-    if (quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) this.levelSinceMs ??= now
+    if (this.levelSinceMs === null && quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) {
+      this.levelSinceMs = now
+      this.levelHeight = this.ports.height()
+    }
     this.releaseDecided()
     if (this.stop || (quorum !== null && this.hasListened(now))) return this.begin()
     this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
