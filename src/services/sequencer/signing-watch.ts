@@ -1,4 +1,4 @@
-import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import { type BlsPublicKeyBytes, blsKeyId } from '../../base/crypto/bls.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
@@ -189,14 +189,10 @@ export class SigningWatch implements ConsensusSigner {
   /** Whether the connected sequencers and this one could decide a height: only then is a signature of use. */
   private isQuorumConnected(): boolean {
     const set = this.ports.sets.setAt(this.ports.height() + 1)
-    const indices = new Set<number>()
-    const keys = this.ports.network.peers().flatMap(({ consensusKey }) => (consensusKey ? [consensusKey] : []))
-    for (const key of [this.publicKey, ...keys]) {
-      const member = memberByKey(set, key)
-      if (member) indices.add(member.index)
-    }
+    const connected = new Set([blsKeyId(this.publicKey)])
+    for (const { consensusKey } of this.ports.network.peers()) if (consensusKey) connected.add(blsKeyId(consensusKey))
     let power = 0n
-    for (const index of indices) power += set.members[index]!.power
+    for (const member of set.members) if (connected.has(blsKeyId(member.publicKey.bytes))) power += member.power
     return isQuorum(set, power)
   }
 
