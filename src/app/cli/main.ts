@@ -4,6 +4,7 @@ import { benchCommand } from './bench-command.js'
 import { devnetCommand } from './devnet-command.js'
 import { keysCommand } from './keys-command.js'
 import { nodeCommand } from './node-command.js'
+import { signerCommand } from './signer-command.js'
 import { statusCommand } from './status-command.js'
 import { version } from './version.js'
 
@@ -14,6 +15,7 @@ const program = new Command('morphism')
   .addCommand(devnetCommand())
   .addCommand(nodeCommand())
   .addCommand(keysCommand())
+  .addCommand(signerCommand())
   .addCommand(statusCommand())
   .addCommand(benchCommand())
 

@@ -1,9 +1,11 @@
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { loadKeyFile } from '../../io/keys/key-file.js'
+import { parseSignerAddress } from '../../io/keys/signer-address.js'
+import { loadSignerToken } from '../../io/keys/signer-token.js'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
-import type { NodeConfig } from '../node/start-node.js'
+import type { NodeConfig, SignerConfig } from '../node/start-node.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { version } from './version.js'
@@ -22,6 +24,9 @@ interface NodeFlags {
   readonly nodeKey?: string
   readonly keystore?: string
   readonly passwordFile?: string
+  readonly remoteSigner?: string
+  readonly signerTokenFile?: string
+  readonly resumeSigning?: boolean
   readonly submitterKey?: string
   readonly logLevel: NodeConfig['logLevel']
 }
@@ -44,6 +49,9 @@ export function nodeCommand(): Command {
     .option('--node-key <file>', 'Ed25519 seed of the peer id (made when missing)')
     .option('--keystore <file>', 'EIP-2335 keystore of the consensus key (sequencers)')
     .option('--password-file <file>', 'file that holds the password of the keystore')
+    .option('--remote-signer <address>', 'signer process in place of a keystore: unix:/path or tcp://127.0.0.1:port')
+    .option('--signer-token-file <file>', 'file that holds the token shared with the signer process')
+    .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
     .option('--submitter-key <file>', 'private key of the L1 account that posts batches (sequencers)')
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
@@ -74,16 +82,13 @@ export function nodeCommand(): Command {
 async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
   const dataDir = path.resolve(flags.dataDir)
   const { network, role } = flags
-  let sequencer: NodeConfig['sequencer'] = null
-  if (role === 'sequencer') {
-    if (!flags.keystore || !flags.passwordFile) {
-      throw new AppError('NO_KEYSTORE', 'A sequencer needs its consensus key: give --keystore and --password-file.')
-    }
-    sequencer = {
-      secretKey: await openKeystore({ file: flags.keystore, passwordFile: flags.passwordFile }),
-      submitterKey: flags.submitterKey ? await loadKeyFile(flags.submitterKey) : null,
-    }
-  }
+  const sequencer: NodeConfig['sequencer'] =
+    role === 'sequencer'
+      ? {
+          signer: await signerConfig(flags),
+          submitterKey: flags.submitterKey ? await loadKeyFile(flags.submitterKey) : null,
+        }
+      : null
   return {
     version,
     network: await readNetworkFile(network),
@@ -96,5 +101,30 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
     nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, 'node-key'),
     sequencer,
     logLevel: flags.logLevel,
+  }
+}
+
+/** The consensus key itself, or the way to the process that has it. */
+async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
+  const { keystore, passwordFile, remoteSigner, signerTokenFile, resumeSigning } = flags
+  if (remoteSigner !== undefined) {
+    if (keystore !== undefined)
+      throw new AppError('TWO_SIGNERS', 'The consensus key is in one place: give --keystore or --remote-signer.')
+    if (resumeSigning)
+      throw new AppError('RESUME_AT_SIGNER', 'The signer process keeps the record: give --resume-signing to it.')
+    if (signerTokenFile === undefined)
+      throw new AppError('NO_SIGNER_TOKEN', 'A remote signer needs the shared token: give --signer-token-file.')
+    return { kind: 'remote', address: parseSignerAddress(remoteSigner), token: await loadSignerToken(signerTokenFile) }
+  }
+  if (!keystore || !passwordFile) {
+    throw new AppError(
+      'NO_KEYSTORE',
+      'A sequencer needs its consensus key: give --keystore and --password-file, or --remote-signer.',
+    )
+  }
+  return {
+    kind: 'local',
+    secretKey: await openKeystore({ file: keystore, passwordFile }),
+    resumes: resumeSigning ?? false,
   }
 }

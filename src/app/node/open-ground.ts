@@ -1,12 +1,14 @@
 import path from 'node:path'
-import { asciiToBytes, bytesToHex, concatBytes } from '../../base/primitives/bytes.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { createWorkerCompression } from '../../io/compression/worker-compression.js'
 import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
-import { FileSigningRecord } from '../../io/keys/file-signing-record.js'
+import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { GuardedSigner } from '../../io/keys/guarded-signer.js'
+import { RemoteSigner } from '../../io/keys/remote-signer.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
 import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
 import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
@@ -105,19 +107,26 @@ export async function openGround(
   }
 }
 
-async function openSigner({ config, lifecycle }: Frame, domain: SigningDomain): Promise<GuardedSigner | null> {
+async function openSigner(
+  { config, clock, logger, lifecycle }: Frame,
+  domain: SigningDomain,
+): Promise<ConsensusSigner | null> {
   if (!config.sequencer) return null
-  const { secretKey } = config.sequencer
-  const owner = concatBytes(secretKey.publicKey(), asciiToBytes(`${domain.l1ChainId}/${domain.rollup}`))
-  const record = await FileSigningRecord.open({ path: path.join(config.dataDir, 'signing-record'), owner })
-  const signer = new GuardedSigner({ secretKey, domain, record })
+  const { signer: from } = config.sequencer
+  const signer =
+    from.kind === 'local'
+      ? await GuardedSigner.open({ ...from, domain, recordPath: path.join(config.dataDir, signingRecordName) })
+      : await RemoteSigner.connect({
+          config: { address: from.address, token: from.token, domain },
+          ports: { clock, logger: logger.child('signer') },
+        })
   lifecycle.own('signer', () => signer.close())
   return signer
 }
 
 async function openNetwork(
   { config, clock, logger, metrics, lifecycle }: Frame,
-  { domain, genesisHash, signer }: { domain: SigningDomain; genesisHash: BlockHash; signer: GuardedSigner | null },
+  { domain, genesisHash, signer }: { domain: SigningDomain; genesisHash: BlockHash; signer: ConsensusSigner | null },
 ): Promise<Libp2pNetwork> {
   const { seed } = await loadOrCreateNodeIdentity(config.nodeKeyFile)
   const network = await Libp2pNetwork.create({

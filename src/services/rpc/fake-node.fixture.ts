@@ -227,6 +227,7 @@ export class FakeNode {
           committedBatch: 2,
           finalizedBatch: 1,
           l1Origin: { number: 255, hash: zeroHash },
+          signing: null,
         }),
       },
       clock: systemClock,
