@@ -11,10 +11,13 @@ export interface Histogram {
   observe(value: number): void
 }
 
+/** Tells apart the members of one metric: few values, none of them a secret or chosen by others. */
+export type MetricLabels = Readonly<Record<string, string>>
+
 /** Creates metrics named `morphism_<module>_<what>_<unit>`; asking twice for one name gives the same metric. */
 export interface Metrics {
-  counter(name: string, help: string): Counter
-  gauge(name: string, help: string): Gauge
+  counter(name: string, help: string, labels?: MetricLabels): Counter
+  gauge(name: string, help: string, labels?: MetricLabels): Gauge
   histogram(name: string, help: string, buckets?: readonly number[]): Histogram
 }
 
