@@ -15,6 +15,7 @@ import {
 } from './l1-answer-digest.js'
 import type { CommittedBatch, L1Block, L1Event, L1Reader } from './l1-client.js'
 import { L1Error } from './l1-error.js'
+import { isQuorum, majorityOf } from './l1-quorum.js'
 import { type Reply, WatchedEndpoint } from './watched-endpoint.js'
 
 export interface QuorumL1ReaderConfig {
@@ -52,16 +53,6 @@ export function createQuorumL1Reader({
   const quorum = config.quorum ?? majorityOf(length)
   invariant(isQuorum(quorum, length), 'a quorum is more than half of the L1 endpoints', { quorum, endpoints: length })
   return new QuorumL1Reader({ quorum, timeoutMs: 5_000, graceMs: 250, ...config }, ports)
-}
-
-/** The least quorum of `endpoints`. */
-export function majorityOf(endpoints: number): number {
-  return Math.floor(endpoints / 2) + 1
-}
-
-/** Whether two quorums of this size always share an endpoint, and there are enough endpoints for one. */
-export function isQuorum(quorum: number, endpoints: number): boolean {
-  return Number.isInteger(quorum) && 2 * quorum > endpoints && quorum <= endpoints
 }
 
 /** An answer with the name of its content. */
