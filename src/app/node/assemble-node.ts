@@ -108,7 +108,7 @@ export async function assembleNode({
       execution,
       store,
       sets,
-      messages: range => knownMessages(follower, range),
+      messages: range => knownMessages({ follower, clock, range }),
       sendersOf: transactions => mempool.sendersOf(transactions),
     },
   })

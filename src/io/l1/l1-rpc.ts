@@ -30,7 +30,8 @@ export function createL1Rpc({
   const urls = [rpcUrl, ...fallbackRpcUrls]
   return createPublicClient({
     cacheTime: 0,
-    transport: urls.length === 1 ? transport(rpcUrl) : fallback(urls.map(transport), { retryCount: 0 }),
+    transport:
+      urls.length === 1 ? transport(rpcUrl) : fallback(urls.map(transport), { retryCount: retries, retryDelay: 100 }),
   })
 }
 

@@ -11,7 +11,7 @@ import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { ExecutionClient, SkippedTransaction } from '../../io/execution/execution-client.js'
 import type { L1Block } from '../../io/l1/l1-client.js'
 import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
-import { type Clock, pause } from '../../io/time/clock.js'
+import type { Clock } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from '../../rules/blocks/block-attributes.js'
 import {
@@ -22,11 +22,9 @@ import {
   type Refused,
 } from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { timeoutMs } from '../../rules/consensus/timeouts.js'
 import type { Application, ProposalRefused, WorkSource } from './application.js'
-
-/** How long a proposal may wait for this node's own view of L1 to reach its origin. */
-const maxOriginWaitMs = 500
-const originRetryMs = 50
+import { nextView } from './next-view.js'
 
 /** The mempool as block production uses it. */
 export interface TransactionSource {
@@ -46,7 +44,9 @@ export interface L1View {
   canonical(number: number): L1Block | null
   messages(range: { from: number; upToL1Block: number; limit: number }): L1Message[]
   messageCountAt(l1BlockNumber: number): number
-  onChange(listener: () => void): void
+  /** The returned function ends it. */
+  onChange(listener: () => void): () => void
+  /** Polls L1 now; may take as long as its endpoints do. */
   refresh(): Promise<void>
 }
 
@@ -134,16 +134,11 @@ export class ChainApplication implements Application, WorkSource {
       const { round, validRound } = proposal
       const checked = checkContext({ block, parent, set, round, validRound, parameters, nowMs: ports.clock.nowMs() })
       if (!checked.ok) return refused(checked.error)
-      const origin = await this.checkOriginWithin(maxOriginWaitMs, { block, parent })
-      if (!origin.ok) return refused(origin.error)
-      const fixed = checkFixedAttributes({
-        block,
-        parent,
-        set,
-        messages: this.consumed(parent, block.context),
-        parameters,
-      })
-      if (!fixed.ok) return refused(fixed.error)
+      const limitMs = originWaitMs(parameters, round)
+      const messages = await this.messagesWithin({ limitMs, block, parent })
+      if (!messages.ok) return refused(messages.error)
+      const fixed = checkFixedAttributes({ block, parent, set, messages: messages.value, parameters })
+      if (!fixed.ok) return refused(fixed.error, messages.value.length)
       const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
       if (status.status === 'VALID') return ok(undefined)
       if (status.status === 'INVALID')
@@ -217,20 +212,32 @@ export class ChainApplication implements Application, WorkSource {
     return messages
   }
 
-  /** Judges the origin, giving this node's own view of L1 a bounded time to catch up with the proposer's. */
-  private async checkOriginWithin(
-    limitMs: number,
-    { block, parent }: { block: Block; parent: ParentBlock },
-  ): Promise<Result<void, Refused>> {
+  /** The messages that a block consumes by this node's view of L1, which has a bounded time to catch up with the proposer's. */
+  private async messagesWithin({
+    limitMs,
+    block,
+    parent,
+  }: {
+    limitMs: number
+    block: Block
+    parent: ParentBlock
+  }): Promise<Result<readonly L1Message[], Refused>> {
     const { clock, l1 } = this.ports
     const until = clock.nowMs() + limitMs
     for (;;) {
-      const verdict = checkOrigin({ block, parent, view: this.originView(block, parent), parameters: this.parameters })
-      if (verdict.ok || clock.nowMs() >= until) return verdict
-      if (verdict.error.reason !== 'l1-origin-unknown' && verdict.error.reason !== 'wrong-message-count') return verdict
-      await l1.refresh()
-      await pause(clock, originRetryMs)
+      const found = this.messagesOf(block, parent)
+      if (found.ok || !mayPass(found.error, { block, parent })) return found
+      const leftMs = until - clock.nowMs()
+      if (leftMs <= 0) return found
+      await nextView({ l1, clock, limitMs: leftMs })
     }
+  }
+
+  /** Verdict and messages from one state of the view: it may go back at any await. */
+  private messagesOf(block: Block, parent: ParentBlock): Result<readonly L1Message[], Refused> {
+    const view = this.originView(block, parent)
+    const verdict = checkOrigin({ block, parent, view, parameters: this.parameters })
+    return verdict.ok ? ok(this.consumed(parent, block.context)) : verdict
   }
 
   private originView(block: Block, parent: ParentBlock): OriginView {
@@ -254,6 +261,17 @@ export class ChainApplication implements Application, WorkSource {
   }
 }
 
+/** Half of what the round waits for a proposal: time is left to execute it. It grows with the round, as the endpoints' lag may. */
+function originWaitMs(parameters: ProtocolParameters, round: Round): number {
+  return Math.floor(timeoutMs(parameters, 'propose', round) / 2)
+}
+
+/** Whether the refusal may be gone once this node's view of L1 has moved on: it lags, or is on a fork that L1 left. */
+function mayPass({ reason }: Refused, { block, parent }: { block: Block; parent: ParentBlock }): boolean {
+  if (reason === 'l1-origin-not-canonical') return block.context.l1OriginNumber > parent.context.l1OriginNumber
+  return reason === 'l1-origin-unknown' || reason === 'wrong-message-count'
+}
+
 /** Refusals that rest on this node's clock or L1 endpoint rather than on the block alone. */
 const ownView: ReadonlySet<Refused['reason']> = new Set([
   'timestamp-not-timely',
@@ -263,6 +281,8 @@ const ownView: ReadonlySet<Refused['reason']> = new Set([
   'wrong-message-count',
 ])
 
-function refused(error: Refused): Result<void, ProposalRefused> {
-  return refuse({ ...error, blame: ownView.has(error.reason) ? 'own-view' : 'block' })
+/** What a block credits follows from the block alone only when it consumes no messages: those are of this node's view of L1. */
+function refused(error: Refused, messages = 0): Result<void, ProposalRefused> {
+  const isOwnView = ownView.has(error.reason) || (error.reason === 'withdrawals-mismatch' && messages > 0)
+  return refuse({ ...error, blame: isOwnView ? 'own-view' : 'block' })
 }
