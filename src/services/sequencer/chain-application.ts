@@ -134,11 +134,8 @@ export class ChainApplication implements Application, WorkSource {
       const { round, validRound } = proposal
       const checked = checkContext({ block, parent, set, round, validRound, parameters, nowMs: ports.clock.nowMs() })
       if (!checked.ok) return refused(checked.error)
-      const limitMs = originWaitMs(parameters, round)
-      const messages = await this.messagesWithin({ limitMs, block, parent })
-      if (!messages.ok) return refused(messages.error)
-      const fixed = checkFixedAttributes({ block, parent, set, messages: messages.value, parameters })
-      if (!fixed.ok) return refused(fixed.error, messages.value.length)
+      const verdict = await this.judgeWithin({ limitMs: l1WaitMs(parameters, round), block, parent, set })
+      if (!verdict.ok) return verdict
       const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
       if (status.status === 'VALID') return ok(undefined)
       if (status.status === 'INVALID')
@@ -212,32 +209,43 @@ export class ChainApplication implements Application, WorkSource {
     return messages
   }
 
-  /** The messages that a block consumes by this node's view of L1, which has a bounded time to catch up with the proposer's. */
-  private async messagesWithin({
+  /** Judges what rests on L1, giving this node's own view a bounded time to come to be the proposer's. */
+  private async judgeWithin({
     limitMs,
-    block,
-    parent,
+    ...judged
   }: {
     limitMs: number
     block: Block
     parent: ParentBlock
-  }): Promise<Result<readonly L1Message[], Refused>> {
+    set: SequencerSet
+  }): Promise<Result<void, ProposalRefused>> {
     const { clock, l1 } = this.ports
     const until = clock.nowMs() + limitMs
     for (;;) {
-      const found = this.messagesOf(block, parent)
-      if (found.ok || !mayPass(found.error, { block, parent })) return found
+      const verdict = this.judgeNow(judged)
+      if (verdict.ok || !mayPass(verdict.error, judged)) return verdict
       const leftMs = until - clock.nowMs()
-      if (leftMs <= 0) return found
+      if (leftMs <= 0) return verdict
       await nextView({ l1, clock, limitMs: leftMs })
     }
   }
 
-  /** Verdict and messages from one state of the view: it may go back at any await. */
-  private messagesOf(block: Block, parent: ParentBlock): Result<readonly L1Message[], Refused> {
-    const view = this.originView(block, parent)
-    const verdict = checkOrigin({ block, parent, view, parameters: this.parameters })
-    return verdict.ok ? ok(this.consumed(parent, block.context)) : verdict
+  /** One state of the view gives the verdict: at any await it may go back. */
+  private judgeNow({
+    block,
+    parent,
+    set,
+  }: {
+    block: Block
+    parent: ParentBlock
+    set: SequencerSet
+  }): Result<void, ProposalRefused> {
+    const { parameters } = this
+    const origin = checkOrigin({ block, parent, view: this.originView(block, parent), parameters })
+    if (!origin.ok) return refused(origin.error)
+    const messages = this.consumed(parent, block.context)
+    const fixed = checkFixedAttributes({ block, parent, set, messages, parameters })
+    return fixed.ok ? ok(undefined) : refused(fixed.error, messages.length)
   }
 
   private originView(block: Block, parent: ParentBlock): OriginView {
@@ -262,14 +270,17 @@ export class ChainApplication implements Application, WorkSource {
 }
 
 /** Half of what the round waits for a proposal: time is left to execute it. It grows with the round, as the endpoints' lag may. */
-function originWaitMs(parameters: ProtocolParameters, round: Round): number {
+function l1WaitMs(parameters: ProtocolParameters, round: Round): number {
   return Math.floor(timeoutMs(parameters, 'propose', round) / 2)
 }
 
 /** Whether the refusal may be gone once this node's view of L1 has moved on: it lags, or is on a fork that L1 left. */
-function mayPass({ reason }: Refused, { block, parent }: { block: Block; parent: ParentBlock }): boolean {
-  if (reason === 'l1-origin-not-canonical') return block.context.l1OriginNumber > parent.context.l1OriginNumber
-  return reason === 'l1-origin-unknown' || reason === 'wrong-message-count'
+function mayPass(
+  { reason, blame }: ProposalRefused,
+  { block, parent }: { block: Block; parent: ParentBlock },
+): boolean {
+  if (blame === 'block' || reason === 'l1-origin-must-advance') return false
+  return reason !== 'l1-origin-not-canonical' || block.context.l1OriginNumber > parent.context.l1OriginNumber
 }
 
 /** Refusals that rest on this node's clock or L1 endpoint rather than on the block alone. */
