@@ -23,7 +23,7 @@ import { createInlineRecovery } from '../../src/io/recovery/inline-recovery.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { MemoryStore } from '../../src/io/storage/memory-store.js'
 import type { Logger } from '../../src/io/telemetry/logger.js'
-import { silentMetrics } from '../../src/io/telemetry/metrics.js'
+import { type Metrics, silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 
 const account = (n: number): Address => bytesToHex(uintToBytes(n, 20))
@@ -51,6 +51,7 @@ const hashKzg: Kzg = {
 export class ViewingNode {
   readonly failures: unknown[] = []
   readonly warnings: { message: string; fields: Readonly<Record<string, unknown>> }[] = []
+  readonly gauges = new Map<string, number>()
   l1: L1Reader
   services!: NodeServices
   execution!: ExecutionClient
@@ -74,7 +75,7 @@ export class ViewingNode {
       ground: {
         clock: net.clock,
         logger,
-        metrics: silentMetrics,
+        metrics: node.metrics(),
         store: new MemoryStore(),
         execution: node.execution,
         network: node.wires,
@@ -111,6 +112,12 @@ export class ViewingNode {
       .map(({ fields }) => String(fields.reason))
   }
 
+  /** Heights of decided blocks whose deposits are others in its view of L1. */
+  contradictions(): unknown[] {
+    const message = 'a decided block has deposits that are others in this view of L1'
+    return this.warnings.filter(warning => warning.message === message).map(({ fields }) => fields.height)
+  }
+
   async stop(): Promise<void> {
     await this.wires.close()
     await this.lifecycle.stop()
@@ -129,6 +136,11 @@ export class ViewingNode {
       lastFinalizedBatch: () => this.l1.lastFinalizedBatch(),
       committedAt: index => this.l1.committedAt(index),
     }
+  }
+
+  private metrics(): Metrics {
+    const gauge = (name: string) => ({ set: (value: number) => void this.gauges.set(name, value) })
+    return { ...silentMetrics, gauge }
   }
 
   private logger(): Logger {

@@ -92,6 +92,9 @@ describe('one of four sequencers, whose L1 endpoint', () => {
     await expectSafe()
     await expectDeposits()
     expect(net.nodes.flatMap(node => node.refusals()).length > 0).toBe(what !== 'is honest')
+    expect(patient!.contradictions().length > 0).toBe(what === 'is on a fork' || what === 'invents deposits')
+    expect(net.nodes.slice(1).flatMap(node => node.contradictions())).toEqual([])
+    expect((patient!.gauges.get('morphism_l1_unconfirmed_blocks') ?? 0) > 0).toBe(what !== 'is honest')
     patient!.l1 = net.l1.reader()
     await net.run(15)
     await expectSafe()
@@ -100,6 +103,7 @@ describe('one of four sequencers, whose L1 endpoint', () => {
     for (const node of net.nodes) node.warnings.length = 0
     await net.run(4)
     expect(net.nodes.flatMap(node => node.refusals())).toEqual([])
+    for (const node of net.nodes) expect(node.gauges.get('morphism_l1_unconfirmed_blocks')).toBe(0)
   })
 })
 

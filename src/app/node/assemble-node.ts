@@ -27,6 +27,7 @@ import { ConsensusEngine } from '../../services/sequencer/engine.js'
 import { createSubmitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
 import { takeCommittedCertificates } from './committed-certificates.js'
+import { auditDeposits } from './deposit-audit.js'
 import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import type { Lifecycle } from './lifecycle.js'
 
@@ -133,6 +134,7 @@ export async function assembleNode({
   const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
   lifecycle.own('syncer', () => syncer.stop())
   keepLabels({ chain, batcher, follower, fail: ground.fail })
+  auditDeposits({ chain, follower, logger: logger.child('l1'), metrics })
   takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: ground.fail })
   const joined = { sets, follower, mempool, chain, batcher, syncer }
   const engine = await startConsensus({ terms, ground, lifecycle }, joined)
