@@ -238,6 +238,16 @@ describe('without a quorum', () => {
     expect(JSON.stringify(failure.data)).not.toMatch(/hunter2|pw\d/)
   })
 
+  test('the same events on different forks are different answers', async () => {
+    const [one, other] = [makeL1(), makeL1()]
+    for (const l1 of [one, other]) for (let i = 0; i < 5; i++) l1.mine()
+    other.reorg({ depth: 2 })
+    const { reader, clock } = quorumOf([one.reader(), other.reader()])
+    expect(await answered(clock, reader.events({ from: 1, to: 3 }))).toEqual([])
+    await expect(answered(clock, reader.events({ from: 1, to: 5 }))).rejects.toMatchObject({ code: 'L1_NO_QUORUM' })
+    await expect(answered(clock, reader.events({ from: 1, to: 9 }))).rejects.toMatchObject({ code: 'L1_NO_QUORUM' })
+  })
+
   test.each([
     [3, 1],
     [4, 2],
