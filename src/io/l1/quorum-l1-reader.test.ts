@@ -88,7 +88,11 @@ function withFault(l1: MemoryL1, fault: Fault, clock = new VirtualClock()): L1Re
     case 'hides':
       return { ...inner, events: async () => [] }
     case 'boasts':
-      return { ...inner, head: async () => ({ ...l1.head, number: l1.head.number + 1_000, hash: zeroHash }) }
+      return {
+        ...inner,
+        head: async () => ({ ...l1.head, number: l1.head.number + 1_000, hash: zeroHash }),
+        lastCommittedBatch: async () => 1_000,
+      }
   }
 }
 
