@@ -8,13 +8,15 @@ import { readNetworkFile } from '../node/network-file.js'
 import type { NodeConfig, SignerConfig } from '../node/start-node.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
+import { defaultL1Rpc, l1Endpoints } from './l1-endpoints.js'
 import { version } from './version.js'
 
 interface NodeFlags {
   readonly network: string
   readonly role: 'sequencer' | 'full'
   readonly dataDir: string
-  readonly l1Rpc: string
+  readonly l1Rpc?: string[]
+  readonly l1Quorum?: number
   readonly rpcHost: string
   readonly rpcPort: number
   readonly metricsPort: number
@@ -33,13 +35,18 @@ interface NodeFlags {
 
 /** `morphism node`: one node in the foreground. */
 export function nodeCommand(): Command {
-  const collect = (value: string, list: string[]) => [...list, ...value.split(',').filter(Boolean)]
+  const collect = (value: string, list: string[] = []) => [...list, ...value.split(',').filter(Boolean)]
   return new Command('node')
     .description('Run one node of a network.')
     .requiredOption('--network <file>', 'network file that all nodes share')
     .addOption(new Option('--role <role>', 'what the node does').choices(['sequencer', 'full']).default('full'))
     .requiredOption('--data-dir <dir>', 'where the node keeps its chain, logs and signing record')
-    .option('--l1-rpc <url>', 'JSON-RPC address of L1', 'http://127.0.0.1:8545')
+    .option(
+      '--l1-rpc <url>',
+      `JSON-RPC address of L1; several (repeat, or separate by commas) are read by quorum (default: ${defaultL1Rpc})`,
+      collect,
+    )
+    .option('--l1-quorum <n>', 'L1 endpoints that must agree (default: more than half)', whole(1, 64))
     .option('--rpc-host <host>', 'address that JSON-RPC binds to', '127.0.0.1')
     .option('--rpc-port <port>', 'port of JSON-RPC (HTTP and WebSocket)', whole(0, 65_535), 9545)
     .option('--metrics-port <port>', 'port of /metrics and /health on 127.0.0.1', whole(0, 65_535), 9100)
@@ -94,7 +101,7 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
     network: await readNetworkFile(network),
     role,
     dataDir,
-    l1RpcUrl: flags.l1Rpc,
+    l1: l1Endpoints(flags),
     rpc: { host: flags.rpcHost, port: flags.rpcPort },
     metricsPort: flags.metricsPort,
     p2p: { host: flags.p2pHost, port: flags.p2pPort, peers: flags.peer },

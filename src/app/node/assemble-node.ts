@@ -28,6 +28,7 @@ import { SigningWatch } from '../../services/sequencer/signing-watch.js'
 import { createSubmitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
 import { takeCommittedCertificates } from './committed-certificates.js'
+import { auditDeposits } from './deposit-audit.js'
 import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import type { Lifecycle } from './lifecycle.js'
 
@@ -111,7 +112,7 @@ export async function assembleNode({
       execution,
       store,
       sets,
-      messages: range => knownMessages(follower, range),
+      messages: range => knownMessages({ follower, clock, range }),
       sendersOf: transactions => mempool.sendersOf(transactions),
     },
   })
@@ -136,6 +137,7 @@ export async function assembleNode({
   const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
   lifecycle.own('syncer', () => syncer.stop())
   keepLabels({ chain, batcher, follower, fail: ground.fail })
+  auditDeposits({ chain, follower, logger: logger.child('l1'), metrics })
   takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: ground.fail })
   const joined = { sets, follower, mempool, chain, batcher, syncer }
   const signing = watchSigning({ terms, ground, lifecycle }, joined)

@@ -29,7 +29,12 @@ export interface NodeConfig {
   readonly network: NetworkFile
   readonly role: 'sequencer' | 'full'
   readonly dataDir: string
-  readonly l1RpcUrl: string
+  readonly l1: {
+    /** JSON-RPC endpoints; several are read by quorum, and transactions go to the first that takes them. */
+    readonly rpcUrls: readonly [string, ...string[]]
+    /** Endpoints that must agree; more than half unless told. */
+    readonly quorum?: number
+  }
   readonly rpc: { readonly host: string; readonly port: number }
   readonly metricsPort: number
   readonly p2p: { readonly host: string; readonly port: number; readonly peers: readonly string[] }

@@ -155,6 +155,9 @@ export class FakeNode {
           ? { status: 'reverted', data: new Uint8Array(0), gasUsed: 1 }
           : { status: 'returned', data: request.data, gasUsed: 21_000, logs: [], createdAddress: null }
       },
+      callWithAccesses: () => {
+        throw new InvariantError('no test asks for an access list')
+      },
     },
     chainId,
   })
