@@ -181,7 +181,7 @@ const forgeries: [what: string, reason: string, detail: string, forge: Forge][] 
   ],
   [
     'a message that its L1 origin does not hold',
-    'header-mismatch',
+    'l1-disagrees',
     'messages',
     async () => signed(await next({ context: { messagesConsumed: shadow.head.context.messagesConsumed + 1 } })),
   ],

@@ -259,11 +259,13 @@ describe('the morphism_ methods (protocol.md section 9)', () => {
       committedBatch: quantity,
       finalizedBatch: quantity,
       l1Origin: { number: quantity, hash },
+      signing: null,
     })
     expect(await devnet.rpc(devnet.sequencers[0]!, 'morphism_nodeStatus')).toMatchObject({
       role: 'sequencer',
       step: expect.stringMatching(/^(new-height|propose|prevote|precommit|commit)/),
       proposer: expect.stringMatching(/^0x[0-9a-f]{40}$/),
+      signing: 'active',
     })
   })
 })

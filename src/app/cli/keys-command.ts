@@ -6,10 +6,13 @@ import { bytesToHex } from '../../base/primitives/bytes.js'
 import { decryptKeystore, encryptKeystore, loadKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
 import { loadKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
+import { exportRecordCommand, importRecordCommand } from './record-commands.js'
 
-/** `morphism keys`: makes and inspects consensus keys in EIP-2335 keystores. */
+/** `morphism keys`: makes and inspects consensus keys in EIP-2335 keystores, and moves their signing records. */
 export function keysCommand(): Command {
-  const keys = new Command('keys').description('Make and inspect consensus keys (BLS12-381) in EIP-2335 keystores.')
+  const keys = new Command('keys').description(
+    'Make and inspect consensus keys (BLS12-381) in EIP-2335 keystores; move their signing records.',
+  )
   keys
     .command('new')
     .description('Make a new consensus key and save it encrypted (mode 0600).')
@@ -37,6 +40,8 @@ export function keysCommand(): Command {
       if (!passwordFile) return console.log(`0x${(keystore.pubkey ?? '').replace(/^0x/, '')}`)
       console.log(bytesToHex((await openKeystore({ file, passwordFile })).publicKey()))
     })
+  keys.addCommand(exportRecordCommand())
+  keys.addCommand(importRecordCommand())
   return keys
 }
 

@@ -5,6 +5,7 @@ import { devnetCommand } from './devnet-command.js'
 import { forensicsCommand } from './forensics-command.js'
 import { keysCommand } from './keys-command.js'
 import { nodeCommand } from './node-command.js'
+import { signerCommand } from './signer-command.js'
 import { statusCommand } from './status-command.js'
 import { version } from './version.js'
 
@@ -15,6 +16,7 @@ const program = new Command('morphism')
   .addCommand(devnetCommand())
   .addCommand(nodeCommand())
   .addCommand(keysCommand())
+  .addCommand(signerCommand())
   .addCommand(statusCommand())
   .addCommand(forensicsCommand())
   .addCommand(benchCommand())

@@ -1,18 +1,22 @@
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { loadKeyFile } from '../../io/keys/key-file.js'
+import { parseSignerAddress } from '../../io/keys/signer-address.js'
+import { loadSignerToken } from '../../io/keys/signer-token.js'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
-import type { NodeConfig } from '../node/start-node.js'
+import type { NodeConfig, SignerConfig } from '../node/start-node.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
+import { defaultL1Rpc, l1Endpoints } from './l1-endpoints.js'
 import { version } from './version.js'
 
 interface NodeFlags {
   readonly network: string
   readonly role: 'sequencer' | 'full'
   readonly dataDir: string
-  readonly l1Rpc: string
+  readonly l1Rpc?: string[]
+  readonly l1Quorum?: number
   readonly rpcHost: string
   readonly rpcPort: number
   readonly metricsPort: number
@@ -22,19 +26,27 @@ interface NodeFlags {
   readonly nodeKey?: string
   readonly keystore?: string
   readonly passwordFile?: string
+  readonly remoteSigner?: string
+  readonly signerTokenFile?: string
+  readonly resumeSigning?: boolean
   readonly submitterKey?: string
   readonly logLevel: NodeConfig['logLevel']
 }
 
 /** `morphism node`: one node in the foreground. */
 export function nodeCommand(): Command {
-  const collect = (value: string, list: string[]) => [...list, ...value.split(',').filter(Boolean)]
+  const collect = (value: string, list: string[] = []) => [...list, ...value.split(',').filter(Boolean)]
   return new Command('node')
     .description('Run one node of a network.')
     .requiredOption('--network <file>', 'network file that all nodes share')
     .addOption(new Option('--role <role>', 'what the node does').choices(['sequencer', 'full']).default('full'))
     .requiredOption('--data-dir <dir>', 'where the node keeps its chain, logs and signing record')
-    .option('--l1-rpc <url>', 'JSON-RPC address of L1', 'http://127.0.0.1:8545')
+    .option(
+      '--l1-rpc <url>',
+      `JSON-RPC address of L1; several (repeat, or separate by commas) are read by quorum (default: ${defaultL1Rpc})`,
+      collect,
+    )
+    .option('--l1-quorum <n>', 'L1 endpoints that must agree (default: more than half)', whole(1, 64))
     .option('--rpc-host <host>', 'address that JSON-RPC binds to', '127.0.0.1')
     .option('--rpc-port <port>', 'port of JSON-RPC (HTTP and WebSocket)', whole(0, 65_535), 9545)
     .option('--metrics-port <port>', 'port of /metrics and /health on 127.0.0.1', whole(0, 65_535), 9100)
@@ -44,6 +56,9 @@ export function nodeCommand(): Command {
     .option('--node-key <file>', 'Ed25519 seed of the peer id (made when missing)')
     .option('--keystore <file>', 'EIP-2335 keystore of the consensus key (sequencers)')
     .option('--password-file <file>', 'file that holds the password of the keystore')
+    .option('--remote-signer <address>', 'signer process in place of a keystore: unix:/path or tcp://127.0.0.1:port')
+    .option('--signer-token-file <file>', 'file that holds the token shared with the signer process')
+    .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
     .option('--submitter-key <file>', 'private key of the L1 account that posts batches (sequencers)')
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
@@ -74,27 +89,49 @@ export function nodeCommand(): Command {
 async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
   const dataDir = path.resolve(flags.dataDir)
   const { network, role } = flags
-  let sequencer: NodeConfig['sequencer'] = null
-  if (role === 'sequencer') {
-    if (!flags.keystore || !flags.passwordFile) {
-      throw new AppError('NO_KEYSTORE', 'A sequencer needs its consensus key: give --keystore and --password-file.')
-    }
-    sequencer = {
-      secretKey: await openKeystore({ file: flags.keystore, passwordFile: flags.passwordFile }),
-      submitterKey: flags.submitterKey ? await loadKeyFile(flags.submitterKey) : null,
-    }
-  }
+  const sequencer: NodeConfig['sequencer'] =
+    role === 'sequencer'
+      ? {
+          signer: await signerConfig(flags),
+          submitterKey: flags.submitterKey ? await loadKeyFile(flags.submitterKey) : null,
+        }
+      : null
   return {
     version,
     network: await readNetworkFile(network),
     role,
     dataDir,
-    l1RpcUrl: flags.l1Rpc,
+    l1: l1Endpoints(flags),
     rpc: { host: flags.rpcHost, port: flags.rpcPort },
     metricsPort: flags.metricsPort,
     p2p: { host: flags.p2pHost, port: flags.p2pPort, peers: flags.peer },
     nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, 'node-key'),
     sequencer,
     logLevel: flags.logLevel,
+  }
+}
+
+/** The consensus key itself, or the way to the process that has it. */
+async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
+  const { keystore, passwordFile, remoteSigner, signerTokenFile, resumeSigning } = flags
+  if (remoteSigner !== undefined) {
+    if (keystore !== undefined)
+      throw new AppError('TWO_SIGNERS', 'The consensus key is in one place: give --keystore or --remote-signer.')
+    if (resumeSigning)
+      throw new AppError('RESUME_AT_SIGNER', 'The signer process keeps the record: give --resume-signing to it.')
+    if (signerTokenFile === undefined)
+      throw new AppError('NO_SIGNER_TOKEN', 'A remote signer needs the shared token: give --signer-token-file.')
+    return { kind: 'remote', address: parseSignerAddress(remoteSigner), token: await loadSignerToken(signerTokenFile) }
+  }
+  if (!keystore || !passwordFile) {
+    throw new AppError(
+      'NO_KEYSTORE',
+      'A sequencer needs its consensus key: give --keystore and --password-file, or --remote-signer.',
+    )
+  }
+  return {
+    kind: 'local',
+    secretKey: await openKeystore({ file: keystore, passwordFile }),
+    resumes: resumeSigning ?? false,
   }
 }

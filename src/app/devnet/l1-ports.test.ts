@@ -7,6 +7,7 @@ import type { CommitBatchArguments } from '../../io/l1/l1-client.js'
 
 import {
   all,
+  byQuorum,
   elected,
   feeRecipientOf,
   genesis,
@@ -23,6 +24,7 @@ import {
 describe.each([
   { name: 'anvil', start: onAnvil },
   { name: 'memory', start: inMemory },
+  { name: 'several endpoints', start: byQuorum },
 ])('L1 ports on $name', ({ start }) => {
   let l1: L1UnderTest
   beforeAll(async () => {

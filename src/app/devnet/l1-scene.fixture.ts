@@ -21,9 +21,11 @@ import { createInlineKzg } from '../../io/kzg/inline-kzg.js'
 import { messageQueueAbi } from '../../io/l1/contract-abis.js'
 import type { BlobSidecar, CommitBatchArguments, L1Reader, L1Submitter } from '../../io/l1/l1-client.js'
 import { MemoryL1 } from '../../io/l1/memory-l1.js'
+import { createQuorumL1Reader } from '../../io/l1/quorum-l1-reader.js'
 import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
 import { createViemL1Submitter } from '../../io/l1/viem-l1-submitter.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
+import { silentMetrics } from '../../io/telemetry/metrics.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { type Anvil, startAnvil } from './anvil.js'
 import { type Deployment, deployContracts, devnetStake } from './deploy-contracts.js'
@@ -156,6 +158,14 @@ export async function inMemory(): Promise<L1UnderTest> {
     pass: async seconds => void l1.mine({ timestamp: l1.head.timestamp + seconds }),
     stop: async () => {},
   }
+}
+
+/** Three endpoints of one L1 in memory, read by quorum. */
+export async function byQuorum(): Promise<L1UnderTest> {
+  const l1 = await inMemory()
+  const endpoints = [0, 1, 2].map(i => ({ url: `http://127.0.0.1:${i + 1}`, reader: l1.reader }))
+  const ports = { endpoints, clock: systemClock, logger: silentLogger, metrics: silentMetrics }
+  return { ...l1, reader: createQuorumL1Reader({ config: {}, ports }) }
 }
 
 export const blob = new Uint8Array(131_072).map((_, i) => (i % 32 === 0 ? 0 : i * 7))

@@ -25,10 +25,13 @@ import { defaultMempoolConfig, type Mempool } from '../../services/mempool/mempo
 import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
 import { EvidencePool } from '../../services/sequencer/evidence-pool.js'
+import { SigningWatch } from '../../services/sequencer/signing-watch.js'
 import { createSubmitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
 import { takeCommittedCertificates } from './committed-certificates.js'
-import { judgingSet, keepLabels, knownMessages, submittableBatches } from './joints.js'
+import { auditDeposits } from './deposit-audit.js'
+import { keepLabels, knownMessages, submittableBatches } from './joints.js'
+import { judgingSet } from './judging-set.js'
 import type { Lifecycle } from './lifecycle.js'
 
 /** How often L1 is looked at. */
@@ -83,6 +86,8 @@ export interface NodeServices {
   readonly syncer: Syncer
   readonly evidence: EvidencePool
   readonly engine: ConsensusEngine | null
+  /** Null on a node that does not sign. */
+  readonly signing: SigningWatch | null
 }
 
 /** Makes the services of a node on its ground and joins them to one another, here and nowhere else. */
@@ -110,7 +115,7 @@ export async function assembleNode({
       execution,
       store,
       sets,
-      messages: range => knownMessages(follower, range),
+      messages: range => knownMessages({ follower, clock, range }),
       sendersOf: transactions => mempool.sendersOf(transactions),
     },
   })
@@ -147,11 +152,13 @@ export async function assembleNode({
   const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
   lifecycle.own('syncer', () => syncer.stop())
   keepLabels({ chain, batcher, follower, fail: ground.fail })
+  auditDeposits({ chain, follower, logger: logger.child('l1'), metrics })
   takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: ground.fail })
   const joined = { sets, follower, mempool, chain, batcher, syncer, evidence }
-  const engine = await startConsensus({ terms, ground, lifecycle }, joined)
+  const signing = watchSigning({ terms, ground, lifecycle }, joined)
+  const engine = await startConsensus({ terms, ground, lifecycle }, { ...joined, signing })
   startSubmitter({ terms, ground, lifecycle }, joined)
-  return { ...joined, engine }
+  return { ...joined, engine, signing }
 }
 
 interface Making {
@@ -188,17 +195,38 @@ async function openMempool({ terms, ground, lifecycle }: Making): Promise<Mempoo
   return mempool
 }
 
+/** The node's signer as consensus uses it, on a node with a consensus key: it watches the network for its own key. */
+function watchSigning(
+  { ground, lifecycle }: Making,
+  { chain, syncer, sets }: Pick<NodeServices, 'chain' | 'syncer' | 'sets'>,
+): SigningWatch | null {
+  if (!ground.sequencing) return null
+  const { network, clock, logger } = ground
+  const watch = new SigningWatch({
+    signer: ground.sequencing.signer,
+    sets,
+    network,
+    height: () => chain.height(),
+    bestKnownHeight: () => syncer.bestKnownHeight(),
+    clock,
+    logger: logger.child('signing'),
+  })
+  chain.onCommitted(({ certificate }) => watch.onCertificate(certificate))
+  lifecycle.own('signing-watch', () => watch.close())
+  return watch
+}
+
 /** The consensus engine, on a node with a consensus key. Its next height begins before the batcher hears of the last. */
 async function startConsensus(
   { terms, ground, lifecycle }: Making,
-  { chain, mempool, batcher, follower, sets, evidence }: Omit<NodeServices, 'engine'>,
+  { chain, mempool, batcher, follower, sets, evidence, signing }: Omit<NodeServices, 'engine'>,
 ): Promise<ConsensusEngine | null> {
   const { parameters, domain } = terms
   const { execution, network, clock, logger, metrics } = ground
   let engine: ConsensusEngine | null = null
   chain.onCommitted(() => engine?.onHead())
   chain.onCommitted(({ block }) => batcher.onDecided(block))
-  if (!ground.sequencing) return null
+  if (!ground.sequencing || !signing) return null
   const application = new ChainApplication(parameters, {
     chain,
     execution,
@@ -213,6 +241,7 @@ async function startConsensus(
     config: { parameters, domain },
     ports: {
       ...ground.sequencing,
+      signer: signing,
       application,
       work: application,
       head: () => chain.head(),

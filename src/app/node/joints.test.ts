@@ -1,33 +1,55 @@
-import { expect, it } from 'vitest'
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
-import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
-import { duplicateAttestation, duplicateVote } from '../../base/protocol/evidence.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
-import { prevote } from '../../base/protocol/vote.js'
-import { createSetSchedule } from '../../rules/staking/set-schedule.js'
-import { judgingSet } from './joints.js'
+import { expect, test } from 'vitest'
+import type { Hash32 } from '../../base/primitives/hashes.js'
+import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { L1Block } from '../../io/l1/l1-client.js'
+import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { knownMessages } from './joints.js'
 
-it('evidence is judged by the set of its height or by the one it names, and beyond the next set update with doubt', () => {
-  const publicKey = parseBlsPublicKey(BlsSecretKey.fromSeed(new Uint8Array(32).fill(1)).publicKey())!
-  const member = { operator: zeroAddress, submitter: zeroAddress, feeRecipient: zeroAddress, publicKey, power: 1n }
-  const sets = createSetSchedule({ genesisSet: makeSequencerSet(1, [member]), minSequencers: 1 })
-  sets.consume({ height: 10, set: makeSequencerSet(2, [member]) })
-  const signature = new Uint8Array(96)
-  const judging = (height: number) => {
-    const vote = { height, round: 0, step: prevote, blockHash: zeroHash, member: 0, signature, extension: signature }
-    const found = judgingSet({ sets, height: 10 }, duplicateVote(vote, vote))
-    return [found?.set.setId, found?.isCertain]
+const hash = (byte: string): Hash32 => `0x${byte.repeat(32)}`
+const origin = { number: 7, hash: hash('07') }
+const block: L1Block = { ...origin, parentHash: hash('06'), timestamp: 7 }
+const messages: L1Message[] = []
+
+/** Asks for messages while the clock runs; what came, and after how many milliseconds. */
+async function ask(view: { held: L1Block | null; refresh: (clock: VirtualClock) => Promise<void> }) {
+  const clock = new VirtualClock()
+  let tookMs = -1
+  const asked = knownMessages({
+    follower: { canonical: () => view.held, messages: () => messages, refresh: () => view.refresh(clock) },
+    clock,
+    range: { from: 0, to: 0, origin },
+  }).finally(() => {
+    tookMs = clock.nowMs()
+  })
+  for (let ms = 0; ms < 2_000 && tookMs < 0; ms += 10) await clock.advance(10)
+  return { found: await asked, tookMs }
+}
+
+const never = () => new Promise<void>(() => {})
+
+test('messages of an origin that is known are given at once', async () => {
+  expect(await ask({ held: block, refresh: never })).toMatchObject({ found: messages, tookMs: 10 })
+})
+
+test('a view that lags has a moment to reach the origin', async () => {
+  const view = {
+    held: null as L1Block | null,
+    refresh: async (clock: VirtualClock) => {
+      await new Promise<void>(resolve => clock.schedule(300, resolve))
+      view.held = block
+    },
   }
-  expect([11, 12, 13].map(judging)).toEqual([
-    [1, true],
-    [2, true],
-    [2, false],
-  ])
-  const attestation = { batchIndex: 1, batchHash: zeroHash, signature }
-  const named = (setId: number) =>
-    judgingSet(
-      { sets, height: 10 },
-      duplicateAttestation({ setId, member: 0, attestations: [attestation, attestation] }),
-    )
-  expect([1, 2, 3].map(setId => named(setId)?.set.setId)).toEqual([1, 2, undefined])
+  const { found, tookMs } = await ask(view)
+  expect(found).toBe(messages)
+  expect(tookMs).toBeGreaterThanOrEqual(300)
+})
+
+test.each([
+  ['never answers', null, never],
+  ['lags', null, async () => {}],
+  ['is on a fork', { ...block, hash: hash('ff') }, async () => {}],
+])('nothing is known within half a second of an L1 that %s', async (_, held, refresh) => {
+  const { found, tookMs } = await ask({ held, refresh })
+  expect(found).toBeNull()
+  expect(tookMs).toBeLessThanOrEqual(510)
 })

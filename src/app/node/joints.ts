@@ -1,26 +1,37 @@
 import type { L1BlockHash } from '../../base/primitives/hashes.js'
 import { invariant } from '../../base/primitives/invariant.js'
-import type { Height } from '../../base/primitives/quantities.js'
-import type { Evidence } from '../../base/protocol/evidence.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
-import { type SetSchedule, setUpdateDelay } from '../../rules/staking/set-schedule.js'
+import { type Clock, pause } from '../../io/time/clock.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
 import type { Chain } from '../../services/chain/chain.js'
 import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
-import type { JudgingSet } from '../../services/sequencer/evidence-pool.js'
 import type { SubmitterPorts } from '../../services/submitter/submitter.js'
 
-/** L1 messages [from, to) up to an origin that this node has followed; gives L1 a moment when it has not. */
-export async function knownMessages(
-  follower: L1Follower,
-  { from, to, origin }: { from: number; to: number; origin: { number: number; hash: L1BlockHash } },
-): Promise<readonly L1Message[] | null> {
-  for (let tries = 0; tries < 2; tries++) {
-    if (follower.canonical(origin.number)?.hash === origin.hash)
-      return follower.messages({ from, upToL1Block: origin.number, limit: to - from })
-    await follower.refresh()
-  }
-  return null
+/** How long a block from elsewhere may wait for this node's own view of L1, in milliseconds: others wait behind it. */
+const maxViewWaitMs = 500
+
+/**
+ * L1 messages [from, to) up to an origin that this node has followed; gives L1 a moment when it has not. Null when its view
+ * of L1 does not have that origin by then, whether it lags, is on a fork or does not answer.
+ */
+export async function knownMessages({
+  follower,
+  clock,
+  range: { from, to, origin },
+}: {
+  follower: Pick<L1Follower, 'canonical' | 'messages' | 'refresh'>
+  clock: Clock
+  range: { from: number; to: number; origin: { number: number; hash: L1BlockHash } }
+}): Promise<readonly L1Message[] | null> {
+  const known = () => follower.canonical(origin.number)?.hash === origin.hash
+  if (!known()) await within({ limitMs: maxViewWaitMs, clock, task: follower.refresh() })
+  return known() ? follower.messages({ from, upToL1Block: origin.number, limit: to - from }) : null
+}
+
+async function within({ limitMs, clock, task }: { limitMs: number; clock: Clock; task: Promise<void> }): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([task, pause(clock, limitMs, over.signal)])
+  over.abort()
 }
 
 /** The safe label follows the batches that L1 accepted, the finalized label those that are final there. */
@@ -59,20 +70,4 @@ export function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] 
       batcher.onCertified(handler)
     },
   }
-}
-
-/**
- * The set by which evidence is judged: of its height, or the one that an attestation's evidence names. For a height that
- * this node has not come to, the newest set known: a contradiction by one of its keys is proof, a failure is not.
- */
-export function judgingSet(
-  { sets, height }: { sets: Pick<SetSchedule, 'setAt' | 'withId'>; height: Height },
-  evidence: Evidence,
-): JudgingSet | undefined {
-  if (evidence.kind !== 'duplicate-attestation') {
-    const at = evidence.first.height
-    return { set: sets.setAt(at), isCertain: at <= height + setUpdateDelay }
-  }
-  const set = sets.withId(evidence.setId)
-  return set && { set, isCertain: true }
 }

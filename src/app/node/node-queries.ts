@@ -26,6 +26,8 @@ export interface NodeQueriesParts {
   readonly evidence: Pick<EvidencePool, 'list'>
   /** Null on a node that does not take part in consensus. */
   readonly engine: () => EngineStatus | null
+  /** Null on a node without a consensus key. */
+  readonly signing: () => NodeStatus['signing']
 }
 
 /** Whether the node is noticeably behind what its peers have proved. */
@@ -120,5 +122,6 @@ function nodeStatus(parts: NodeQueriesParts): NodeStatus {
     committedBatch: follower.lastCommitted(),
     finalizedBatch: follower.lastFinalized(),
     l1Origin: { number: l1OriginNumber, hash: l1OriginHash },
+    signing: parts.signing(),
   }
 }

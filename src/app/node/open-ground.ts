@@ -1,14 +1,20 @@
 import path from 'node:path'
-import { asciiToBytes, bytesToHex, concatBytes } from '../../base/primitives/bytes.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { createWorkerCompression } from '../../io/compression/worker-compression.js'
 import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
-import { FileSigningRecord } from '../../io/keys/file-signing-record.js'
+import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { GuardedSigner } from '../../io/keys/guarded-signer.js'
+import { RemoteSigner } from '../../io/keys/remote-signer.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
+import type { Kzg } from '../../io/kzg/kzg.js'
 import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
+import type { L1Reader } from '../../io/l1/l1-client.js'
+import type { L1Endpoint } from '../../io/l1/l1-rpc.js'
+import { createQuorumL1Reader } from '../../io/l1/quorum-l1-reader.js'
 import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
 import { createViemL1Submitter } from '../../io/l1/viem-l1-submitter.js'
 import { Libp2pNetwork } from '../../io/network/libp2p-network.js'
@@ -35,6 +41,9 @@ export interface Frame {
   readonly fail: (error: unknown) => void
   readonly stopping: AbortSignal
 }
+
+/** Milliseconds that one of several L1 endpoints has for an answer. */
+const quorumTimeoutMs = 5_000
 
 /** How long a process that was killed may hold the store's lock before it is gone. */
 const lockWaitMs = 5_000
@@ -64,10 +73,7 @@ export async function openGround(
   lifecycle.own('compression', () => compression.close())
   const recovery = createWorkerRecovery()
   lifecycle.own('recovery', () => recovery.close())
-  const reader = createViemL1Reader({
-    config: { rpcUrl: config.l1RpcUrl, contracts: file.l1.contracts },
-    ports: { kzg },
-  })
+  const reader = openReader(frame, kzg)
   const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
   const signer = await openSigner(frame, domain)
   if (signer && !memberByKey(genesisSet, signer.publicKey)) {
@@ -105,19 +111,42 @@ export async function openGround(
   }
 }
 
-async function openSigner({ config, lifecycle }: Frame, domain: SigningDomain): Promise<GuardedSigner | null> {
+/** One endpoint is believed; several are read by quorum, each failing fast since the others answer. */
+function openReader({ config, clock, logger, metrics }: Frame, kzg: Kzg): L1Reader {
+  const { contracts } = config.network.l1
+  const { rpcUrls, quorum } = config.l1
+  const readerOf = (endpoint: L1Endpoint) => createViemL1Reader({ config: { ...endpoint, contracts }, ports: { kzg } })
+  if (rpcUrls.length === 1) return readerOf({ rpcUrl: rpcUrls[0] })
+  const endpoints = rpcUrls.map(url => ({
+    url,
+    reader: readerOf({ rpcUrl: url, requestTimeoutMs: quorumTimeoutMs, retries: 0 }),
+  }))
+  return createQuorumL1Reader({
+    config: { timeoutMs: quorumTimeoutMs, ...(quorum === undefined ? {} : { quorum }) },
+    ports: { endpoints, clock, logger: logger.child('l1'), metrics },
+  })
+}
+
+async function openSigner(
+  { config, clock, logger, lifecycle }: Frame,
+  domain: SigningDomain,
+): Promise<ConsensusSigner | null> {
   if (!config.sequencer) return null
-  const { secretKey } = config.sequencer
-  const owner = concatBytes(secretKey.publicKey(), asciiToBytes(`${domain.l1ChainId}/${domain.rollup}`))
-  const record = await FileSigningRecord.open({ path: path.join(config.dataDir, 'signing-record'), owner })
-  const signer = new GuardedSigner({ secretKey, domain, record })
+  const { signer: from } = config.sequencer
+  const signer =
+    from.kind === 'local'
+      ? await GuardedSigner.open({ ...from, domain, recordPath: path.join(config.dataDir, signingRecordName) })
+      : await RemoteSigner.connect({
+          config: { address: from.address, token: from.token, domain },
+          ports: { clock, logger: logger.child('signer') },
+        })
   lifecycle.own('signer', () => signer.close())
   return signer
 }
 
 async function openNetwork(
   { config, clock, logger, metrics, lifecycle }: Frame,
-  { domain, genesisHash, signer }: { domain: SigningDomain; genesisHash: BlockHash; signer: GuardedSigner | null },
+  { domain, genesisHash, signer }: { domain: SigningDomain; genesisHash: BlockHash; signer: ConsensusSigner | null },
 ): Promise<Libp2pNetwork> {
   const { seed } = await loadOrCreateNodeIdentity(config.nodeKeyFile)
   const network = await Libp2pNetwork.create({
@@ -153,8 +182,9 @@ function openSubmitter({ config, clock, logger }: Frame): NodeGround['submitter'
   const key = config.sequencer?.submitterKey
   if (!key) return null
   const { chainId, contracts } = config.network.l1
+  const [rpcUrl, ...fallbackRpcUrls] = config.l1.rpcUrls
   return createViemL1Submitter({
-    config: { rpcUrl: config.l1RpcUrl, chainId, rollup: contracts.rollup, privateKey: bytesToHex(key) },
+    config: { rpcUrl, fallbackRpcUrls, chainId, rollup: contracts.rollup, privateKey: bytesToHex(key) },
     ports: { clock, logger: logger.child('l1') },
   })
 }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { BlsSecretKey } from '../../base/crypto/bls.js'
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
+import type { SignerAddress } from '../../io/keys/signer-address.js'
 import { type LogLevel, PinoLogger } from '../../io/telemetry/pino-logger.js'
 import { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
 import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
@@ -12,19 +13,34 @@ import type { NetworkFile } from './network-file.js'
 import { nodeQueries, syncProgress } from './node-queries.js'
 import { type Frame, openGround } from './open-ground.js'
 
+/** Where a sequencer's consensus key is: here, or with a signer process. */
+export type SignerConfig =
+  | {
+      readonly kind: 'local'
+      readonly secretKey: BlsSecretKey
+      /** The operator's word that what stopped the signing was dealt with. */
+      readonly resumes: boolean
+    }
+  | { readonly kind: 'remote'; readonly address: SignerAddress; readonly token: string }
+
 /** What one node needs to run. */
 export interface NodeConfig {
   readonly version: string
   readonly network: NetworkFile
   readonly role: 'sequencer' | 'full'
   readonly dataDir: string
-  readonly l1RpcUrl: string
+  readonly l1: {
+    /** JSON-RPC endpoints; several are read by quorum, and transactions go to the first that takes them. */
+    readonly rpcUrls: readonly [string, ...string[]]
+    /** Endpoints that must agree; more than half unless told. */
+    readonly quorum?: number
+  }
   readonly rpc: { readonly host: string; readonly port: number }
   readonly metricsPort: number
   readonly p2p: { readonly host: string; readonly port: number; readonly peers: readonly string[] }
   readonly nodeKeyFile: string
   /** Null on a full node. */
-  readonly sequencer: { readonly secretKey: BlsSecretKey; readonly submitterKey: Uint8Array | null } | null
+  readonly sequencer: { readonly signer: SignerConfig; readonly submitterKey: Uint8Array | null } | null
   readonly logLevel: LogLevel
 }
 
@@ -70,7 +86,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
 async function startServers(
   { config, clock, logger, metrics, lifecycle }: Frame,
   { execution, network }: NodeGround,
-  { chain, mempool, batcher, syncer, follower, sets, evidence, engine }: NodeServices,
+  { chain, mempool, batcher, syncer, follower, sets, evidence, engine, signing }: NodeServices,
 ): Promise<void> {
   const { version, role } = config
   const morphism = nodeQueries({
@@ -85,6 +101,7 @@ async function startServers(
     network,
     evidence,
     engine: () => engine?.status() ?? null,
+    signing: () => signing?.state() ?? null,
   })
   const rpc = await createRpcServer({
     config: {
@@ -105,12 +122,14 @@ async function startServers(
   })
   lifecycle.own('rpc', () => rpc[Symbol.asyncDispose]())
   const health = async () => {
-    const { ready, syncing, height, peers } = await morphism.nodeStatus()
+    const { ready, syncing, height, peers, signing: state } = await morphism.nodeStatus()
+    const isStopped = signing !== null && signing.stop !== null
     return {
-      healthy: ready,
-      status: ready ? 'ok' : syncing ? 'syncing' : 'starting',
+      healthy: ready && !isStopped,
+      status: isStopped ? 'signing-stopped' : ready ? 'ok' : syncing ? 'syncing' : 'starting',
       height,
       peers,
+      signing: state,
       l1: follower.health(),
     }
   }

@@ -4,10 +4,14 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FileSigningRecord } from './file-signing-record.js'
+import { FileSigningRecord, type RecordOwner } from './file-signing-record.js'
 import { emptyRecord, type SigningRecord } from './signing-record.js'
 
-const owner = Uint8Array.of(1, 2, 3)
+const owner: RecordOwner = {
+  publicKey: `0x${'01'.repeat(48)}`,
+  l1ChainId: 31337,
+  rollup: `0x${'11'.repeat(20)}` as const,
+}
 const at = (height: number): SigningRecord => ({
   ...emptyRecord,
   prevote: { height, round: 0, digest: `0x${'ab'.repeat(32)}` },
@@ -79,11 +83,29 @@ describe('FileSigningRecord', () => {
 
   it('refuses the record of another key', async () => {
     await save(at(1))
-    await expect(FileSigningRecord.open({ path, owner: Uint8Array.of(9) })).rejects.toMatchObject({
-      code: 'SIGNING_RECORD_CORRUPT',
-      message: expect.stringContaining('another key'),
-    })
+    for (const other of [
+      { publicKey: `0x${'02'.repeat(48)}` },
+      { l1ChainId: 1 },
+      { rollup: `0x${'12'.repeat(20)}` },
+    ] as const)
+      await expect(FileSigningRecord.open({ path, owner: { ...owner, ...other } })).rejects.toMatchObject({
+        code: 'SIGNING_RECORD_FOREIGN',
+        message: expect.stringContaining('another key'),
+      })
     expect(await load()).toEqual(at(1))
+  })
+
+  it('keeps floor and stop, and says whose it is', async () => {
+    const stop = { reason: 'SIGNING_RECORD_BEHIND', kind: 'attestation', at: 7, round: 0 } as const
+    const record: SigningRecord = { ...at(3), floor: 12, stop }
+    await save(record)
+    expect(await load()).toEqual(record)
+    const store = await FileSigningRecord.openExisting(path)
+    expect(store.owner).toEqual(owner)
+    await store.close()
+    await expect(FileSigningRecord.openExisting(`${path}-none`)).rejects.toMatchObject({
+      code: 'SIGNING_RECORD_MISSING',
+    })
   })
 
   it('is open once at a time, and free again after its close', async () => {
@@ -96,7 +118,7 @@ describe('FileSigningRecord', () => {
 
   it('is free again when its process was killed, also when the process id is taken by another', async () => {
     const script = `import(${JSON.stringify(new URL('./file-signing-record.js', import.meta.url).href)}).then(async m => {
-      await m.FileSigningRecord.open({ path: ${JSON.stringify(path)}, owner: Uint8Array.of(1, 2, 3) })
+      await m.FileSigningRecord.open({ path: ${JSON.stringify(path)}, owner: ${JSON.stringify(owner)} })
       console.log('open')
       setInterval(() => {}, 1000)
     })`

@@ -4,20 +4,36 @@ import { dirname } from 'node:path'
 import { keccak256 } from '../../base/crypto/keccak.js'
 import { encodeRlp } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
-import { asciiToBytes, bytesEqual, concatBytes } from '../../base/primitives/bytes.js'
+import { asciiToBytes, bytesEqual, concatBytes, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { KeyError } from './key-error.js'
 import { writePrivateFile } from './private-file.js'
 import { acquireProcessLock, type ProcessLock } from './process-lock.js'
-import { emptyRecord, type SignedPosition, type SigningRecord, type SigningRecordStore } from './signing-record.js'
+import {
+  decodeStop,
+  emptyRecord,
+  encodeStop,
+  type SignedPosition,
+  type SigningRecord,
+  type SigningRecordStore,
+} from './signing-record.js'
 
+/** Name of the record in a node's data directory. */
+export const signingRecordName = 'signing-record'
 /** Two slots on pages of their own: a write that is torn spoils one, and the other holds the record before it. */
 const slotLength = 4096
 const hashLength = 32
-const magic = asciiToBytes('morphism signing record 1\n')
+const magic = asciiToBytes('morphism signing record 2\n')
+
+/** Whose record a file holds: one key on one network. */
+export interface RecordOwner extends SigningDomain {
+  /** 48 bytes compressed. */
+  readonly publicKey: Hex
+}
 
 /**
  * SigningRecordStore in a file of two slots written in turn, each sealed by a hash. The file belongs to one owner
- * (hash of key and domain) and one process at a time.
+ * and one process at a time.
  */
 export class FileSigningRecord implements SigningRecordStore {
   private saving: Promise<void> = Promise.resolve()
@@ -26,7 +42,7 @@ export class FileSigningRecord implements SigningRecordStore {
 
   private constructor(
     private readonly path: string,
-    private readonly owner: Uint8Array,
+    readonly owner: RecordOwner,
     private readonly lock: ProcessLock,
     private readonly file: FileHandle,
     private record: SigningRecord,
@@ -34,20 +50,31 @@ export class FileSigningRecord implements SigningRecordStore {
   ) {}
 
   /**
-   * Opens the record, creating it when there is none. `owner`: the key and domain that it guards, as any bytes.
-   * @throws KeyError SIGNING_RECORD_CORRUPT (unreadable or of another owner), SIGNING_RECORD_LOCKED
+   * Opens the record, creating it when there is none. @throws KeyError SIGNING_RECORD_CORRUPT (unreadable),
+   * SIGNING_RECORD_FOREIGN (of another key or network), SIGNING_RECORD_LOCKED
    */
-  static async open({ path, owner }: { path: string; owner: Uint8Array }): Promise<FileSigningRecord> {
-    const ownerHash = keccak256(owner)
-    await mkdir(dirname(path), { recursive: true })
+  static async open({ path, owner }: { path: string; owner: RecordOwner }): Promise<FileSigningRecord> {
+    return FileSigningRecord.openLocked(path, owner)
+  }
+
+  /** Opens a record that exists, whoever owns it. @throws KeyError SIGNING_RECORD_MISSING, SIGNING_RECORD_CORRUPT, SIGNING_RECORD_LOCKED */
+  static async openExisting(path: string): Promise<FileSigningRecord> {
+    if (!existsSync(path))
+      throw new KeyError('SIGNING_RECORD_MISSING', `there is no signing record at ${path}`, { path })
+    return FileSigningRecord.openLocked(path, null)
+  }
+
+  private static async openLocked(path: string, owner: RecordOwner | null): Promise<FileSigningRecord> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const lock = await acquireProcessLock(`${path}.lock`)
     let file: FileHandle | undefined
     try {
-      if (!existsSync(path)) await create(path, ownerHash)
+      if (owner && !existsSync(path)) await create(path, owner)
       // O_DSYNC: a write is durable when it returns, without a second trip through the thread pool.
       file = await open(path, constants.O_RDWR | constants.O_DSYNC)
-      const { record, sequence } = readSlots(await file.readFile(), { path, owner: ownerHash })
-      return new FileSigningRecord(path, ownerHash, lock, file, record, sequence)
+      const found = readSlots(await file.readFile(), path)
+      if (owner && !isSameOwner(found.owner, owner)) throw foreign(path, found.owner)
+      return new FileSigningRecord(path, found.owner, lock, file, found.record, found.sequence)
     } catch (error) {
       await file?.close()
       await lock.release()
@@ -99,16 +126,18 @@ export class FileSigningRecord implements SigningRecordStore {
 interface Slot {
   readonly record: SigningRecord
   readonly sequence: number
-  readonly owner: Uint8Array
+  readonly owner: RecordOwner
 }
 
 function encodeSlot({ record, sequence, owner }: Slot): Uint8Array {
-  const { proposal, prevote, precommit, attestation } = record
+  const { proposal, prevote, precommit, attestation, floor, stop } = record
   const body = encodeRlp([
     rlpUint(sequence),
-    owner,
+    [hexToBytes(owner.publicKey), rlpUint(owner.l1ChainId), rlpHex(owner.rollup)],
     ...[proposal, prevote, precommit].map(p => [rlpUint(p.height), rlpUint(p.round), rlpHex(p.digest)]),
     [rlpUint(attestation.batchIndex), rlpHex(attestation.digest)],
+    rlpUint(floor),
+    encodeStop(stop),
   ])
   const length = Uint8Array.of(body.length >> 8, body.length & 255)
   const sealed = concatBytes(magic, length, body)
@@ -119,7 +148,7 @@ function encodeSlot({ record, sequence, owner }: Slot): Uint8Array {
 function decodeSlot(bytes: Uint8Array): Slot | null {
   const start = magic.length + 2
   const end = start + (bytes[start - 2]! << 8) + bytes[start - 1]!
-  if (end + hashLength > bytes.length) return null
+  if (end + hashLength > bytes.length || !bytesEqual(bytes.subarray(0, magic.length), magic)) return null
   if (!bytesEqual(keccak256(bytes.subarray(0, end)), bytes.subarray(end, end + hashLength))) return null
   const fields = RlpFields.decode(bytes.subarray(start, end), 'signing record')
   const position = (): SignedPosition => {
@@ -127,24 +156,24 @@ function decodeSlot(bytes: Uint8Array): Slot | null {
     return { height: signed.safeUint(), round: signed.safeUint(), digest: signed.hash() }
   }
   const sequence = fields.safeUint()
-  const owner = fields.bytes({ min: hashLength, max: hashLength })
+  const of = fields.fields('owner')
+  const owner = { publicKey: of.hex(48), l1ChainId: of.safeUint(), rollup: of.address() }
   const [proposal, prevote, precommit] = [position(), position(), position()]
   const last = fields.fields('signed attestation')
-  return {
-    sequence,
-    owner,
-    record: { proposal, prevote, precommit, attestation: { batchIndex: last.safeUint(), digest: last.hash() } },
-  }
+  const attestation = { batchIndex: last.safeUint(), digest: last.hash() }
+  const floor = fields.safeUint()
+  const stop = decodeStop(fields.fields('stop'))
+  return { sequence, owner, record: { proposal, prevote, precommit, attestation, floor, stop } }
 }
 
 /** Writes the empty record whole or not at all: an empty or short file is never a beginning, always a loss. */
-async function create(path: string, owner: Uint8Array): Promise<void> {
+async function create(path: string, owner: RecordOwner): Promise<void> {
   const content = new Uint8Array(2 * slotLength)
   content.set(encodeSlot({ record: emptyRecord, sequence: 0, owner }))
   await writePrivateFile({ path, content })
 }
 
-function readSlots(bytes: Uint8Array, { path, owner }: { path: string; owner: Uint8Array }): Slot {
+function readSlots(bytes: Uint8Array, path: string): Slot {
   const slots = [0, slotLength]
     .filter(at => bytes.length >= at + slotLength)
     .map(at => decodeSlot(bytes.subarray(at, at + slotLength)))
@@ -152,8 +181,17 @@ function readSlots(bytes: Uint8Array, { path, owner }: { path: string; owner: Ui
     .sort((a, b) => b.sequence - a.sequence)
   const newest = slots[0]
   if (!newest) throw corrupt(path, 'holds no whole record')
-  if (!bytesEqual(newest.owner, owner)) throw corrupt(path, 'belongs to another key or network')
   return newest
+}
+
+/** Whether both are the same key on the same network. */
+export function isSameOwner(a: RecordOwner, b: RecordOwner): boolean {
+  return a.publicKey === b.publicKey && a.l1ChainId === b.l1ChainId && a.rollup.toLowerCase() === b.rollup.toLowerCase()
+}
+
+function foreign(path: string, owner: RecordOwner): KeyError {
+  const message = `the signing record ${path} belongs to another key or network: key ${owner.publicKey}, L1 chain ${owner.l1ChainId}, rollup ${owner.rollup}`
+  return new KeyError('SIGNING_RECORD_FOREIGN', message, { path })
 }
 
 function corrupt(path: string, problem: string, cause?: unknown): KeyError {

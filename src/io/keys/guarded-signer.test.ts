@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BlsSecretKey, parseBlsPublicKey, verifyBls } from '../../base/crypto/bls.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { Hash32 } from '../../base/primitives/hashes.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
@@ -18,6 +19,7 @@ import type { SigningRecordStore } from './signing-record.js'
 const domain = { l1ChainId: 31337, rollup: `0x${'11'.repeat(20)}` } as const
 const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
 const key = parseBlsPublicKey(secretKey.publicKey())!
+const owner = { publicKey: bytesToHex(secretKey.publicKey()), ...domain }
 const hash = (n: number): Hash32 => `0x${n.toString(16).padStart(64, '0')}`
 const vote = (height: number, round: number, step: VoteStep, block = 1) => ({
   height,
@@ -40,7 +42,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 const kinds: [string, () => () => Promise<SigningRecordStore>][] = [
-  ['FileSigningRecord', () => () => FileSigningRecord.open({ path: join(directory, 'record'), owner: key.bytes })],
+  ['FileSigningRecord', () => () => FileSigningRecord.open({ path: join(directory, 'record'), owner })],
   [
     'MemorySigningRecord',
     () => {

@@ -1,92 +1,118 @@
-import type { BlsPublicKeyBytes, BlsSecretKey } from '../../base/crypto/bls.js'
-import { asciiToBytes, bytesToHex } from '../../base/primitives/bytes.js'
-import { attestationDigest, type BatchAttestation } from '../../base/protocol/batch-attestation.js'
+import {
+  type BlsPublicKey,
+  type BlsPublicKeyBytes,
+  type BlsSecretKey,
+  parseBlsPublicKey,
+  verifyBls,
+} from '../../base/crypto/bls.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
+import { invariant } from '../../base/primitives/invariant.js'
+import type { Height } from '../../base/primitives/quantities.js'
+import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
-import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
+import { proposalDigest } from '../../base/protocol/proposal.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { prevote, type VoteContent, voteDigest } from '../../base/protocol/vote.js'
-import type { ConsensusSigner } from './consensus-signer.js'
+import type {
+  AttestationContent,
+  ConsensusSigner,
+  Observation,
+  ObservedMessage,
+  ProposalContent,
+} from './consensus-signer.js'
 import { FileSigningRecord } from './file-signing-record.js'
-import { SignerRefusal } from './signer-refusal.js'
-import type { SignedPosition, SigningRecord, SigningRecordStore } from './signing-record.js'
+import { SignerRefusal, type SignerRefusalCode } from './signer-refusal.js'
+import type { SigningRecord, SigningRecordStore, SigningStop } from './signing-record.js'
+import { admit, judge, raiseFloor, resume, type SignedMessage, stopBy } from './signing-rules.js'
+
+/** A message with the bytes that a signature of it covers. */
+interface Digested {
+  readonly message: SignedMessage
+  readonly digest: Uint8Array
+}
 
 /**
  * Signs with a key in memory and never twice: a record of the last position of each kind is made durable before the
- * signature exists, and only a later position or the recorded digest itself is signed (EIP-3076 in spirit). Votes are in
- * order of (height, round, step) among themselves, proposals of (height, round), attestations of the batch index.
+ * signature exists, and only a later position or the recorded digest itself is signed (EIP-3076 in spirit; the rules are
+ * in signing-rules.ts). A message of its key that the record does not know stops it, durably.
  */
 export class GuardedSigner implements ConsensusSigner {
   readonly publicKey: BlsPublicKeyBytes
+  readonly isReachable = true
   private readonly secretKey: BlsSecretKey
+  private readonly ownKey: BlsPublicKey
   private readonly domain: SigningDomain
   private readonly store: SigningRecordStore
   /** Ahead of the store while a save runs: a second request at the same position is judged by the first. */
   private record: SigningRecord
+  private hasVoted = false
 
   constructor(ports: { secretKey: BlsSecretKey; domain: SigningDomain; record: SigningRecordStore }) {
     this.secretKey = ports.secretKey
     this.domain = ports.domain
     this.store = ports.record
     this.publicKey = ports.secretKey.publicKey()
+    const ownKey = parseBlsPublicKey(this.publicKey)
+    invariant(ownKey, 'the public key of a secret key does not parse')
+    this.ownKey = ownKey
     this.record = ports.record.load()
   }
 
-  /** A signer whose record lies in a file that belongs to this key and domain. @throws KeyError SIGNING_RECORD_CORRUPT, SIGNING_RECORD_LOCKED */
+  /**
+   * A signer whose record lies in a file that belongs to this key and domain. `resumes`: the operator's word that a stop
+   * has been dealt with. @throws KeyError SIGNING_RECORD_CORRUPT, SIGNING_RECORD_LOCKED
+   */
   static async open(at: {
     secretKey: BlsSecretKey
     domain: SigningDomain
     recordPath: string
+    resumes?: boolean
   }): Promise<GuardedSigner> {
     const { secretKey, domain } = at
-    const owner = asciiToBytes(`${bytesToHex(secretKey.publicKey())} ${domain.l1ChainId} ${domain.rollup}`)
+    const owner = { publicKey: bytesToHex(secretKey.publicKey()), ...domain }
     const record = await FileSigningRecord.open({ path: at.recordPath, owner })
+    if (at.resumes) await record.save(resume(record.load()))
     return new GuardedSigner({ secretKey, domain, record })
   }
 
-  async signProposal(content: Omit<Proposal, 'proposer' | 'signature'>): Promise<Uint8Array> {
-    const digest = proposalDigest(this.domain, content)
-    const asked = position(content, digest)
-    const { proposal } = this.record
-    if (!isSame(asked, proposal)) {
-      const order = compare(asked, proposal)
-      if (order === 0) throw double('DOUBLE_PROPOSAL', 'proposal', asked)
-      if (order < 0) throw below('proposal', { asked, signed: proposal })
-      this.record = { ...this.record, proposal: asked }
-    }
-    return this.saveAndSign(digest)
+  get stop(): SigningStop | null {
+    return this.record.stop
+  }
+
+  async signProposal(content: ProposalContent): Promise<Uint8Array> {
+    return this.sign(this.proposal(content))
   }
 
   async signVote(content: VoteContent): Promise<Uint8Array> {
-    const digest = voteDigest(this.domain, content)
-    const asked = position(content, digest)
-    const kind = content.step === prevote ? 'prevote' : 'precommit'
-    const signed = this.record[kind]
-    if (!isSame(asked, signed)) {
-      if (compare(asked, signed) === 0) throw double('DOUBLE_VOTE', kind, asked)
-      if (compare(asked, signed) < 0) throw below(kind, { asked, signed })
-      // A prevote comes before the precommit of its round.
-      const { precommit } = this.record
-      if (kind === 'prevote' && compare(asked, precommit) <= 0) throw below(kind, { asked, signed: precommit })
-      if (kind === 'precommit' && compare(asked, this.record.prevote) < 0)
-        throw below(kind, { asked, signed: this.record.prevote })
-      this.record = { ...this.record, [kind]: asked }
-    }
-    return this.saveAndSign(digest)
+    return this.sign(this.vote(content))
   }
 
-  async signAttestation(content: Omit<BatchAttestation, 'signature'>): Promise<Uint8Array> {
-    const digest = attestationDigest(this.domain, content)
-    const asked = { batchIndex: content.batchIndex, digest: bytesToHex(digest) }
-    const { attestation: signed } = this.record
-    if (asked.batchIndex < signed.batchIndex) throw below('attestation', { asked, signed })
-    if (asked.batchIndex === signed.batchIndex && asked.digest !== signed.digest)
-      throw double('DOUBLE_ATTESTATION', 'attestation', asked)
-    this.record = { ...this.record, attestation: asked }
-    return this.saveAndSign(digest)
+  async signAttestation(content: AttestationContent): Promise<Uint8Array> {
+    return this.sign(this.attestation(content))
   }
 
   async signNodeBinding(peerId: Uint8Array): Promise<Uint8Array> {
     return this.secretKey.sign(nodeBindingDigest(this.domain, peerId))
+  }
+
+  async observe(observed: ObservedMessage): Promise<Observation> {
+    if (this.record.stop) return 'stopped'
+    const { message, digest } = this.digested(observed)
+    const verdict = judge(this.record, message)
+    if (verdict === 'known' || verdict === 'past') return 'expected'
+    const { signature } = observed
+    // Only a valid signature accuses: anybody could put this key's name on a message.
+    if (signature !== 'certified' && !verifyBls({ digest, key: this.ownKey, signature })) return 'forged'
+    this.record = stopBy(this.record, { seen: message, isFresh: observed.isFresh ?? this.hasVoted })
+    await this.store.save(this.record)
+    return 'stopped'
+  }
+
+  async raiseFloor(height: Height): Promise<void> {
+    const raised = raiseFloor(this.record, height)
+    if (raised === this.record) return
+    this.record = raised
+    await this.store.save(raised)
   }
 
   async close(): Promise<void> {
@@ -94,32 +120,57 @@ export class GuardedSigner implements ConsensusSigner {
   }
 
   /** Saves also when nothing changed: the save of an equal request before this one may have failed. */
-  private async saveAndSign(digest: Uint8Array): Promise<Uint8Array> {
+  private async sign({ message, digest }: Digested): Promise<Uint8Array> {
+    const admitted = admit(this.record, message)
+    if (!admitted.ok) throw this.refusal(admitted.error, message)
+    this.record = admitted.value
+    this.hasVoted ||= message.kind !== 'attestation'
     await this.store.save(this.record)
+    // A stop that came while the record was saved holds for this signature too.
+    if (this.record.stop) throw this.refusal('SIGNING_STOPPED', message)
     return this.secretKey.sign(digest)
+  }
+
+  private refusal(code: SignerRefusalCode, asked: SignedMessage): SignerRefusal {
+    const { stop, floor } = this.record
+    return new SignerRefusal(code, refusals[code], { asked, signed: this.record[asked.kind], floor, stop })
+  }
+
+  private digested(observed: ObservedMessage): Digested {
+    switch (observed.kind) {
+      case 'proposal':
+        return this.proposal(observed.content)
+      case 'vote':
+        return this.vote(observed.content)
+      case 'attestation':
+        return this.attestation(observed.content)
+    }
+  }
+
+  private proposal(content: ProposalContent): Digested {
+    const digest = proposalDigest(this.domain, content)
+    const { height, round } = content
+    return { digest, message: { kind: 'proposal', height, round, digest: bytesToHex(digest) } }
+  }
+
+  private vote(content: VoteContent): Digested {
+    const digest = voteDigest(this.domain, content)
+    const { height, round, step } = content
+    const kind = step === prevote ? 'prevote' : 'precommit'
+    return { digest, message: { kind, height, round, digest: bytesToHex(digest) } }
+  }
+
+  private attestation(content: AttestationContent): Digested {
+    const digest = attestationDigest(this.domain, content)
+    const { batchIndex } = content
+    return { digest, message: { kind: 'attestation', batchIndex, digest: bytesToHex(digest) } }
   }
 }
 
-function position({ height, round }: { height: number; round: number }, digest: Uint8Array): SignedPosition {
-  return { height, round, digest: bytesToHex(digest) }
-}
-
-function compare(a: SignedPosition, b: SignedPosition): number {
-  return a.height - b.height || a.round - b.round
-}
-
-function isSame(a: SignedPosition, b: SignedPosition): boolean {
-  return compare(a, b) === 0 && a.digest === b.digest
-}
-
-function double(code: 'DOUBLE_PROPOSAL' | 'DOUBLE_VOTE' | 'DOUBLE_ATTESTATION', kind: string, asked: object) {
-  return new SignerRefusal(code, `another ${kind} is signed at this position`, { kind, asked })
-}
-
-function below(kind: string, { asked, signed }: { asked: object; signed: object }): SignerRefusal {
-  return new SignerRefusal('BELOW_RECORD', `a ${kind} is asked for before the last signed position`, {
-    kind,
-    asked,
-    signed,
-  })
+const refusals: Readonly<Record<SignerRefusalCode, string>> = {
+  DOUBLE_PROPOSAL: 'another proposal is signed at this position',
+  DOUBLE_VOTE: 'another vote is signed at this position',
+  DOUBLE_ATTESTATION: 'another attestation of this batch is signed',
+  BELOW_RECORD: 'the message comes before the last signed position',
+  SIGNING_STOPPED: 'signing has stopped, since the network showed a message of this key that its record does not know',
 }

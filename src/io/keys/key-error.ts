@@ -7,8 +7,13 @@ export type KeyErrorCode =
   | 'KEYSTORE_UNREADABLE'
   | 'KEYSTORE_UNWRITABLE'
   | 'SIGNING_RECORD_CORRUPT'
+  | 'SIGNING_RECORD_FOREIGN'
   | 'SIGNING_RECORD_LOCKED'
+  | 'SIGNING_RECORD_MISSING'
   | 'SIGNING_RECORD_UNWRITABLE'
+  | 'INTERCHANGE_CONFLICT'
+  | 'INTERCHANGE_FOREIGN'
+  | 'INTERCHANGE_MALFORMED'
 
 /** A key file, a keystore or a signing record failed the node. Never holds key material. */
 export class KeyError extends MorphismError {

@@ -1,7 +1,24 @@
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 
-/** Why a signer refuses: the same position with another content, or a position before the last signed one. */
-export type SignerRefusalCode = 'DOUBLE_PROPOSAL' | 'DOUBLE_VOTE' | 'DOUBLE_ATTESTATION' | 'BELOW_RECORD'
+/**
+ * Why a signer refuses: the same position with another content, a position before the last signed one or at a height that
+ * is decided, or a stop (SigningStop) that the operator has to end.
+ */
+export type SignerRefusalCode =
+  | 'DOUBLE_PROPOSAL'
+  | 'DOUBLE_VOTE'
+  | 'DOUBLE_ATTESTATION'
+  | 'BELOW_RECORD'
+  | 'SIGNING_STOPPED'
+
+/** Every code, for those who read one from a wire. */
+export const signerRefusalCodes: readonly SignerRefusalCode[] = [
+  'DOUBLE_PROPOSAL',
+  'DOUBLE_VOTE',
+  'DOUBLE_ATTESTATION',
+  'BELOW_RECORD',
+  'SIGNING_STOPPED',
+]
 
 /** The signature would put the stake at risk; the node goes on without it. */
 export class SignerRefusal extends MorphismError {

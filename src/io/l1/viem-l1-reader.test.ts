@@ -35,6 +35,22 @@ test('an L1 that never answers is unreachable after the timeout', async () => {
   })
 })
 
+test('the errors of an endpoint do not hold its URL: it may hold a key', async () => {
+  const contracts = { rollup: address, messageQueue: address, registry: address }
+  const reader = createViemL1Reader({
+    config: { rpcUrl: 'http://user:hunter2@127.0.0.1:1/v3/hunter2?key=hunter2', contracts, retries: 0 },
+    ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
+  })
+  const errors: unknown[] = [
+    await reader.head().catch(error => error),
+    await reader.events({ from: 0, to: 1 }).catch(error => error),
+  ]
+  for (let error = errors.pop(); error instanceof Error; error = error.cause ?? errors.pop()) {
+    expect(error.message).not.toBe('')
+    expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain('hunter2')
+  }
+})
+
 test('an L1 that fails is unreachable', async () => {
   const reader = await readerOf(response => response.writeHead(503).end('no'))
   await expect(reader.head()).rejects.toMatchObject({ code: 'L1_UNREACHABLE' })

@@ -11,11 +11,13 @@ export interface Histogram {
   observe(value: number): void
 }
 
+/** Tells apart the members of one metric: few values, none of them a secret or chosen by others. */
+export type MetricLabels = Readonly<Record<string, string>>
+
 /** Creates metrics named `morphism_<module>_<what>_<unit>`; asking twice for one name gives the same metric. */
 export interface Metrics {
-  /** With labels: the series of these values; one name has one set of label names, and few values of each. */
-  counter(name: string, help: string, labels?: Readonly<Record<string, string>>): Counter
-  gauge(name: string, help: string): Gauge
+  counter(name: string, help: string, labels?: MetricLabels): Counter
+  gauge(name: string, help: string, labels?: MetricLabels): Gauge
   histogram(name: string, help: string, buckets?: readonly number[]): Histogram
 }
 

@@ -1,6 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { invariant } from '../../base/primitives/invariant.js'
-import type { Counter as CounterPort, Gauge as GaugePort, Histogram as HistogramPort, Metrics } from './metrics.js'
+import type {
+  Counter as CounterPort,
+  Gauge as GaugePort,
+  Histogram as HistogramPort,
+  MetricLabels,
+  Metrics,
+} from './metrics.js'
 
 const namePattern = /^morphism_[a-zA-Z0-9_]+$/
 
@@ -13,18 +19,16 @@ export class PrometheusMetrics implements Metrics {
     collectDefaultMetrics({ register: this.registry })
   }
 
-  counter(name: string, help: string, labels: Readonly<Record<string, string>> = {}): CounterPort {
-    const labelNames = Object.keys(labels)
-    const counter = this.once(
-      'counter',
-      name,
-      () => new Counter({ name, help, labelNames, registers: [this.registry] }),
-    )
-    return labelNames.length > 0 ? counter.labels(labels) : counter
+  counter(name: string, help: string, labels?: MetricLabels): CounterPort {
+    const labelNames = Object.keys(labels ?? {})
+    const metric = this.once('counter', name, () => new Counter({ name, help, labelNames, registers: [this.registry] }))
+    return labels ? metric.labels(labels) : metric
   }
 
-  gauge(name: string, help: string): GaugePort {
-    return this.once('gauge', name, () => new Gauge({ name, help, registers: [this.registry] }))
+  gauge(name: string, help: string, labels?: MetricLabels): GaugePort {
+    const labelNames = Object.keys(labels ?? {})
+    const metric = this.once('gauge', name, () => new Gauge({ name, help, labelNames, registers: [this.registry] }))
+    return labels ? metric.labels(labels) : metric
   }
 
   histogram(name: string, help: string, buckets?: readonly number[]): HistogramPort {

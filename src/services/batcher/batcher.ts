@@ -292,7 +292,12 @@ export class Batcher {
         const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
         if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
-        logger.error('the batch attestation was not signed', { batchIndex, error: String(error) })
+        // A signer that has stopped has said so itself.
+        const isStopped = error instanceof SignerRefusal && error.code === 'SIGNING_STOPPED'
+        logger[isStopped ? 'debug' : 'error']('the batch attestation was not signed', {
+          batchIndex,
+          error: String(error),
+        })
         // The signer signs nothing below its last, so a later batch must not overtake one that can still be signed.
         if (!(error instanceof SignerRefusal)) return
       }

@@ -138,8 +138,19 @@ describe('importing', () => {
     l1Messages = [deposit(0, 12), deposit(1, 13)]
     const context = { l1OriginNumber: 12, l1OriginHash: l1Hash(12) }
     const both = certified(childOf(genesis, { messages: l1Messages, context }))
-    expect(await refusalOf(both)).toBe('header-mismatch: L1 block 12 does not hold 2 messages')
+    expect(await refusalOf(both)).toBe('l1-disagrees: L1 block 12 does not hold 2 messages')
     expect(await refusalOf(certified(childOf(genesis, { messages: [l1Messages[0]!], context })))).toBe('ok')
+  })
+
+  it('does not take deposits that its own view of L1 tells otherwise, and takes them when that is mended', async () => {
+    const context = { l1OriginNumber: 12, l1OriginHash: l1Hash(12) }
+    const honest = [deposit(0, 12)]
+    const block = certified(childOf(genesis, { messages: honest, context }))
+    l1Messages = [{ ...honest[0]!, amount: 10n ** 24n }]
+    expect(await refusalOf(block)).toBe('l1-disagrees: withdrawals-mismatch: 1, expected 1')
+    expect(execution.calls).toEqual([])
+    l1Messages = honest
+    expect(await refusalOf(block)).toBe('ok')
   })
 
   it('says that it is behind when it does not know the L1 origin, and takes the block later', async () => {

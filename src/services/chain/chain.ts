@@ -23,7 +23,10 @@ import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
 import { feesToRecycle } from '../../rules/blocks/block-withdrawals.js'
 import { checkContext, checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
 
-/** Why a certified block from elsewhere is not imported. `l1-behind` is this node's own shortcoming, all else the sender's. */
+/**
+ * Why a certified block from elsewhere is not imported. `l1-behind` and `l1-disagrees` rest on this node's own view of L1 (which may be wrong), all
+ * else is the sender's fault.
+ */
 export type ImportRefusal =
   | 'not-next'
   | 'wrong-parent'
@@ -34,6 +37,7 @@ export type ImportRefusal =
   | 'header-mismatch'
   | 'invalid-execution'
   | 'l1-behind'
+  | 'l1-disagrees'
 
 export interface RefusedImport {
   readonly reason: ImportRefusal
@@ -243,7 +247,7 @@ export class Chain {
     const messages = range.to === range.from ? [] : await this.ports.messages({ ...range, origin: { number, hash } })
     if (!messages) return refuse({ reason: 'l1-behind', detail: `L1 block ${number} is not known here yet` })
     if (messages.length !== range.to - range.from)
-      return refuse({ reason: 'header-mismatch', detail: `L1 block ${number} does not hold ${range.to} messages` })
+      return refuse({ reason: 'l1-disagrees', detail: `L1 block ${number} does not hold ${range.to} messages` })
     const fixed = checkFixedAttributes({
       block,
       parent: this.current,
@@ -251,9 +255,10 @@ export class Chain {
       messages,
       parameters: this.config.parameters,
     })
-    return fixed.ok
-      ? ok(undefined)
-      : refuse({ reason: 'header-mismatch', detail: `${fixed.error.reason}: ${fixed.error.detail}` })
+    if (fixed.ok) return ok(undefined)
+    const { reason, detail } = fixed.error
+    const isOfL1 = reason === 'withdrawals-mismatch' && messages.length > 0
+    return refuse({ reason: isOfL1 ? 'l1-disagrees' : 'header-mismatch', detail: `${reason}: ${detail}` })
   }
 
   private async advance({ block, certificate }: CertifiedBlock, decidedHere: boolean): Promise<void> {

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import type { Hex } from '../../base/primitives/bytes.js'
 import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
 import { batchHash, genesisBatchHeader } from '../../base/protocol/batch-header.js'
+import { nextRollingHash } from '../../base/protocol/l1-message.js'
 import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
 import type { L1Reader } from '../../io/l1/l1-client.js'
 import { MemoryL1 } from '../../io/l1/memory-l1.js'
@@ -243,6 +244,64 @@ test.each([
   expect(follower.head()?.number).toBe(0)
   expect(follower.health().error).toBe(reason)
   expect(errors).toEqual([reason])
+})
+
+test.each([1, 150, 1_000])(
+  'a lie that was believed %i blocks ago is read again when the endpoint tells the truth',
+  async depth => {
+    const l1 = makeL1()
+    const inner = l1.reader()
+    let lying = true
+    const invented = {
+      kind: 0,
+      index: 0,
+      sender: account('66'),
+      to: account('66'),
+      amount: 10n ** 24n,
+      data: new Uint8Array(),
+    }
+    const reader: L1Reader = {
+      ...inner,
+      events: async range => {
+        const message = { ...invented, l1BlockNumber: 1 }
+        const lie = { type: 'message', message, rollingHash: nextRollingHash(zeroHash, message) } as const
+        return [...(await inner.events(range)), ...(lying && range.from <= 1 && range.to >= 1 ? [lie] : [])]
+      },
+    }
+    for (let i = 0; i < depth; i++) l1.mine()
+    const { follower, clock } = follow(l1, { reader })
+    await follower.refresh()
+    expect(amounts(follower)).toEqual([10 ** 15])
+    lying = false
+    for (let i = 0; i < 10; i++) l1.mine()
+    deposit(l1, 1)
+    l1.mine()
+    await clock.advance(60_000)
+    expect(amounts(follower)).toEqual([1])
+    expect(follower.head()).toEqual(l1.head)
+    expect(follower.health().error).toBeNull()
+  },
+)
+
+test('one contradiction alone throws nothing away', async () => {
+  const l1 = makeL1()
+  const inner = l1.reader()
+  let hiding = false
+  const reader: L1Reader = { ...inner, events: async range => (await inner.events(range)).slice(hiding ? 1 : 0) }
+  deposit(l1, 1)
+  l1.mine()
+  const { follower } = follow(l1, { reader })
+  await follower.refresh()
+  const head = follower.head()
+  hiding = true
+  deposit(l1, 2)
+  deposit(l1, 3)
+  l1.mine()
+  await follower.refresh()
+  expect(follower.head()).toEqual(head)
+  hiding = false
+  await follower.refresh()
+  expect(amounts(follower)).toEqual([1, 2, 3])
 })
 
 test('changes are told, and no more after unsubscribing', async () => {

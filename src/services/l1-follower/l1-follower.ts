@@ -4,6 +4,7 @@ import type { BatchIndex, L1BlockNumber } from '../../base/primitives/quantities
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { L1Block, L1Reader } from '../../io/l1/l1-client.js'
+import { L1Error } from '../../io/l1/l1-error.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
@@ -75,6 +76,8 @@ export function createL1Follower({ config, ports }: { config: L1FollowerConfig; 
 
 /** Blocks that are compared one by one to find where a reorg began; from there in steps that double. */
 const shallowReorg = 16
+/** Blocks that are read again when events contradict those before; four times as many whenever that did not help. */
+const rereadBlocks = 64
 
 class Follower implements L1Follower {
   private readonly view: L1View
@@ -88,6 +91,8 @@ class Follower implements L1Follower {
   private failures = 0
   private lastSuccessMs: number | null = null
   private error: string | null = null
+  /** Where events contradicted those before them, and how often since. */
+  private contradiction: { at: L1BlockNumber; times: number } | null = null
   private closed = false
 
   constructor(
@@ -239,9 +244,30 @@ class Follower implements L1Follower {
     const events = await this.ports.reader.events({ from, to })
     // L1 may have changed between the two requests; then the events may be those of other blocks.
     if ((await this.ports.reader.block(to))?.hash !== blocks.at(-1)!.hash) return false
-    await this.view.extend(blocks, events)
+    try {
+      await this.view.extend(blocks, events)
+    } catch (error) {
+      if (error instanceof L1Error) await this.contradicted(from)
+      throw error
+    }
+    if (this.contradiction && this.contradiction.at <= to) this.contradiction = null
     this.changed()
     return to < target.number
+  }
+
+  /**
+   * The new events or those that were followed are wrong. Once may be a slip of the endpoint; again, and what it told before is
+   * read anew, for a lie that was believed would keep the view wrong for ever.
+   */
+  private async contradicted(from: L1BlockNumber): Promise<void> {
+    const at = Math.max(from, this.contradiction?.at ?? 0)
+    const times = (this.contradiction?.times ?? 0) + 1
+    this.contradiction = { at, times }
+    if (times === 1) return
+    const to = Math.max(this.config.startBlock - 1, at - 1 - rereadBlocks * 4 ** (times - 2))
+    this.ports.logger.warn('L1 contradicts what was followed: it is read again', { from: to + 1 })
+    await this.view.rewind(to >= this.config.startBlock ? to : null)
+    this.changed()
   }
 
   /** Blocks of the range, or null when they are not one chain: L1 changed while they were fetched. */

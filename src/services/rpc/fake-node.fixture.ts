@@ -160,6 +160,9 @@ export class FakeNode {
           ? { status: 'reverted', data: new Uint8Array(0), gasUsed: 1 }
           : { status: 'returned', data: request.data, gasUsed: 21_000, logs: [], createdAddress: null }
       },
+      callWithAccesses: () => {
+        throw new InvariantError('no test asks for an access list')
+      },
     },
     chainId,
   })
@@ -236,6 +239,7 @@ export class FakeNode {
           committedBatch: 2,
           finalizedBatch: 1,
           l1Origin: { number: 255, hash: zeroHash },
+          signing: null,
         }),
       },
       clock: systemClock,

@@ -43,6 +43,8 @@ export interface NodeStatus {
   readonly committedBatch: BatchIndex
   readonly finalizedBatch: BatchIndex
   readonly l1Origin: { readonly number: L1BlockNumber; readonly hash: L1BlockHash }
+  /** Whether votes are signed, or why not; null on a node without a consensus key. */
+  readonly signing: 'active' | 'listening' | 'signer-away' | 'KEY_IN_USE_ELSEWHERE' | 'SIGNING_RECORD_BEHIND' | null
 }
 
 /** One proof that a sequencer signed two conflicting messages. */

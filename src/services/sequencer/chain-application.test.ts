@@ -23,16 +23,31 @@ class FakeL1 {
   head = 10
   held: L1Message[] = []
   refreshes = 0
-  onRefresh = () => {}
+  onRefresh: () => void | Promise<void> = () => {}
   eligibleOrigin = () => l1Block(this.head)
-  canonical = (number: number) => (number <= this.head ? l1Block(number) : null)
+  /** Blocks from here on are those of a fork. */
+  forkedFrom = Number.POSITIVE_INFINITY
+  canonical = (number: number) => {
+    if (number > this.head) return null
+    return number < this.forkedFrom ? l1Block(number) : { ...l1Block(number), hash: l1Hash(1_000 + number) }
+  }
   messageCountAt = (number: number) => this.held.filter(({ l1BlockNumber }) => l1BlockNumber <= number).length
   messages = ({ from, upToL1Block, limit }: { from: number; upToL1Block: number; limit: number }) =>
     this.held.slice(from, from + limit).filter(({ l1BlockNumber }) => l1BlockNumber <= upToL1Block)
-  onChange = () => {}
+  readonly listeners = new Set<() => void>()
+  onChange = (listener: () => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
   refresh = async () => {
     this.refreshes++
-    this.onRefresh()
+    await this.onRefresh()
+  }
+
+  /** The view moves on, and says so. */
+  moveTo(head: number) {
+    this.head = head
+    for (const listener of [...this.listeners]) listener()
   }
 }
 
@@ -122,13 +137,92 @@ describe('judging a proposal', () => {
     expect(await verdict(childOf(genesis))).toBe('wrong-parent, own-view')
   })
 
-  it('waits a moment for its own view of L1 to reach the origin', async () => {
-    l1.onRefresh = () => {
-      if (l1.refreshes === 3) l1.head = 11
+  describe('when its own view of L1 is not the proposer’s', () => {
+    const ahead = childOf(genesis, { context: { l1OriginNumber: 11, l1OriginHash: l1Hash(11) } })
+
+    /** Judges while the clock runs; the reason and how many milliseconds it took. */
+    async function timedVerdict(block: Block, round = 0) {
+      const context = { ...block.context, proposerIndex: proposerOf(set, 1, round) }
+      const own = childOf(genesis, { context })
+      const began = clock.nowMs()
+      let tookMs = -1
+      const proposal = {
+        height: 1,
+        round,
+        validRound: -1,
+        blockHash: own.hash,
+        proposer: 0,
+        signature: new Uint8Array(96),
+      }
+      const judging = application.processProposal({ proposal, block: own }).finally(() => {
+        tookMs = clock.nowMs() - began
+      })
+      await clock.advance(0)
+      for (let waited = 0; waited < 6_000 && tookMs < 0; waited += 10) await clock.advance(10)
+      const result = await judging
+      return { verdict: result.ok ? 'ok' : `${result.error.reason}, ${result.error.blame}`, tookMs }
     }
-    const block = childOf(genesis, { context: { l1OriginNumber: 11, l1OriginHash: l1Hash(11) } })
-    expect(await verdict(block)).toBe('ok')
-    expect(l1.refreshes).toBe(3)
+
+    it('polls L1 until its view reaches the origin', async () => {
+      l1.onRefresh = () => {
+        if (l1.refreshes === 3) l1.moveTo(11)
+      }
+      expect(await timedVerdict(ahead)).toEqual({ verdict: 'ok', tookMs: 100 })
+      expect(l1.refreshes).toBe(3)
+      expect(l1.listeners.size).toBe(0)
+    })
+
+    it('goes on at once when the view changes, without a poll of its own', async () => {
+      l1.onRefresh = () => new Promise(() => {})
+      clock.schedule(120, () => l1.moveTo(11))
+      expect(await timedVerdict(ahead)).toEqual({ verdict: 'ok', tookMs: 120 })
+    })
+
+    it('waits on when the view changes and is still behind', async () => {
+      l1.head = 8
+      clock.schedule(100, () => l1.moveTo(10))
+      clock.schedule(200, () => l1.moveTo(11))
+      expect(await timedVerdict(ahead)).toEqual({ verdict: 'ok', tookMs: 200 })
+    })
+
+    it.each([
+      ['lags', () => {}],
+      ['hangs', () => new Promise<void>(() => {})],
+    ])('waits half the propose timeout for an endpoint that %s, longer in later rounds', async (_, onRefresh) => {
+      l1.onRefresh = onRefresh
+      const { proposeTimeoutMs, proposeTimeoutDeltaMs } = parameters
+      for (const round of [0, 1, 4]) {
+        const tookMs = Math.ceil((proposeTimeoutMs + round * proposeTimeoutDeltaMs) / 2)
+        const { verdict, tookMs: took } = await timedVerdict(ahead, round)
+        expect(verdict).toBe('l1-origin-unknown, own-view')
+        expect(Math.abs(took - tookMs)).toBeLessThan(10)
+      }
+      expect(l1.listeners.size).toBe(0)
+    })
+
+    it('waits for an endpoint on a fork to come back', async () => {
+      l1.forkedFrom = 11
+      l1.head = 11
+      expect(await timedVerdict(ahead)).toMatchObject({ verdict: 'l1-origin-not-canonical, own-view', tookMs: 500 })
+      clock.schedule(100, () => {
+        l1.forkedFrom = Number.POSITIVE_INFINITY
+        l1.moveTo(11)
+      })
+      expect(await timedVerdict(ahead)).toEqual({ verdict: 'ok', tookMs: 100 })
+    })
+
+    it('objects to deposits that its endpoint tells otherwise, and blames the block only for what it alone says', async () => {
+      l1.head = 11
+      l1.held = [deposit(0, 11)]
+      const context = { l1OriginNumber: 11, l1OriginHash: l1Hash(11) }
+      const other = { ...deposit(0, 11), amount: 10n ** 24n }
+      expect(await verdict(childOf(genesis, { context, messages: [other] }))).toBe('withdrawals-mismatch, own-view')
+      l1.held = []
+      const block = childOf(genesis, { context })
+      const withdrawals = [{ index: 65_536, validatorIndex: 0, address: account(9), amount: 1n }]
+      expect(await verdict({ ...block, withdrawals })).toBe('withdrawals-mismatch, block')
+      expect(judged).toBe(0)
+    })
   })
 
   it('does not wait where waiting cannot help', async () => {

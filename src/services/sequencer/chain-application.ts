@@ -11,7 +11,7 @@ import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { ExecutionClient, SkippedTransaction } from '../../io/execution/execution-client.js'
 import type { L1Block } from '../../io/l1/l1-client.js'
 import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
-import { type Clock, pause } from '../../io/time/clock.js'
+import type { Clock } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from '../../rules/blocks/block-attributes.js'
 import {
@@ -22,11 +22,9 @@ import {
   type Refused,
 } from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { timeoutMs } from '../../rules/consensus/timeouts.js'
 import type { Application, ProposalRefused, WorkSource } from './application.js'
-
-/** How long a proposal may wait for this node's own view of L1 to reach its origin. */
-const maxOriginWaitMs = 500
-const originRetryMs = 50
+import { nextView } from './next-view.js'
 
 /** The mempool as block production uses it. */
 export interface TransactionSource {
@@ -46,7 +44,9 @@ export interface L1View {
   canonical(number: number): L1Block | null
   messages(range: { from: number; upToL1Block: number; limit: number }): L1Message[]
   messageCountAt(l1BlockNumber: number): number
-  onChange(listener: () => void): void
+  /** The returned function ends it. */
+  onChange(listener: () => void): () => void
+  /** Polls L1 now; may take as long as its endpoints do. */
   refresh(): Promise<void>
 }
 
@@ -134,16 +134,8 @@ export class ChainApplication implements Application, WorkSource {
       const { round, validRound } = proposal
       const checked = checkContext({ block, parent, set, round, validRound, parameters, nowMs: ports.clock.nowMs() })
       if (!checked.ok) return refused(checked.error)
-      const origin = await this.checkOriginWithin(maxOriginWaitMs, { block, parent })
-      if (!origin.ok) return refused(origin.error)
-      const fixed = checkFixedAttributes({
-        block,
-        parent,
-        set,
-        messages: this.consumed(parent, block.context),
-        parameters,
-      })
-      if (!fixed.ok) return refused(fixed.error)
+      const verdict = await this.judgeWithin({ limitMs: l1WaitMs(parameters, round), block, parent, set })
+      if (!verdict.ok) return verdict
       const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
       if (status.status === 'VALID') return ok(undefined)
       if (status.status === 'INVALID')
@@ -217,20 +209,43 @@ export class ChainApplication implements Application, WorkSource {
     return messages
   }
 
-  /** Judges the origin, giving this node's own view of L1 a bounded time to catch up with the proposer's. */
-  private async checkOriginWithin(
-    limitMs: number,
-    { block, parent }: { block: Block; parent: ParentBlock },
-  ): Promise<Result<void, Refused>> {
+  /** Judges what rests on L1, giving this node's own view a bounded time to come to be the proposer's. */
+  private async judgeWithin({
+    limitMs,
+    ...judged
+  }: {
+    limitMs: number
+    block: Block
+    parent: ParentBlock
+    set: SequencerSet
+  }): Promise<Result<void, ProposalRefused>> {
     const { clock, l1 } = this.ports
     const until = clock.nowMs() + limitMs
     for (;;) {
-      const verdict = checkOrigin({ block, parent, view: this.originView(block, parent), parameters: this.parameters })
-      if (verdict.ok || clock.nowMs() >= until) return verdict
-      if (verdict.error.reason !== 'l1-origin-unknown' && verdict.error.reason !== 'wrong-message-count') return verdict
-      await l1.refresh()
-      await pause(clock, originRetryMs)
+      const verdict = this.judgeNow(judged)
+      if (verdict.ok || !mayPass(verdict.error, judged)) return verdict
+      const leftMs = until - clock.nowMs()
+      if (leftMs <= 0) return verdict
+      await nextView({ l1, clock, limitMs: leftMs })
     }
+  }
+
+  /** One state of the view gives the verdict: at any await it may go back. */
+  private judgeNow({
+    block,
+    parent,
+    set,
+  }: {
+    block: Block
+    parent: ParentBlock
+    set: SequencerSet
+  }): Result<void, ProposalRefused> {
+    const { parameters } = this
+    const origin = checkOrigin({ block, parent, view: this.originView(block, parent), parameters })
+    if (!origin.ok) return refused(origin.error)
+    const messages = this.consumed(parent, block.context)
+    const fixed = checkFixedAttributes({ block, parent, set, messages, parameters })
+    return fixed.ok ? ok(undefined) : refused(fixed.error, messages.length)
   }
 
   private originView(block: Block, parent: ParentBlock): OriginView {
@@ -254,6 +269,20 @@ export class ChainApplication implements Application, WorkSource {
   }
 }
 
+/** Half of what the round waits for a proposal: time is left to execute it. It grows with the round, as the endpoints' lag may. */
+function l1WaitMs(parameters: ProtocolParameters, round: Round): number {
+  return Math.floor(timeoutMs(parameters, 'propose', round) / 2)
+}
+
+/** Whether the refusal may be gone once this node's view of L1 has moved on: it lags, or is on a fork that L1 left. */
+function mayPass(
+  { reason, blame }: ProposalRefused,
+  { block, parent }: { block: Block; parent: ParentBlock },
+): boolean {
+  if (blame === 'block' || reason === 'l1-origin-must-advance') return false
+  return reason !== 'l1-origin-not-canonical' || block.context.l1OriginNumber > parent.context.l1OriginNumber
+}
+
 /** Refusals that rest on this node's clock or L1 endpoint rather than on the block alone. */
 const ownView: ReadonlySet<Refused['reason']> = new Set([
   'timestamp-not-timely',
@@ -263,6 +292,8 @@ const ownView: ReadonlySet<Refused['reason']> = new Set([
   'wrong-message-count',
 ])
 
-function refused(error: Refused): Result<void, ProposalRefused> {
-  return refuse({ ...error, blame: ownView.has(error.reason) ? 'own-view' : 'block' })
+/** What a block credits follows from the block alone only when it consumes no messages: those are of this node's view of L1. */
+function refused(error: Refused, messages = 0): Result<void, ProposalRefused> {
+  const isOwnView = ownView.has(error.reason) || (error.reason === 'withdrawals-mismatch' && messages > 0)
+  return refuse({ ...error, blame: isOwnView ? 'own-view' : 'block' })
 }

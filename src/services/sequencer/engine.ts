@@ -110,6 +110,7 @@ export class ConsensusEngine {
       config,
       ports: {
         verifier: ports.verifier,
+        signer: ports.signer,
         network: ports.network,
         logger: ports.logger,
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
@@ -364,7 +365,7 @@ export class ConsensusEngine {
       const proposal = { ...content, proposer: member, signature }
       this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
     } catch (error) {
-      this.ports.logger.error('the signer refused a proposal', { ...content, error })
+      this.reportUnsigned('proposal', { ...content, error })
     }
   }
 
@@ -382,8 +383,17 @@ export class ConsensusEngine {
       this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
     } catch (error) {
-      this.ports.logger.error('the signer refused a vote', { ...content, error })
+      this.reportUnsigned('vote', { ...content, error })
     }
+  }
+
+  private reportUnsigned(
+    kind: 'proposal' | 'vote',
+    fields: { readonly error: unknown; readonly height: Height },
+  ): void {
+    // A signer that has stopped has said so, once; a height that was decided while the signer was asked needs no vote.
+    const isQuiet = this.ports.signer.stop !== null || fields.height < this.height
+    this.ports.logger[isQuiet ? 'debug' : 'error'](`the signer refused a ${kind}`, fields)
   }
 
   private sendOwn(input: LoggedInput, message: ConsensusMessage): void {

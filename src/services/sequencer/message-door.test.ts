@@ -4,6 +4,7 @@ import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
+import type { Observation, ObservedMessage } from '../../io/keys/consensus-signer.js'
 import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
@@ -44,9 +45,13 @@ let passed: Vote[]
 let statuses: number[]
 let round: number
 let door: MessageDoor
+let observed: ObservedMessage[]
+let observation: Observation
 
 beforeEach(() => {
   drops = []
+  observed = []
+  observation = 'expected'
   proposals = []
   passed = []
   statuses = []
@@ -55,6 +60,13 @@ beforeEach(() => {
     config: { domain },
     ports: {
       verifier: inlineSignatureVerifier,
+      signer: {
+        publicKey: keys[3]!.publicKey(),
+        observe: async message => {
+          observed.push(message)
+          return observation
+        },
+      },
       network: {
         onMessage: (_channel, handler) => {
           receive = handler
@@ -203,3 +215,47 @@ describe('messages of the next height', () => {
     expect([taken(), passed]).toEqual([[], []])
   })
 })
+
+describe('what others say that this node signed', () => {
+  const self = 3
+
+  it('is shown to the signer, once it is not known already', async () => {
+    await say(0, votes(1, [self, 1]))
+    expect(observed).toMatchObject([{ kind: 'vote', content: { height: 1, blockHash: block.hash } }])
+    const [known] = (votes(1, [self]) as Extract<ConsensusMessage, { kind: 'votes' }>).votes
+    door.countChecked(known!)
+    await say(1, votes(1, [self]))
+    expect(observed).toHaveLength(1)
+    expect(drops).toEqual([])
+  })
+
+  it('is of no interest at other heights, where the member may be somebody else', async () => {
+    await say(0, votes(2, [self]), votes(7, [self]))
+    expect(observed).toEqual([])
+  })
+
+  it('costs a peer its connection when it is forged', async () => {
+    observation = 'forged'
+    await say(0, votes(1, [self], 1))
+    expect(drops).toEqual(['peer-0: forged vote'])
+  })
+
+  it('is looked at one message of a peer at a time', async () => {
+    const many = Array.from({ length: 50 }, () => votes(1, [self]))
+    receiveAll(0, many)
+    await settled()
+    expect(observed).toHaveLength(1)
+  })
+
+  it('includes proposals', async () => {
+    round = 0
+    while (proposerOf(set, 1, round) !== self) round++
+    await say(0, proposal(block, { round }))
+    expect(observed).toMatchObject([{ kind: 'proposal', content: { height: 1, round, blockHash: block.hash } }])
+    expect(taken()).toEqual([block.hash])
+  })
+})
+
+function receiveAll(member: number, messages: readonly ConsensusMessage[]): void {
+  for (const message of messages) receive(peer(member), encodeConsensusMessage(message))
+}

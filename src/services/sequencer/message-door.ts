@@ -7,11 +7,13 @@ import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Vote } from '../../base/protocol/vote.js'
+import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import { OwnMessageWatch } from './own-message-watch.js'
 import { VoteDoor } from './vote-door.js'
 
 /** Rounds ahead of the current one from which a proposal is kept. */
@@ -22,6 +24,8 @@ const maxBufferedProposalsOfPeer = 1
 
 export interface MessageDoorPorts {
   readonly verifier: SignatureVerifier
+  /** Hears of messages that name its key and come from others. */
+  readonly signer: Pick<ConsensusSigner, 'publicKey' | 'observe'>
   readonly network: Pick<PeerNetwork, 'onMessage' | 'drop'>
   readonly logger: Logger
   readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
@@ -36,6 +40,7 @@ export interface MessageDoorPorts {
 /** Where consensus messages come in: decoded, their sender and signature checked, the next height's kept for later. */
 export class MessageDoor {
   private readonly votes: VoteDoor
+  private readonly own: OwnMessageWatch
   private height: Height = 0
   private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
   /** Blocks that each peer proposed, by `round/peer`. */
@@ -60,6 +65,11 @@ export class MessageDoor {
       this.set,
       0,
     )
+    this.own = new OwnMessageWatch({
+      signer: ports.signer,
+      logger: ports.logger,
+      onForged: (from, detail) => this.punish(from, 'forged vote', detail),
+    })
     ports.network.onMessage('consensus', (from, bytes) => this.receive(from, bytes))
   }
 
@@ -69,6 +79,7 @@ export class MessageDoor {
     this.proposalsBrought.clear()
     this.proposalsTaken.clear()
     this.votes.startHeight(height, set)
+    this.own.startHeight(set)
   }
 
   /** Lets in what came early for the height that has just begun. */
@@ -102,6 +113,10 @@ export class MessageDoor {
       case 'votes': {
         const next = message.votes.filter(vote => vote.height === this.height + 1)
         if (next.length > 0) this.buffer({ kind: 'votes', votes: next }, from)
+        const own = message.votes.filter(
+          vote => vote.height === this.height && vote.member === this.own.member && !this.votes.isKnown(vote),
+        )
+        if (own.length > 0) void this.own.lookAt(own, from)
         for (const vote of message.votes) this.votes.take(vote, from, this.args.ports.currentRound())
         return
       }
@@ -143,7 +158,8 @@ export class MessageDoor {
     })
     if (height !== this.height) return
     if (!valid) return this.punish(from, 'forged proposal', `height ${height}, round ${round}`)
-    if (taken.has(proposal.blockHash)) return
+    if (proposal.proposer === this.own.member) await this.own.lookAtProposal(proposal)
+    if (height !== this.height || taken.has(proposal.blockHash)) return
     taken.add(proposal.blockHash)
     this.args.ports.onProposal(asVerified(proposal), block)
   }

@@ -89,6 +89,12 @@ export class VoteDoor {
     this.flushIfDecisive(step, vote.round, currentRound)
   }
 
+  /** Whether this vote was verified or counted already. */
+  isKnown(vote: Vote): boolean {
+    const step = vote.height === this.height ? this.steps.get(`${vote.round}/${vote.step}`) : undefined
+    return step?.verified.has(identityOf(vote)) ?? false
+  }
+
   /** Counts a vote that needs no check: this node's own, or one from its log. */
   countChecked(vote: Vote, currentRound: Round): void {
     if (!this.set.members[vote.member] || vote.height !== this.height) return

@@ -46,7 +46,8 @@ class Node {
   readonly blocks: CertifiedBlock[] = []
   readonly drops: { peer: string; reason: string }[] = []
   readonly syncer: Syncer
-  l1Behind = false
+  /** How this node's own view of L1 keeps it from taking blocks. */
+  l1Refusal: 'l1-behind' | 'l1-disagrees' | null = null
   private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
 
   constructor(
@@ -95,7 +96,7 @@ class Node {
       return refuse({ reason: 'forged-certificate', detail: '' })
     if (block.hash !== blockOf(block.header.number).block.hash)
       return refuse({ reason: 'invalid-execution', detail: '' })
-    if (this.l1Behind) return refuse({ reason: 'l1-behind', detail: '' })
+    if (this.l1Refusal) return refuse({ reason: this.l1Refusal, detail: '' })
     this.append(one)
     return ok(undefined)
   }
@@ -200,15 +201,38 @@ describe('a full node', () => {
     const provider = join('a', 'sequencer')
     const full = join('f', 'full')
     await clock.advance(10)
-    full.l1Behind = true
+    full.l1Refusal = 'l1-behind'
     provider.decideUpTo(3)
     await clock.advance(2_000)
     expect(full.height).toBe(0)
     expect(full.syncer.bestKnownHeight()).toBe(3)
-    full.l1Behind = false
+    full.l1Refusal = null
     await clock.advance(1_000)
     expect(full.height).toBe(3)
     expect(full.drops).toEqual([])
+  })
+})
+
+describe('when a quorum signed deposits that its own L1 endpoint tells otherwise', () => {
+  it('a sequencer takes no such block and keeps its peers', async () => {
+    join('a', 'sequencer', 3)
+    const self = join('s', 'sequencer')
+    self.l1Refusal = 'l1-disagrees'
+    await clock.advance(2_000)
+    expect(self.height).toBe(0)
+    expect(self.drops).toEqual([])
+    self.l1Refusal = null
+    await clock.advance(2_000)
+    expect(self.height).toBe(3)
+  })
+
+  it('a full node takes no such block and leaves the peer for another', async () => {
+    join('a', 'sequencer', 3)
+    const full = join('f', 'full')
+    full.l1Refusal = 'l1-disagrees'
+    await clock.advance(2_000)
+    expect(full.height).toBe(0)
+    expect(full.drops).toContainEqual({ peer: 'a', reason: 'l1-disagrees' })
   })
 })
 

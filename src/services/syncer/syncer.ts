@@ -249,11 +249,17 @@ export class Syncer {
     }
     if (verdict.error.reason === 'not-next') return certified.block.header.number <= this.ports.chain.height()
     this.refused.inc()
-    if (verdict.error.reason === 'l1-behind') {
-      this.raiseHead(from, certified.block.header.number)
-      this.ports.logger.info('a block waits for this node to see its L1 messages', {
-        height: certified.block.header.number,
-      })
+    const { reason, detail } = verdict.error
+    const { number: height } = certified.block.header
+    if (reason === 'l1-behind') {
+      this.raiseHead(from, height)
+      this.ports.logger.info('a block waits for this node to see its L1 messages', { height })
+      return false
+    }
+    // A sequencer that dropped its peers over what its L1 endpoint says would lose its vote too; a full node asks another one.
+    if (reason === 'l1-disagrees' && this.config.role === 'sequencer') {
+      this.raiseHead(from, height)
+      this.ports.logger.error('a quorum signed deposits that are others in this view of L1', { height, detail })
       return false
     }
     this.punish(from, verdict.error)

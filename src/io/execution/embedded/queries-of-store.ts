@@ -42,7 +42,10 @@ export function createQueries({
     executor ??= load()
     return executor
   }
-  const calls: CallExecutor = { call: async (request, signal) => (await executorNow()).call(request, signal) }
+  const calls: CallExecutor = {
+    call: async (request, signal) => (await executorNow()).call(request, signal),
+    callWithAccesses: async (request, signal) => (await executorNow()).callWithAccesses(request, signal),
+  }
   const limits = { transactionGas: Number(maxTransactionGas) }
   return {
     queries: createEthQueries({ chain, state, calls, chainId, limits }),

@@ -3,6 +3,7 @@ import type { Address, BlockHash, Hash32, StateRoot, TransactionHash } from '../
 import type { Height, Wei } from '../../../base/primitives/quantities.js'
 import type { Block } from '../../../base/protocol/block.js'
 import type { BlockHeader } from '../../../base/protocol/block-header.js'
+import type { AccessListEntry } from '../../../base/protocol/transaction.js'
 
 /** One event of a transaction. */
 export interface StoredLog {
@@ -113,4 +114,12 @@ export type CallOutcome =
 /** Executes calls on a state without changing it. */
 export interface CallExecutor {
   call(request: CallRequest, signal?: AbortSignal): Promise<CallOutcome>
+  /**
+   * Executes a call and tells what it touched that was cold: addresses, and slots also of those that are always warm (EIP-2929).
+   * Parts of the call that reverted count; contracts that it created without touching their storage do not.
+   */
+  callWithAccesses(
+    request: CallRequest,
+    signal?: AbortSignal,
+  ): Promise<{ readonly outcome: CallOutcome; readonly accessed: readonly AccessListEntry[] }>
 }

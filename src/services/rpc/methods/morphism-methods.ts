@@ -176,6 +176,7 @@ function nodeStatusToJson(status: NodeStatus) {
     committedBatch: toQuantity(status.committedBatch),
     finalizedBatch: toQuantity(status.finalizedBatch),
     l1Origin: { number: toQuantity(status.l1Origin.number), hash: status.l1Origin.hash },
+    signing: status.signing,
   }
 }
 

@@ -1,8 +1,9 @@
 import type { EVMResult } from '@ethereumjs/evm'
 import { Address as EvmAddress } from '@ethereumjs/util'
 import { bytesToHex, hexToBytes } from '../../../../base/primitives/bytes.js'
-import type { Address, BlockHash } from '../../../../base/primitives/hashes.js'
+import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/hashes.js'
 import type { Height } from '../../../../base/primitives/quantities.js'
+import type { AccessListEntry } from '../../../../base/protocol/transaction.js'
 import { toStoredLog } from '../engine/block-run.js'
 import { requiredGasOf } from '../engine/check-transaction.js'
 import { type BlockEnvironment, EvmMachine } from '../engine/evm-environment.js'
@@ -43,7 +44,24 @@ class EvmCallExecutor implements CallExecutor {
   ) {}
 
   call(request: CallRequest): Promise<CallOutcome> {
-    const result = this.turn.then(() => this.run(request))
+    return this.inTurn(() => this.run(request))
+  }
+
+  callWithAccesses(request: CallRequest): Promise<{ outcome: CallOutcome; accessed: readonly AccessListEntry[] }> {
+    return this.inTurn(async () => {
+      const { journal } = this.machine.vm.evm
+      journal.startReportingAccessList()
+      try {
+        const outcome = await this.run(request)
+        return { outcome, accessed: toAccessList(journal.accessList ?? new Map()) }
+      } finally {
+        delete journal.accessList
+      }
+    })
+  }
+
+  private inTurn<Value>(task: () => Promise<Value>): Promise<Value> {
+    const result = this.turn.then(task)
     this.turn = result.catch(() => {})
     return result
   }
@@ -89,6 +107,7 @@ class EvmCallExecutor implements CallExecutor {
       data,
       skipNonceIncrement: true,
     })
+    withoutNewContracts(vm.evm.journal.accessList, result)
     return outcomeOf(result, { intrinsic: required.intrinsic, floor: required.floor, refund })
   }
 
@@ -117,6 +136,26 @@ class EvmCallExecutor implements CallExecutor {
       for (const key of storageKeys) evm.journal.addAlwaysWarmSlot(address, key)
     }
   }
+}
+
+/** What the EVM library reports: addresses and slots in hex without a prefix. */
+type ReportedAccesses = Map<string, Set<string>>
+
+/** A contract that the call itself creates costs nothing to touch. */
+function withoutNewContracts(accesses: ReportedAccesses | undefined, { createdAddress, execResult }: EVMResult): void {
+  for (const created of [createdAddress?.toString(), ...(execResult.createdAddresses ?? [])]) {
+    const address = created?.slice(2)
+    if (address !== undefined && accesses?.get(address)?.size === 0) accesses.delete(address)
+  }
+}
+
+function toAccessList(accesses: ReportedAccesses): AccessListEntry[] {
+  return [...accesses].map(
+    ([address, slots]): AccessListEntry => ({
+      address: `0x${address}` as Address,
+      storageKeys: [...slots].map((slot): Hash32 => `0x${slot.padStart(64, '0')}`),
+    }),
+  )
 }
 
 const evmAddress = (address: Address) => new EvmAddress(hexToBytes(address))

@@ -1,5 +1,6 @@
 import { bytesToHex } from '../../../../base/primitives/bytes.js'
-import { zeroAddress } from '../../../../base/primitives/hashes.js'
+import { type Address, type Hash32, zeroAddress } from '../../../../base/primitives/hashes.js'
+import type { AccessListEntry } from '../../../../base/protocol/transaction.js'
 import type { CallExecutor, CallOutcome, CallRequest, ChainReader, StateReader } from '../reading.js'
 import { latestBlock, readBlockNumberOrHash, requireHeader } from './block-selector.js'
 import { readBlockOverrides, readCallArguments, readStateOverrides, toCallRequest } from './call-arguments.js'
@@ -13,6 +14,8 @@ const transferGas = 21_000
 const callStipend = 2_300
 /** A search ends when its bounds are this near to each other (geth: 1.5 %). */
 const errorRatio = 0.015
+/** A contract can touch something else in each run; geth has no bound but time. */
+const maxAccessListRuns = 16
 
 /** Bounds of calls. */
 export interface CallLimits {
@@ -22,7 +25,7 @@ export interface CallLimits {
   readonly transactionGas?: number
 }
 
-/** eth_call and eth_estimateGas. */
+/** eth_call, eth_estimateGas and eth_createAccessList. */
 export function callQueries({
   chain,
   state,
@@ -67,7 +70,44 @@ export function callQueries({
       const gas = await estimateGas({ request, allowance, isTransfer: isTransfer(state, request), calls, signal })
       return toQuantity(gas)
     },
+    eth_createAccessList: async (args, signal) =>
+      createAccessList({ request: readRequest(args).request, calls, signal }),
   }
+}
+
+/**
+ * All that a call touches, and the gas it uses when the list says so from the start (geth's eth_createAccessList). What is warm
+ * may decide what a contract touches next, so it is run again until nothing is new. A call that fails has a list too.
+ */
+async function createAccessList({
+  request,
+  calls,
+  signal,
+}: {
+  request: CallRequest
+  calls: CallExecutor
+  signal: AbortSignal | undefined
+}) {
+  let accessList = mergedAccessList(request.accessList ?? [], [])
+  for (let runs = 0; runs < maxAccessListRuns; runs++) {
+    const { outcome, accessed } = await calls.callWithAccesses({ ...request, accessList }, signal)
+    if (outcome.status === 'failed' && outcome.gasUsed === 0)
+      throw serverError(`failed to apply transaction: ${outcome.message}`)
+    if (accessed.length === 0) {
+      const error = outcome.status === 'failed' ? outcome.message : 'execution reverted'
+      return { accessList, ...(outcome.status === 'returned' ? {} : { error }), gasUsed: toQuantity(outcome.gasUsed) }
+    }
+    accessList = mergedAccessList(accessList, accessed)
+  }
+  throw serverError('the access list of this call grows without end')
+}
+
+/** One entry for each address, in the order of first mention. */
+function mergedAccessList(...lists: readonly (readonly AccessListEntry[])[]): AccessListEntry[] {
+  const merged = new Map<Address, Set<Hash32>>()
+  for (const { address, storageKeys } of lists.flat())
+    merged.set(address, new Set([...(merged.get(address) ?? []), ...storageKeys]))
+  return [...merged].map(([address, keys]) => ({ address, storageKeys: [...keys] }))
 }
 
 /**

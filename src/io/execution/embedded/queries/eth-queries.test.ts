@@ -15,7 +15,7 @@ import {
   headerHash,
   prevRandaoOf,
 } from '../../../../base/protocol/block-header.js'
-import { decodeTransaction } from '../../../../base/protocol/transaction.js'
+import { type AccessListEntry, decodeTransaction } from '../../../../base/protocol/transaction.js'
 import { ExecutionRpcError } from '../../execution-rpc-error.js'
 import type { CallExecutor, CallOutcome, CallRequest, ChainReader, StateReader, StoredReceipt } from '../reading.js'
 import { createEthQueries } from './eth-queries.js'
@@ -165,13 +165,13 @@ function queries({
     logs: [],
     createdAddress: null,
   }),
+  callWithAccesses = async () => expect.fail(),
   limits = {},
-}: {
-  call?: CallExecutor['call']
+}: Partial<CallExecutor> & {
   limits?: Parameters<typeof createEthQueries>[0]['limits'] & object
 } = {}) {
   const chain = makeChain()
-  const { request } = createEthQueries({ chain, state, calls: { call }, chainId: 5, limits })
+  const { request } = createEthQueries({ chain, state, calls: { call, callWithAccesses }, chainId: 5, limits })
   return (method: string, ...params: unknown[]) => request(method, params)
 }
 
@@ -384,7 +384,7 @@ describe('logs', () => {
     const { request } = createEthQueries({
       chain: makeChain(),
       state,
-      calls: { call: async () => expect.fail() },
+      calls: { call: async () => expect.fail(), callWithAccesses: async () => expect.fail() },
       chainId: 5,
     })
     const filter = { fromBlock: 'earliest' }
@@ -534,6 +534,78 @@ describe('calls', () => {
     expect((await refusal(capped('eth_estimateGas', { to: token, data: '0x01' }))).message).toBe(
       'gas required exceeds allowance (16777216)',
     )
+  })
+
+  describe('an access list', () => {
+    const key = (n: string) => topic(n)
+    const returned = {
+      status: 'returned',
+      data: new Uint8Array(0),
+      gasUsed: 30_000,
+      logs: [],
+      createdAddress: null,
+    } as const
+    /** Runs that touch this beyond what they were given, one after the other. */
+    const touching = (...runs: (readonly AccessListEntry[])[]): CallExecutor['callWithAccesses'] => {
+      let run = 0
+      return async request => {
+        seen.push(request)
+        return { outcome: { ...returned, gasUsed: 30_000 - run }, accessed: runs[run++] ?? [] }
+      }
+    }
+
+    it('is gathered until a run touches nothing new, beginning with the one that was given', async () => {
+      const callWithAccesses = touching(
+        [{ address: token, storageKeys: [key('1')] }],
+        [
+          { address: token, storageKeys: [key('2')] },
+          { address: sender, storageKeys: [] },
+        ],
+      )
+      const given = [{ address: created, storageKeys: [key('7')] }]
+      const answer = await queries({ callWithAccesses })('eth_createAccessList', { to: token, accessList: given })
+      expect(answer).toEqual({
+        accessList: [
+          ...given,
+          { address: token, storageKeys: [key('1'), key('2')] },
+          { address: sender, storageKeys: [] },
+        ],
+        gasUsed: '0x752e',
+      })
+      expect(seen.at(-1)?.accessList).toEqual((answer as { accessList: unknown }).accessList)
+    })
+
+    it('of a call that fails comes with the error', async () => {
+      const ending =
+        (outcome: CallOutcome): CallExecutor['callWithAccesses'] =>
+        async () => ({ outcome, accessed: [] })
+      const ask = (outcome: CallOutcome) =>
+        queries({ callWithAccesses: ending(outcome) })('eth_createAccessList', { to: token }, 'latest')
+      expect(await ask({ status: 'reverted', data: new Uint8Array(4), gasUsed: 21_500 })).toEqual({
+        accessList: [],
+        error: 'execution reverted',
+        gasUsed: '0x53fc',
+      })
+      expect(await ask({ status: 'failed', message: 'out of gas', gasUsed: 50_000 })).toMatchObject({
+        error: 'out of gas',
+      })
+      expect(await refusal(ask({ status: 'failed', message: 'intrinsic gas too low', gasUsed: 0 }))).toEqual({
+        code: -32000,
+        message: 'failed to apply transaction: intrinsic gas too low',
+      })
+    })
+
+    it('that never ends is refused', async () => {
+      let slot = 0
+      const ask = queries({
+        callWithAccesses: async () => ({
+          outcome: returned,
+          accessed: [{ address: token, storageKeys: [`0x${(slot++).toString(16).padStart(64, '0')}`] }],
+        }),
+      })
+      expect((await refusal(ask('eth_createAccessList', { to: token }))).message).toContain('without end')
+      expect(slot).toBe(16)
+    })
   })
 
   it('refuses arguments that contradict each other or that no call can have', async () => {

@@ -1,0 +1,59 @@
+import path from 'node:path'
+import { Command } from 'commander'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { GuardedSigner } from '../../io/keys/guarded-signer.js'
+import { parseSignerAddress, showSignerAddress } from '../../io/keys/signer-address.js'
+import { SignerServer } from '../../io/keys/signer-server.js'
+import { loadSignerToken } from '../../io/keys/signer-token.js'
+import { PinoLogger } from '../../io/telemetry/pino-logger.js'
+import { systemClock } from '../../io/time/system-clock.js'
+import { readNetworkFile } from '../node/network-file.js'
+import { openKeystore } from './keys-command.js'
+
+interface SignerFlags {
+  readonly network: string
+  readonly keystore: string
+  readonly passwordFile: string
+  readonly record: string
+  readonly listen: string
+  readonly authTokenFile: string
+  readonly resumeSigning?: boolean
+}
+
+/** `morphism signer`: holds a consensus key and its signing record for a node that runs elsewhere on this machine. */
+export function signerCommand(): Command {
+  return new Command('signer')
+    .description('Hold a consensus key and sign for a node (morphism node --remote-signer).')
+    .requiredOption('--network <file>', 'network file that all nodes share')
+    .requiredOption('--keystore <file>', 'EIP-2335 keystore of the consensus key')
+    .requiredOption('--password-file <file>', 'file that holds the password of the keystore')
+    .requiredOption('--record <file>', 'signing record: never to be lost, copied back or shared')
+    .requiredOption('--listen <address>', 'unix:/path (mode 0600) or tcp://127.0.0.1:port')
+    .requiredOption('--auth-token-file <file>', 'file that holds the token shared with the node, 32 characters or more')
+    .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
+    .action(async (flags: SignerFlags) => {
+      const address = parseSignerAddress(flags.listen)
+      const token = await loadSignerToken(flags.authTokenFile)
+      const { l1 } = await readNetworkFile(flags.network)
+      const domain: SigningDomain = { l1ChainId: l1.chainId, rollup: l1.contracts.rollup }
+      const signer = await GuardedSigner.open({
+        secretKey: await openKeystore({ file: flags.keystore, passwordFile: flags.passwordFile }),
+        domain,
+        recordPath: path.resolve(flags.record),
+        resumes: flags.resumeSigning ?? false,
+      })
+      const logger = PinoLogger.create({ level: 'info' })
+      const ports = { signer, domain, token, clock: systemClock, logger }
+      const server = await SignerServer.start({ address, ports }).catch(async error => {
+        await signer.close()
+        throw error
+      })
+      if (signer.stop) logger.error('signing is stopped; see the operations part of the README', { ...signer.stop })
+      logger.info('signer is listening', { address: showSignerAddress(server.address) })
+      await new Promise<void>(resolve => {
+        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+      })
+      await server.close()
+      await signer.close()
+    })
+}

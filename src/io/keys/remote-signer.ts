@@ -1,0 +1,351 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import { DecodeError } from '../../base/encoding/decode-error.js'
+import { hexToBytes } from '../../base/primitives/bytes.js'
+import type { Height } from '../../base/primitives/quantities.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { VoteContent } from '../../base/protocol/vote.js'
+import type { Logger } from '../telemetry/logger.js'
+import type { Clock } from '../time/clock.js'
+import type {
+  AttestationContent,
+  ConsensusSigner,
+  Observation,
+  ObservedMessage,
+  ProposalContent,
+} from './consensus-signer.js'
+import type { RecordOwner } from './file-signing-record.js'
+import { RemoteSignerError, type RemoteSignerErrorCode } from './remote-signer-error.js'
+import { type SignerAddress, showSignerAddress } from './signer-address.js'
+import { SignerRefusal } from './signer-refusal.js'
+import { isProof, tokenProof } from './signer-token.js'
+import {
+  decodeAnswer,
+  encodeRequest,
+  FrameReader,
+  frame,
+  greeting,
+  type SignerAnswer,
+  type SignerRequest,
+} from './signer-wire.js'
+import type { SigningStop } from './signing-record.js'
+
+/** How long the signer may take to answer before the link counts as broken. */
+const answerMs = 5_000
+/** Pauses before the link is tried again. */
+const firstRetryMs = 50
+const maxRetryMs = 1_000
+/** Votes and proposals that wait for a signer that is away: the newest, since older ones are of rounds that have gone by. */
+const maxWaiting = 32
+
+export interface RemoteSignerConfig {
+  readonly address: SignerAddress
+  readonly token: string
+  readonly domain: SigningDomain
+}
+
+interface Waiting {
+  readonly id: number
+  readonly request: SignerRequest
+  readonly resolve: (answer: SignerAnswer) => void
+  readonly reject: (error: RemoteSignerError) => void
+  /** Ends the wait of what cannot wait for the signer's return. */
+  readonly cancel: () => void
+}
+
+/**
+ * ConsensusSigner whose key lives in another process (SignerServer). Requests go out in order; while the signer is away
+ * votes and proposals wait for it, are asked for again when it is back, and get the same signature if it had signed.
+ */
+export class RemoteSigner implements ConsensusSigner {
+  private readonly waiting = new Map<number, Waiting>()
+  /** The link being opened or open. */
+  private attempt: SignerLink | null = null
+  /** The link while the signer answers. */
+  private link: SignerLink | null = null
+  private owner: RecordOwner | null = null
+  private lastStop: SigningStop | null = null
+  private nextId = 1
+  private retryMs = firstRetryMs
+  private cancelRetry: () => void = () => {}
+  private closed = false
+  private isAway = false
+  private readonly onFirst: { resolve: () => void; reject: (error: RemoteSignerError) => void }[] = []
+
+  private constructor(
+    private readonly config: RemoteSignerConfig,
+    private readonly ports: { readonly clock: Clock; readonly logger: Logger },
+  ) {}
+
+  /**
+   * Connects, and waits for the signer for up to `patienceMs`.
+   * @throws RemoteSignerError SIGNER_UNAVAILABLE, SIGNER_UNAUTHENTICATED, SIGNER_MISMATCH (another network)
+   */
+  static async connect(args: {
+    config: RemoteSignerConfig
+    ports: { clock: Clock; logger: Logger }
+    patienceMs?: number
+  }): Promise<RemoteSigner> {
+    const { config, ports, patienceMs = 10_000 } = args
+    const signer = new RemoteSigner(config, ports)
+    const first = new Promise<void>((resolve, reject) => signer.onFirst.push({ resolve, reject }))
+    const giveUp = ports.clock.schedule(patienceMs, () =>
+      signer.tellFirst(signer.error('SIGNER_UNAVAILABLE', 'does not answer')),
+    )
+    signer.open()
+    try {
+      await first
+    } catch (error) {
+      await signer.close()
+      throw error
+    } finally {
+      giveUp()
+    }
+    return signer
+  }
+
+  get publicKey(): BlsPublicKeyBytes {
+    if (!this.owner) throw this.error('SIGNER_UNAVAILABLE', 'has not answered yet')
+    return hexToBytes(this.owner.publicKey)
+  }
+
+  get stop(): SigningStop | null {
+    return this.lastStop
+  }
+
+  /** Whether the signer answers now. */
+  get isReachable(): boolean {
+    return this.link !== null
+  }
+
+  signProposal(content: ProposalContent): Promise<Uint8Array> {
+    return this.signature({ kind: 'proposal', content })
+  }
+
+  signVote(content: VoteContent): Promise<Uint8Array> {
+    return this.signature({ kind: 'vote', content })
+  }
+
+  signAttestation(content: AttestationContent): Promise<Uint8Array> {
+    return this.signature({ kind: 'attestation', content })
+  }
+
+  signNodeBinding(peerId: Uint8Array): Promise<Uint8Array> {
+    return this.signature({ kind: 'binding', peerId })
+  }
+
+  async observe(message: ObservedMessage): Promise<Observation> {
+    const answer = await this.ask({ kind: 'observe', message })
+    if (answer.kind === 'observation') return answer.observation
+    throw this.unexpected(answer)
+  }
+
+  async raiseFloor(height: Height): Promise<void> {
+    const answer = await this.ask({ kind: 'floor', height })
+    if (answer.kind !== 'done') throw this.unexpected(answer)
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    this.cancelRetry()
+    this.attempt?.destroy()
+    for (const waiting of [...this.waiting.values()]) this.fail(waiting, 'is not asked any more: the node stops')
+  }
+
+  private async signature(request: SignerRequest): Promise<Uint8Array> {
+    const answer = await this.ask(request)
+    if (answer.kind === 'signature') return answer.signature
+    if (answer.kind === 'refused') throw new SignerRefusal(answer.code, answer.message, { request: request.kind })
+    throw this.unexpected(answer)
+  }
+
+  private unexpected(answer: SignerAnswer): RemoteSignerError {
+    return this.error('SIGNER_FAILED', answer.kind === 'failed' ? `failed: ${answer.message}` : 'gave another answer')
+  }
+
+  private ask(request: SignerRequest): Promise<SignerAnswer> {
+    if (this.closed) return Promise.reject(this.error('SIGNER_UNAVAILABLE', 'is not asked any more: the node stops'))
+    const isPatient = request.kind === 'vote' || request.kind === 'proposal' || request.kind === 'floor'
+    return new Promise((resolve, reject) => {
+      const id = this.nextId++
+      const limit = () => {
+        const late = this.waiting.get(id)
+        if (late) this.fail(late, 'does not answer')
+      }
+      const cancel = isPatient ? () => {} : this.ports.clock.schedule(answerMs, limit)
+      const waiting: Waiting = { id, request, resolve, reject, cancel }
+      this.waiting.set(id, waiting)
+      const oldest = this.waiting.values().next().value
+      if (this.waiting.size > maxWaiting && oldest) this.fail(oldest, 'is away for too long')
+      this.link?.send(encodeRequest(id, request), this.waiting.size === 1)
+    })
+  }
+
+  private fail(waiting: Waiting, problem: string): void {
+    this.waiting.delete(waiting.id)
+    waiting.cancel()
+    waiting.reject(this.error('SIGNER_UNAVAILABLE', problem))
+  }
+
+  private open(): void {
+    if (this.closed) return
+    const link = new SignerLink(this.config, this.ports.clock, {
+      onOpen: (owner, stop) => this.opened(link, owner, stop),
+      onAnswer: body => this.take(body),
+      onClosed: error => this.lost(error),
+    })
+    this.attempt = link
+  }
+
+  private opened(link: SignerLink, owner: RecordOwner, stop: SigningStop | null): void {
+    const { domain } = this.config
+    const isSameNetwork = owner.l1ChainId === domain.l1ChainId && owner.rollup === domain.rollup.toLowerCase()
+    if (!isSameNetwork || (this.owner && this.owner.publicKey !== owner.publicKey)) {
+      const of = `key ${owner.publicKey} on L1 chain ${owner.l1ChainId}, rollup ${owner.rollup}`
+      return link.destroy(this.error('SIGNER_MISMATCH', `signs for another key or network: ${of}`))
+    }
+    this.owner = owner
+    this.lastStop = stop
+    this.link = link
+    this.retryMs = firstRetryMs
+    if (this.isAway) this.ports.logger.info('the signer answers again')
+    this.isAway = false
+    for (const { id, request } of this.waiting.values()) link.send(encodeRequest(id, request), true)
+    this.tellFirst(null)
+  }
+
+  private take(body: Uint8Array): void {
+    const { id, stop, answer } = decodeAnswer(body)
+    this.lastStop = stop
+    const waiting = this.waiting.get(id)
+    if (waiting) {
+      this.waiting.delete(id)
+      waiting.cancel()
+      waiting.resolve(answer)
+    }
+    this.link?.expectMore(this.waiting.size > 0)
+  }
+
+  private lost(error: RemoteSignerError | null): void {
+    this.link = null
+    if (this.closed) return
+    if (error && this.onFirst.length > 0 && error.code !== 'SIGNER_UNAVAILABLE') return this.tellFirst(error)
+    if (!this.isAway && this.onFirst.length === 0) {
+      const address = showSignerAddress(this.config.address)
+      this.ports.logger.error('the signer is away: the node follows, and signs again when it is back', {
+        address,
+        error: error ?? undefined,
+      })
+    }
+    this.isAway = this.isAway || this.onFirst.length === 0
+    this.cancelRetry = this.ports.clock.schedule(this.retryMs, () => this.open())
+    this.retryMs = Math.min(maxRetryMs, this.retryMs * 2)
+  }
+
+  private tellFirst(error: RemoteSignerError | null): void {
+    for (const { resolve, reject } of this.onFirst.splice(0)) error ? reject(error) : resolve()
+  }
+
+  private error(code: RemoteSignerErrorCode, problem: string): RemoteSignerError {
+    return new RemoteSignerError(code, `the signer at ${showSignerAddress(this.config.address)} ${problem}`)
+  }
+}
+
+interface LinkEvents {
+  onOpen(owner: RecordOwner, stop: SigningStop | null): void
+  /** @throws DecodeError */
+  onAnswer(body: Uint8Array): void
+  onClosed(error: RemoteSignerError | null): void
+}
+
+/** One connection to the signer, from its greeting to its end. */
+class SignerLink {
+  private readonly socket: Socket
+  private readonly frames = new FrameReader()
+  private readonly nonce = new Uint8Array(randomBytes(32))
+  private expected: 'challenge' | 'welcome' | 'answers' = 'challenge'
+  private error: RemoteSignerError | null = null
+  private cancelDeadline: () => void = () => {}
+
+  constructor(
+    private readonly config: RemoteSignerConfig,
+    private readonly clock: Clock,
+    private readonly events: LinkEvents,
+  ) {
+    const { address } = config
+    this.socket =
+      address.kind === 'unix'
+        ? connect({ path: address.path })
+        : connect({ host: address.host, port: address.port, noDelay: true })
+    this.expectMore(true)
+    this.socket.on('connect', () => this.write(greeting.encodeNonce(this.nonce)))
+    this.socket.on('data', chunk => this.receive(chunk))
+    this.socket.on('error', cause =>
+      this.destroy(this.failure('SIGNER_UNAVAILABLE', `cannot be reached: ${cause.message}`)),
+    )
+    this.socket.on('close', () => {
+      this.cancelDeadline()
+      events.onClosed(this.error ?? this.unfinished())
+    })
+  }
+
+  /** Sends a request; `isFirst` when no answer was due until now. */
+  send(request: Uint8Array, isFirst: boolean): void {
+    if (isFirst) this.expectMore(true)
+    this.write(request)
+  }
+
+  /** Whether the signer owes an answer: then it has a while for the next. */
+  expectMore(owes: boolean): void {
+    this.cancelDeadline()
+    if (!owes) return
+    this.cancelDeadline = this.clock.schedule(answerMs, () =>
+      this.destroy(this.failure('SIGNER_UNAVAILABLE', 'does not answer')),
+    )
+  }
+
+  destroy(error: RemoteSignerError | null = null): void {
+    this.error ??= error
+    this.socket.destroy()
+  }
+
+  private receive(chunk: Uint8Array): void {
+    try {
+      for (const body of this.frames.push(chunk)) if (!this.socket.destroyed) this.take(body)
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error
+      this.destroy(this.failure('SIGNER_PROTOCOL', `does not speak the protocol: ${error.message}`))
+    }
+  }
+
+  private take(body: Uint8Array): void {
+    if (this.expected === 'answers') return this.events.onAnswer(body)
+    if (this.expected === 'challenge') {
+      const { token } = this.config
+      const { nonce, proof } = greeting.decodeChallenge(body)
+      const nonces = [this.nonce, nonce]
+      if (!isProof(proof, tokenProof(token, { end: 'signer', nonces })))
+        return this.destroy(this.failure('SIGNER_UNAUTHENTICATED', 'does not know the token'))
+      this.expected = 'welcome'
+      return this.write(greeting.encodeProof(tokenProof(token, { end: 'node', nonces })))
+    }
+    const { owner, stop } = greeting.decodeWelcome(body)
+    this.expected = 'answers'
+    this.expectMore(false)
+    this.events.onOpen(owner, stop)
+  }
+
+  /** A signer that hangs up in the greeting did not believe the token. */
+  private unfinished(): RemoteSignerError | null {
+    return this.expected === 'welcome' ? this.failure('SIGNER_UNAUTHENTICATED', 'refuses the token') : null
+  }
+
+  private write(body: Uint8Array): void {
+    if (!this.socket.destroyed) this.socket.write(frame(body))
+  }
+
+  private failure(code: RemoteSignerErrorCode, problem: string): RemoteSignerError {
+    return new RemoteSignerError(code, `the signer at ${showSignerAddress(this.config.address)} ${problem}`)
+  }
+}

@@ -1,0 +1,219 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { precommit, prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
+import { GuardedSigner } from '../../io/keys/guarded-signer.js'
+import { MemorySigningRecord } from '../../io/keys/memory-signing-record.js'
+import { type Logger, silentLogger } from '../../io/telemetry/logger.js'
+import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { domain, keys, set } from '../../rules/blocks/blocks.fixture.js'
+import { SigningWatch } from './signing-watch.js'
+
+const self = 3
+const hash = (n: number) => `0x${n.toString(16).padStart(64, '0')}` as const
+const content = (height: number, { round = 0, step = prevote as Vote['step'], value = 1 } = {}) => ({
+  height,
+  round,
+  step,
+  blockHash: hash(value),
+})
+const certificate = (height: number, { absent = 0n, value = 1, round = 0 } = {}) => ({
+  height,
+  round,
+  blockHash: hash(value),
+  setId: set.setId,
+  absent,
+  signature: new Uint8Array(96),
+})
+const withoutSelf = 1n << BigInt(self)
+
+let clock: VirtualClock
+let record: MemorySigningRecord
+let connected: number[]
+let height: number
+let best: number
+let errors: string[]
+let watch: SigningWatch
+const logger: Logger = { ...silentLogger, error: message => errors.push(message.split(':')[0]!) }
+
+function start(): void {
+  watch = new SigningWatch({
+    signer: new GuardedSigner({ secretKey: keys[self]!, domain, record }),
+    sets: { setAt: () => set },
+    network: { peers: () => connected.map(i => ({ id: `peer-${i}`, consensusKey: keys[i]!.publicKey() })) },
+    height: () => height,
+    bestKnownHeight: () => Math.max(best, height),
+    clock,
+    logger,
+  })
+}
+
+beforeEach(() => {
+  clock = new VirtualClock(1_000_000)
+  record = new MemorySigningRecord()
+  connected = [0, 1]
+  height = 10
+  best = 10
+  errors = []
+  start()
+})
+
+/** Asks for a vote; the outcome is told when there is one. */
+function ask(what: ReturnType<typeof content>): { outcome: string } {
+  const asked = { outcome: 'held' }
+  watch.signVote(what).then(
+    () => {
+      asked.outcome = 'signed'
+    },
+    error => {
+      asked.outcome = error.code
+    },
+  )
+  return asked
+}
+function decide(at: number, options: Parameters<typeof certificate>[1] = {}): void {
+  height = at
+  watch.onCertificate(certificate(at, options))
+}
+
+describe('before the first signature', () => {
+  it('listens for a while, then signs in order and holds nothing back any more', async () => {
+    const [first, second] = [ask(content(11)), ask(content(11, { step: precommit }))]
+    expect(watch.state()).toBe('listening')
+    await clock.advance(600)
+    expect(first.outcome).toBe('held')
+    await clock.advance(400)
+    expect([first.outcome, second.outcome]).toEqual(['signed', 'signed'])
+    const third = ask(content(12))
+    await clock.advance(0)
+    expect(third.outcome).toBe('signed')
+    expect(watch.state()).toBe('active')
+  })
+
+  it('waits until a quorum is connected', async () => {
+    connected = [0]
+    const asked = ask(content(11))
+    await clock.advance(60_000)
+    expect(asked.outcome).toBe('held')
+    connected = [0, 2]
+    await clock.advance(1_000)
+    expect(asked.outcome).toBe('signed')
+  })
+
+  it('catches up first, and signs nothing of heights that are decided', async () => {
+    best = 50
+    const asked = ask(content(11))
+    await clock.advance(60_000)
+    expect(asked.outcome).toBe('held')
+    for (let at = 11; at <= 50; at++) decide(at)
+    await clock.advance(1_000)
+    expect(asked.outcome).toBe('BELOW_RECORD')
+    // The record was behind, and heights that are decided only raise it.
+    expect(record.load()).toMatchObject({ floor: 50, stop: null })
+    expect(errors).toEqual([])
+    const next = ask(content(51))
+    await clock.advance(1_000)
+    expect(next.outcome).toBe('signed')
+  })
+
+  it('listens on while heights are decided without it, up to four of them without its key', async () => {
+    await clock.advance(1_000)
+    for (let at = 11; at <= 14; at++) {
+      const asked = ask(content(at))
+      await clock.advance(200)
+      expect(asked.outcome).toBe('held')
+      decide(at, { absent: withoutSelf })
+      await clock.advance(100)
+      expect(asked.outcome).toBe('BELOW_RECORD')
+    }
+    expect(watch.state()).toBe('active')
+  })
+
+  it('does not count time in which nothing was due: another instance would have been silent too', async () => {
+    const early = ask(content(11))
+    best = 12
+    await clock.advance(200)
+    decide(11)
+    decide(12)
+    await clock.advance(10_000)
+    expect([early.outcome, watch.state()]).toEqual(['BELOW_RECORD', 'listening'])
+  })
+
+  it('does not wait for ever for a head that nobody proves', async () => {
+    best = 11
+    const asked = ask(content(11))
+    await clock.advance(9_000)
+    expect(asked.outcome).toBe('held')
+    await clock.advance(3_000)
+    expect(asked.outcome).toBe('signed')
+  })
+
+  it('stops when a block is decided with its key meanwhile: another instance is at work', async () => {
+    await clock.advance(5_000)
+    const asked = ask(content(11))
+    await clock.advance(100)
+    decide(11)
+    await clock.advance(100)
+    const next = ask(content(12))
+    await clock.advance(2_000)
+    expect([asked.outcome, next.outcome]).toEqual(['BELOW_RECORD', 'SIGNING_STOPPED'])
+    expect(watch.state()).toBe('SIGNING_RECORD_BEHIND')
+    expect(errors).toEqual(['SIGNING_RECORD_BEHIND'])
+  })
+
+  it('knows that another instance is at work when the vote is of a height that began after its start', async () => {
+    await clock.advance(1_000)
+    decide(11, { absent: withoutSelf })
+    decide(12)
+    await clock.advance(100)
+    expect(watch.state()).toBe('KEY_IN_USE_ELSEWHERE')
+  })
+
+  it('stops at a vote of its key at the height in progress, and stays stopped after a restart', async () => {
+    const asked = ask(content(11))
+    await clock.advance(100)
+    const seen = content(11, { value: 2 })
+    const signature = keys[self]!.sign(voteDigest(domain, seen))
+    expect(await watch.observe({ kind: 'vote', content: seen, signature })).toBe('stopped')
+    await clock.advance(100)
+    expect(asked.outcome).toBe('SIGNING_STOPPED')
+    start()
+    const again = ask(content(20))
+    await clock.advance(100)
+    expect(again.outcome).toBe('SIGNING_STOPPED')
+    expect(errors).toEqual(['SIGNING_RECORD_BEHIND', 'SIGNING_RECORD_BEHIND'])
+  })
+})
+
+describe('while it signs', () => {
+  beforeEach(async () => {
+    const first = ask(content(11, { step: precommit }))
+    await clock.advance(1_000)
+    expect(first.outcome).toBe('signed')
+  })
+
+  it('goes on when its own votes are in certificates, or when it is absent', async () => {
+    decide(11)
+    decide(12, { absent: withoutSelf })
+    for (let at = 13; at < 20; at++) {
+      await watch.signVote(content(at, { step: precommit }))
+      await watch.signVote(content(at, { round: 1, step: precommit, value: 2 }))
+      // The block of an earlier round is decided: this node's earlier precommit is in its certificate.
+      decide(at)
+      await clock.advance(10)
+    }
+    expect([watch.state(), errors]).toEqual(['active', []])
+  })
+
+  it('stops when a certificate holds a precommit that it did not sign', async () => {
+    decide(12)
+    await clock.advance(10)
+    expect(watch.state()).toBe('KEY_IN_USE_ELSEWHERE')
+    await expect(watch.signVote(content(13))).rejects.toMatchObject({ code: 'SIGNING_STOPPED' })
+    expect(errors).toEqual(['KEY_IN_USE_ELSEWHERE'])
+  })
+
+  it('stops when a certificate of its own position holds another block', async () => {
+    decide(11, { value: 2 })
+    await clock.advance(10)
+    expect(watch.state()).toBe('KEY_IN_USE_ELSEWHERE')
+  })
+})

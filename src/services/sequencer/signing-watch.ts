@@ -1,0 +1,242 @@
+import { type BlsPublicKeyBytes, blsKeyId } from '../../base/crypto/bls.js'
+import { MorphismError } from '../../base/primitives/morphism-error.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
+import { isQuorum, memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { precommit, type VoteContent } from '../../base/protocol/vote.js'
+import type {
+  AttestationContent,
+  ConsensusSigner,
+  Observation,
+  ObservedMessage,
+  ProposalContent,
+} from '../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
+import type { SigningStop } from '../../io/keys/signing-record.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { Clock } from '../../io/time/clock.js'
+
+/** How long a quorum is connected before what its peers say of their heads counts as complete. */
+const greetingMs = 250
+/** How long the network is listened to before the first signature: a message is wanted, and its height stays undecided. */
+const listenMs = 500
+/** Heights decided without this key that are as good: a certificate may lack one third of those who signed. */
+const listenHeights = 4
+const lookMs = 50
+/** How long a head one above the own, which nobody has proved, holds the first signature back. */
+const unprovedHeadMs = 10_000
+
+export interface SigningWatchPorts {
+  readonly signer: ConsensusSigner
+  readonly sets: { setAt(height: Height): SequencerSet }
+  readonly network: Pick<PeerNetwork, 'peers'>
+  /** Height of the own chain, and of the best head that peers speak of. */
+  readonly height: () => Height
+  readonly bestKnownHeight: () => Height
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * The signer of a running sequencer, which watches the network for its own key (spec/signing.md). It signs no vote or
+ * proposal before it has listened: with a restored backup of the record, or beside a second instance of the node, it
+ * learns so before it does harm. Certificates of the chain that hold its signature are shown to the signer.
+ */
+export class SigningWatch implements ConsensusSigner {
+  private isListening = true
+  /** Since when the chain was level with the network: certificates that come later are of blocks decided just now. */
+  private levelSinceMs: number | null = null
+  private levelHeight: Height = 0
+  /** The height in progress, and since when a message of it is asked for: then another instance would sign as well. */
+  private wanted: { readonly height: Height; readonly sinceMs: number } | null = null
+  private heightsWithout = 0
+  private quorumSinceMs: number | null = null
+  private held: { readonly height: Height; readonly release: () => void }[] = []
+  private cancelLook: () => void = () => {}
+  private lastPrecommit: { readonly height: Height; readonly round: Round; readonly blockHash: string } | null = null
+  private floorWanted: Height = 0
+  private raising: Promise<void> | null = null
+  private isStopReported = false
+
+  constructor(private readonly ports: SigningWatchPorts) {
+    this.reportStop()
+    this.look()
+  }
+
+  get publicKey(): BlsPublicKeyBytes {
+    return this.ports.signer.publicKey
+  }
+
+  get stop(): SigningStop | null {
+    return this.ports.signer.stop
+  }
+
+  get isReachable(): boolean {
+    return this.ports.signer.isReachable
+  }
+
+  /** For status: why nothing is signed, or that it is. */
+  state(): 'active' | 'listening' | 'signer-away' | SigningStop['reason'] {
+    if (this.stop) return this.stop.reason
+    if (!this.isReachable) return 'signer-away'
+    return this.isListening ? 'listening' : 'active'
+  }
+
+  async signProposal(content: ProposalContent): Promise<Uint8Array> {
+    await this.turn(content.height)
+    return this.reporting(this.ports.signer.signProposal(content))
+  }
+
+  async signVote(content: VoteContent): Promise<Uint8Array> {
+    await this.turn(content.height)
+    const signature = await this.reporting(this.ports.signer.signVote(content))
+    if (content.step === precommit) this.lastPrecommit = content
+    return signature
+  }
+
+  /** Not held: a batch follows from decided blocks, so that every instance attests the same. */
+  signAttestation(content: AttestationContent): Promise<Uint8Array> {
+    return this.reporting(this.ports.signer.signAttestation(content))
+  }
+
+  signNodeBinding(peerId: Uint8Array): Promise<Uint8Array> {
+    return this.ports.signer.signNodeBinding(peerId)
+  }
+
+  observe(message: ObservedMessage): Promise<Observation> {
+    return this.reporting(this.ports.signer.observe({ ...message, isFresh: this.isFresh(message) }))
+  }
+
+  raiseFloor(height: Height): Promise<void> {
+    return this.ports.signer.raiseFloor(height)
+  }
+
+  /** The certificate of a block that joined the chain, verified. */
+  onCertificate({ height, round, blockHash, absent }: QuorumCertificate): void {
+    const own = memberByKey(this.ports.sets.setAt(height), this.publicKey)
+    const hasSigned = own !== undefined && ((absent >> BigInt(own.index)) & 1n) === 0n
+    if (this.stop) return
+    if (!hasSigned) {
+      if (this.levelSinceMs !== null) this.heightsWithout++
+      return
+    }
+    if (this.levelSinceMs === null) return this.wantFloor(height)
+    const last = this.lastPrecommit
+    if (last && last.height === height && last.round === round && last.blockHash === blockHash) return
+    const content = { height, round, step: precommit, blockHash }
+    this.quietly(this.observe({ kind: 'vote', content, signature: 'certified' }))
+  }
+
+  /** Ends the watch; the signer itself stays open for whom it belongs to. */
+  async close(): Promise<void> {
+    this.cancelLook()
+  }
+
+  /** The height that was in progress when the chain came level may hold votes of before the start. */
+  private isFresh({ kind, content }: ObservedMessage): boolean {
+    if (kind === 'attestation' || this.levelSinceMs === null) return !this.isListening
+    return !this.isListening || content.height > this.levelHeight + 1
+  }
+
+  /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
+  private async turn(height: Height): Promise<void> {
+    if (!this.isListening || this.stop) return
+    if (this.wanted?.height !== height) this.wanted = { height, sinceMs: this.ports.clock.nowMs() }
+    await new Promise<void>(release => this.held.push({ height, release }))
+    if (height <= this.ports.height())
+      throw new SignerRefusal('BELOW_RECORD', 'the height was decided while the network was listened to', { height })
+  }
+
+  private look(): void {
+    const now = this.ports.clock.nowMs()
+    if (!this.isQuorumConnected()) this.quorumSinceMs = null
+    else this.quorumSinceMs ??= now
+    const { quorumSinceMs: quorum } = this
+    if (this.levelSinceMs === null && quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) {
+      this.levelSinceMs = now
+      this.levelHeight = this.ports.height()
+    }
+    this.releaseDecided()
+    if (this.stop || (quorum !== null && this.hasListened(now))) return this.begin()
+    this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
+  }
+
+  private hasListened(now: number): boolean {
+    const { levelSinceMs: level, wanted, heightsWithout } = this
+    if (level === null) return false
+    if (heightsWithout >= listenHeights) return true
+    return wanted !== null && wanted.height > this.ports.height() && now - Math.max(wanted.sinceMs, level) >= listenMs
+  }
+
+  private releaseDecided(): void {
+    const height = this.ports.height()
+    for (const held of this.held) if (held.height <= height) held.release()
+    this.held = this.held.filter(held => held.height > height)
+  }
+
+  private begin(): void {
+    this.isListening = false
+    if (!this.stop) this.ports.logger.info('nobody else was heard to sign with this key: signing begins')
+    for (const { release } of this.held.splice(0)) release()
+  }
+
+  private isCaughtUp(waitedMs: number): boolean {
+    const ahead = this.ports.bestKnownHeight() - this.ports.height()
+    return ahead <= 0 || (ahead === 1 && waitedMs >= unprovedHeadMs)
+  }
+
+  /** Whether the connected sequencers and this one could decide a height: only then is a signature of use. */
+  private isQuorumConnected(): boolean {
+    const set = this.ports.sets.setAt(this.ports.height() + 1)
+    const connected = new Set([blsKeyId(this.publicKey)])
+    for (const { consensusKey } of this.ports.network.peers()) if (consensusKey) connected.add(blsKeyId(consensusKey))
+    let power = 0n
+    for (const member of set.members) if (connected.has(blsKeyId(member.publicKey.bytes))) power += member.power
+    return isQuorum(set, power)
+  }
+
+  /** Raises the floor of the signer, one call at a time. */
+  private wantFloor(height: Height): void {
+    this.floorWanted = Math.max(this.floorWanted, height)
+    if (this.raising) return
+    const wanted = this.floorWanted
+    this.raising = this.ports.signer.raiseFloor(wanted).catch(this.ignoreKnown)
+    void this.raising.then(() => {
+      this.raising = null
+      if (this.floorWanted > wanted) this.wantFloor(this.floorWanted)
+    })
+  }
+
+  private async reporting<Value>(answer: Promise<Value>): Promise<Value> {
+    try {
+      return await answer
+    } finally {
+      this.reportStop()
+    }
+  }
+
+  private reportStop(): void {
+    const { stop } = this
+    if (!stop || this.isStopReported) return
+    this.isStopReported = true
+    this.ports.logger.error(stopMessages[stop.reason], { ...stop })
+  }
+
+  private quietly(answer: Promise<unknown>): void {
+    answer.catch(this.ignoreKnown)
+  }
+
+  /** A signer that is away reports that itself. */
+  private readonly ignoreKnown = (error: unknown): void => {
+    if (!(error instanceof MorphismError)) throw error
+    this.ports.logger.debug('the signer could not be told of a certificate', { error })
+  }
+}
+
+const stopMessages = {
+  KEY_IN_USE_ELSEWHERE:
+    'KEY_IN_USE_ELSEWHERE: another signer uses this consensus key. This node signs no more until an operator resumes it',
+  SIGNING_RECORD_BEHIND:
+    'SIGNING_RECORD_BEHIND: the network shows signatures of this key that are newer than its record (a restored backup?). This node signs no more until the newest record is imported or an operator resumes it',
+} as const
