@@ -33,7 +33,7 @@ export class Algorithm1 {
 
   constructor(
     private readonly height: number,
-    private readonly set: SequencerSet,
+    readonly set: SequencerSet,
     private readonly self: number,
   ) {}
 

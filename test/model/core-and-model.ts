@@ -177,9 +177,10 @@ export class CoreAndModel {
     return actions.filter(action => action !== 'getValue 0' && action !== 'timer propose 0')
   }
 
-  /** Early ends: where the core is ahead, the model's timer fires now, and only where waiting is in vain; nowhere does the core wait in vain. */
+  /** Early ends: where the core is ahead, the model's timer fires now, and only where waiting is in vain; nowhere does the core wait in vain, but at the end of late rounds. */
   private endEarly(actions: ModelAction[], tell: (call: ModelCall) => ModelAction[]): void {
     while (this.model.isRunning && this.model.isHopeless() && !this.isContradictionSeen()) {
+      if (this.model.step === 'precommit' && this.model.round >= this.model.set.members.length) return
       this.seen.add(`early ${this.model.step}`)
       actions.push(...tell(model => model.timeout(model.step, model.round)))
     }

@@ -149,6 +149,20 @@ describe('early end of a step', () => {
     expect(node.precommits('nil', 0, 2, 3)).toEqual(['round 1', 'propose A 1 valid 0', 'timer propose 1'])
   })
 
+  it('leaves it to the timers once each member had a round that ended early', () => {
+    const node = coreOf(1)
+    node.work()
+    for (let round = 0; round < set.members.length; round++) {
+      node.prevotes('nil', round, 2, 3)
+      node.precommits('nil', round, 2, 3)
+      expect(node.core.state).toMatchObject({ round: round + 1 })
+    }
+    const late = set.members.length
+    node.prevotes('nil', late, 0, 2, 3)
+    expect(node.precommits('nil', late, 0, 2, 3)).toEqual([`timer precommit ${late}`])
+    expect(node.timeout('precommit', late)).toContain(`round ${late + 1}`)
+  })
+
   it('leaves it to the timers after a contradiction', () => {
     const node = coreOf(1)
     node.propose('A', 0)

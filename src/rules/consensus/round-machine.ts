@@ -314,13 +314,15 @@ export class RoundMachine {
   /**
    * L57, L61, L65 ahead of their timers, once waiting cannot bring anything: no block can get a polka any more, or this
    * node has seen it, and none can be decided. A node that saw no polka while one is possible waits, or it might leave the
-   * round not knowing what others locked. After a contradiction more votes may come than members: timers decide.
+   * round not knowing what others locked. After a contradiction more votes may come than members: timers decide. They do as
+   * well once there were as many rounds as members: who fails so long fails for a reason that rounds at wire speed do not mend.
    */
   private endStepEarly(): boolean {
     const { prevotes, precommits, polkaHandled } = this.current
     if (this.contradictionSeen) return false
     const hopeless = !prevotes.canReachBlock
     if (this.step === 'precommit') {
+      if (this.round >= this.set.members.length) return false
       if (precommits.canReachBlock || !(hopeless || polkaHandled)) return false
       this.startRound(this.round + 1)
       return true
