@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import { benchCommand } from './bench-command.js'
 import { devnetCommand } from './devnet-command.js'
+import { explainCommand } from './explain-command.js'
 import { keysCommand } from './keys-command.js'
 import { nodeCommand } from './node-command.js'
 import { statusCommand } from './status-command.js'
@@ -15,6 +16,7 @@ const program = new Command('morphism')
   .addCommand(nodeCommand())
   .addCommand(keysCommand())
   .addCommand(statusCommand())
+  .addCommand(explainCommand())
   .addCommand(benchCommand())
 
 try {

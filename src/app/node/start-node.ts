@@ -80,7 +80,10 @@ async function startServers(
     follower,
     syncer,
     network,
+    parameters: config.network.parameters,
+    clock,
     engine: () => engine?.status() ?? null,
+    progress: () => engine?.inProgress() ?? null,
   })
   const rpc = await createRpcServer({
     config: {
@@ -101,12 +104,14 @@ async function startServers(
   })
   lifecycle.own('rpc', () => rpc[Symbol.asyncDispose]())
   const health = async () => {
-    const { ready, syncing, height, peers } = await morphism.nodeStatus()
+    const { ready, syncing, readyToLead, notReadyToLead, height, peers } = await morphism.nodeStatus()
     return {
       healthy: ready,
       status: ready ? 'ok' : syncing ? 'syncing' : 'starting',
       height,
       peers,
+      readyToLead,
+      notReadyToLead,
       l1: follower.health(),
     }
   }

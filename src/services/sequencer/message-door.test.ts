@@ -66,6 +66,7 @@ beforeEach(() => {
       onVotes: some => passed.push(...some),
       onStatus: (_peer, { height }) => statuses.push(height),
       currentRound: () => round,
+      onHeard: () => {},
       onFailure: error => expect.fail(String(error)),
     },
   })

@@ -1,12 +1,12 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import type { Vote } from '../../base/protocol/vote.js'
+import type { Vote, VoteStep } from '../../base/protocol/vote.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
@@ -28,6 +28,8 @@ export interface MessageDoorPorts {
   readonly onVotes: (votes: Verified<Vote>[]) => void
   readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
   readonly currentRound: () => Round
+  /** A message of a member came, whatever it says. */
+  readonly onHeard: (member: MemberIndex) => void
   readonly onFailure: (error: unknown) => void
 }
 
@@ -81,8 +83,15 @@ export class MessageDoor {
     this.votes.countChecked(vote, this.args.ports.currentRound())
   }
 
+  /** Members of whom a vote of this round and step is at hand, verified or waiting for its check. */
+  heard(round: Round, step: VoteStep): MemberIndex[] {
+    return this.votes.heard(round, step)
+  }
+
   private receive(from: Peer, bytes: Uint8Array): void {
-    if (!from.consensusKey || !memberByKey(this.set, from.consensusKey)) return
+    const member = from.consensusKey && memberByKey(this.set, from.consensusKey)
+    if (!member) return
+    this.args.ports.onHeard(member.index)
     try {
       this.admit(decodeConsensusMessage(bytes), from.id)
     } catch (error) {

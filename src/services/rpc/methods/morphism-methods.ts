@@ -5,7 +5,7 @@ import { type BlockContext, contextHash } from '../../../base/protocol/block-con
 import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../../base/protocol/sequencer-set.js'
 import { readBlockNumberOrHash } from '../../../io/execution/embedded/queries/block-selector.js'
-import { readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import { readHash, readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
 import type { ArgumentReader } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import type { BatchInfo, BatchSelector, MorphismQueries, NodeStatus } from '../morphism-queries.js'
 import type { RpcCall, RpcMethod, RpcMethods } from '../rpc-method.js'
@@ -34,7 +34,25 @@ export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; 
       args.end()
       return nodeStatusToJson(await morphism.nodeStatus())
     },
+    async morphism_explain({ args }) {
+      const height = args.optional(readSafeUint)
+      args.end()
+      return withQuantities(await morphism.explain(height ?? null))
+    },
+    async morphism_stateDiff({ args }) {
+      const blockHash = args.required(readHash)
+      args.end()
+      return withQuantities(await morphism.stateDiffOf(blockHash))
+    },
   }
+}
+
+/** Plain data as JSON-RPC shows it: every number a quantity. */
+function withQuantities(value: unknown): unknown {
+  if (typeof value === 'number' || typeof value === 'bigint') return toQuantity(value)
+  if (Array.isArray(value)) return value.map(withQuantities)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, withQuantities(entry)]))
 }
 
 const readBatchSelector: ArgumentReader<BatchSelector> = value =>
@@ -128,6 +146,8 @@ function nodeStatusToJson(status: NodeStatus) {
     version: status.version,
     ready: status.ready,
     syncing: status.syncing,
+    readyToLead: status.readyToLead,
+    notReadyToLead: status.notReadyToLead,
     height: toQuantity(status.height),
     round: toQuantity(status.round),
     step: status.step,
