@@ -2,7 +2,7 @@ import { BlsSecretKey, parseBlsPublicKey } from '../../src/base/crypto/bls.js'
 import { keccak256Hex } from '../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
-import { ok } from '../../src/base/primitives/result.js'
+import { ok, type Result } from '../../src/base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
@@ -13,13 +13,16 @@ import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
-import { MemoryHub, type MemoryNetwork } from '../../src/io/network/memory-network.js'
+import { MemoryHub, type MemoryNetwork, type Passage } from '../../src/io/network/memory-network.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
+import type { ProposalRefused } from '../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
+import type { HeightInProgress } from '../../src/services/sequencer/height-in-progress.js'
+import type { NoBlockFacts } from '../../src/services/sequencer/no-block-reason.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
 
 const domain: SigningDomain = { l1ChainId: 31337, rollup: `0x${'12'.repeat(20)}` as const }
@@ -71,7 +74,7 @@ function makeBlock({
 }
 
 /** What survives a crash of a node. */
-class Disk {
+export class Disk {
   readonly wal = new MemoryLog()
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
@@ -119,13 +122,15 @@ export class TestNode {
       config: { parameters: net.parameters, domain },
       ports: {
         application: {
-          prepareProposal: async () =>
-            makeBlock({
+          prepareProposal: async () => {
+            await net.builds(index)
+            return makeBlock({
               parent: node.head(),
               timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
               proposerIndex: index,
-            }),
-          processProposal: async () => ok(undefined),
+            })
+          },
+          processProposal: async () => net.judges(index),
           extendVote: () => new Uint8Array(0),
           verifyVoteExtension: () => {},
           finalizeBlock: async certified => node.append(certified),
@@ -144,6 +149,12 @@ export class TestNode {
       },
     })
     return node
+  }
+
+  /** What `explain` is decided by at this node. */
+  facts(): NoBlockFacts & { readonly progress: HeightInProgress } {
+    const behind = this.syncer!.bestKnownHeight() - this.height
+    return { progress: this.engine!.inProgress(), behind, parameters: devnetParameters }
   }
 
   get height(): number {
@@ -180,11 +191,15 @@ export class TestConsensusNetwork {
   readonly set: SequencerSet
   readonly hub: MemoryHub
   readonly nodes = new Map<number, TestNode>()
-  private readonly disks = new Map<number, Disk>()
+  readonly disks = new Map<number, Disk>()
   /** Whether there is always something to put into a block. */
   busy = true
   /** Says which messages are lost. */
-  loses: (passage: { from: string; to: string }) => boolean = () => false
+  loses: (passage: Passage) => boolean = () => false
+  /** Runs before the node of this index builds a block. */
+  builds: (index: number) => Promise<void> = async () => {}
+  /** How the node of this index judges a proposal. */
+  judges: (index: number) => Promise<Result<void, ProposalRefused>> = async () => ok(undefined)
 
   constructor(size: number) {
     this.keys = Array.from({ length: size }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))
