@@ -10,10 +10,12 @@ import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js
 import { verifyCertificate } from '../../src/base/protocol/quorum-certificate.js'
 import { makeSequencerSet, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
+import type { ConsensusSigner } from '../../src/io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
 import { MemoryHub, type MemoryNetwork, type Passage } from '../../src/io/network/memory-network.js'
+import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
@@ -75,7 +77,7 @@ function makeBlock({
 
 /** What survives a crash of a node. */
 export class Disk {
-  readonly wal = new MemoryLog()
+  constructor(readonly wal: AppendLog = new MemoryLog()) {}
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
 }
@@ -138,7 +140,7 @@ export class TestNode {
         work: { hasWork: () => net.busy, onWork: listener => node.wakers.push(listener) },
         head: () => node.head(),
         sets,
-        signer: new GuardedSigner({ secretKey, domain, record: disk.record }),
+        signer: net.signer(index, disk.record),
         verifier: inlineSignatureVerifier,
         network: wires,
         wal: disk.wal,
@@ -194,6 +196,9 @@ export class TestConsensusNetwork {
   readonly disks = new Map<number, Disk>()
   /** Whether there is always something to put into a block. */
   busy = true
+  /** The signer of the node of this index. */
+  signer: (index: number, record: MemorySigningRecord) => ConsensusSigner = (index, record) =>
+    new GuardedSigner({ secretKey: this.keys[index]!, domain, record })
   /** Says which messages are lost. */
   loses: (passage: Passage) => boolean = () => false
   /** Runs before the node of this index builds a block. */
