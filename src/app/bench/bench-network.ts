@@ -12,6 +12,9 @@ export interface DevnetInfo {
     readonly role: string
     readonly pid: number
     readonly rpcUrl: string
+    readonly dataDir: string
+    /** Starts it again. */
+    readonly command: readonly string[]
   }[]
 }
 

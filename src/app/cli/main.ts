@@ -5,6 +5,7 @@ import { devnetCommand } from './devnet-command.js'
 import { explainCommand } from './explain-command.js'
 import { keysCommand } from './keys-command.js'
 import { nodeCommand } from './node-command.js'
+import { recoveryCommand } from './recovery-command.js'
 import { statusCommand } from './status-command.js'
 import { version } from './version.js'
 
@@ -18,6 +19,7 @@ const program = new Command('morphism')
   .addCommand(statusCommand())
   .addCommand(explainCommand())
   .addCommand(benchCommand())
+  .addCommand(recoveryCommand())
 
 try {
   await program.parseAsync()
