@@ -78,7 +78,7 @@ describe('why there is no block, brought about for real', () => {
     )
     expect(node.height).toBe(height)
     expect(progressSentences(node.facts().progress).join(' ')).toContain(
-      'Power 3 of 4 is connected, a quorum. Not connected: member 2.',
+      '75.0 % of the power is connected, a quorum. Not connected: member 2.',
     )
   })
 
@@ -127,7 +127,9 @@ describe('why there is no block, brought about for real', () => {
     net.loses = ({ from, to }) => numberOf(from) >= 2 !== numberOf(to) >= 2
     expect(await untilReason(net, node, 'WAITING_FOR_PREVOTES')).toMatch(/members (1, )?2, 3 not heard/)
     await net.clock.advance(10)
-    expect(sentenceOf(node)).toBe('Prevotes are missing: members 2, 3 not heard, and power 1 lacks to a quorum.')
+    expect(sentenceOf(node)).toBe(
+      'Prevotes are missing: members 2, 3 not heard, and 25.0 % of the power lacks to a quorum.',
+    )
     const { prevotes } = node.facts().progress
     // Two of four need no check yet: nothing can follow from them.
     expect(prevotes.known.map(({ member, verified }) => [member, verified])).toEqual([

@@ -6,11 +6,20 @@ import { AppError } from '../app-error.js'
 import { withOwnDevnet } from './own-devnet.js'
 import { RecoveryNode } from './recovery-node.js'
 
+/** How a node joins again: until it answers, is level with the others, and a block carries its precommit. */
+export interface JoinTimes {
+  readonly answersMs: number
+  readonly levelMs: number
+  readonly signsMs: number
+}
+
 /** What one run of `morphism recovery` found. All times are from the start of the processes, in milliseconds. */
 export interface RecoveryReport {
   readonly sequencers: number
   readonly allKilled: {
     readonly height: number
+    /** Until every node answers: what starting the programs takes of the rest. */
+    readonly answersMs: number
     /** Until the first block above the old height at any node, and until every node has it. */
     readonly firstBlockMs: number
     readonly allNodesMs: number
@@ -19,6 +28,7 @@ export interface RecoveryReport {
     readonly nodes: number
     /** Blocks that each fetched from the node that was left. */
     readonly height: number
+    readonly answersMs: number
     /** Until all have the old head, and until all have a block above it. */
     readonly atHeadMs: number
     readonly goesOnMs: number
@@ -27,12 +37,9 @@ export interface RecoveryReport {
     /** Blocks that the others made meanwhile, and how long that took. */
     readonly blocks: number
     readonly awayMs: number
-    /** Until it is level with the others, and until a block carries its precommit. */
-    readonly levelMs: number
-    readonly signsMs: number
-  }
-  /** The log cut by so many bytes from its end; until the node is level, and until a block carries its precommit. */
-  readonly cutLog: readonly { readonly bytes: number; readonly levelMs: number; readonly signsMs: number }[]
+  } & JoinTimes
+  /** The log cut by so many bytes from its end. */
+  readonly cutLog: readonly ({ readonly bytes: number } & JoinTimes)[]
 }
 
 export interface RecoveryOptions {
@@ -97,9 +104,11 @@ async function killAll(nodes: readonly RecoveryNode[]): Promise<RecoveryReport['
   const began = performance.now()
   for (const node of nodes) node.start()
   const since = () => Math.round(performance.now() - began)
+  const answered = nodes.map(node => node.height().then(since))
   const reached = nodes.map(node => node.reach(height + 1).then(since))
   const firstBlockMs = await Promise.race(reached)
-  return { height, firstBlockMs, allNodesMs: Math.max(...(await Promise.all(reached))) }
+  const [answersMs, allNodesMs] = await Promise.all([latest(answered), latest(reached)])
+  return { height, answersMs, firstBlockMs, allNodesMs }
 }
 
 async function wipe([left, ...others]: readonly RecoveryNode[]): Promise<RecoveryReport['wiped']> {
@@ -114,10 +123,12 @@ async function wipe([left, ...others]: readonly RecoveryNode[]): Promise<Recover
   const since = () => Math.round(performance.now() - began)
   const times = await Promise.all(
     others.map(async node => {
+      await node.height()
+      const answersMs = since()
       await node.reach(height)
       const atHeadMs = since()
       await node.reach(height + 1)
-      return { atHeadMs, goesOnMs: since() }
+      return { answersMs, atHeadMs, goesOnMs: since() }
     }),
   )
   const hashes = new Set(await Promise.all([left!, ...others].map(node => node.blockHash(height))))
@@ -125,6 +136,7 @@ async function wipe([left, ...others]: readonly RecoveryNode[]): Promise<Recover
   return {
     nodes: others.length,
     height,
+    answersMs: Math.max(...times.map(({ answersMs }) => answersMs)),
     atHeadMs: Math.max(...times.map(({ atHeadMs }) => atHeadMs)),
     goesOnMs: Math.max(...times.map(({ goesOnMs }) => goesOnMs)),
   }
@@ -160,12 +172,11 @@ async function cut(nodes: readonly RecoveryNode[], bytes: number): Promise<Recov
 }
 
 /** Starts the node; times until it is level with the others, and until a block above that carries its precommit. */
-async function startAndJoin(
-  node: RecoveryNode,
-  others: readonly RecoveryNode[],
-): Promise<{ readonly levelMs: number; readonly signsMs: number }> {
+async function startAndJoin(node: RecoveryNode, others: readonly RecoveryNode[]): Promise<JoinTimes> {
   const began = performance.now()
   node.start()
+  await node.height()
+  const answersMs = Math.round(performance.now() - began)
   let level = 0
   do {
     await node.reach(await highest(others))
@@ -173,8 +184,10 @@ async function startAndJoin(
   } while (level + 1 < (await highest(others)))
   const levelMs = Math.round(performance.now() - began)
   await others[0]!.reachSignedBy(node.name, level)
-  return { levelMs, signsMs: Math.round(performance.now() - began) }
+  return { answersMs, levelMs, signsMs: Math.round(performance.now() - began) }
 }
+
+const latest = async (times: readonly Promise<number>[]): Promise<number> => Math.max(...(await Promise.all(times)))
 
 async function highest(nodes: readonly RecoveryNode[]): Promise<number> {
   return Math.max(...(await Promise.all(nodes.map(node => node.height()))))

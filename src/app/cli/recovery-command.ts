@@ -26,19 +26,19 @@ function recoveryTable({ sequencers, allKilled, wiped, oneBack, cutLog }: Recove
   const rows: [string, string][] = [
     [
       `all ${sequencers} killed at height ${allKilled.height}`,
-      `next block after ${seconds(allKilled.firstBlockMs)}, at every node after ${seconds(allKilled.allNodesMs)}`,
+      `answer after ${seconds(allKilled.answersMs)}, next block after ${seconds(allKilled.firstBlockMs)}, at every node after ${seconds(allKilled.allNodesMs)}`,
     ],
     [
       `${wiped.nodes} of ${sequencers} wiped, ${wiped.height} blocks to fetch`,
-      `all at the head after ${seconds(wiped.atHeadMs)}, next block at all after ${seconds(wiped.goesOnMs)}`,
+      `answer after ${seconds(wiped.answersMs)}, all at the head after ${seconds(wiped.atHeadMs)}, next block at all after ${seconds(wiped.goesOnMs)}`,
     ],
     [
       `one back after ${oneBack.blocks} blocks (${seconds(oneBack.awayMs)})`,
-      `level after ${seconds(oneBack.levelMs)}, its precommit counts after ${seconds(oneBack.signsMs)}`,
+      `answers after ${seconds(oneBack.answersMs)}, level after ${seconds(oneBack.levelMs)}, its precommit counts after ${seconds(oneBack.signsMs)}`,
     ],
-    ...cutLog.map(({ bytes, levelMs, signsMs }): [string, string] => [
+    ...cutLog.map(({ bytes, answersMs, levelMs, signsMs }): [string, string] => [
       `log cut by ${bytes} ${bytes === 1 ? 'byte' : 'bytes'}`,
-      `level after ${seconds(levelMs)}, its precommit counts after ${seconds(signsMs)}`,
+      `answers after ${seconds(answersMs)}, level after ${seconds(levelMs)}, its precommit counts after ${seconds(signsMs)}`,
     ]),
   ]
   const width = Math.max(...rows.map(([name]) => name.length))

@@ -141,10 +141,10 @@ const rows: Row[] = [
   ],
   [
     'WAITING_FOR_PREVOTES',
-    'members 2, 3 not heard, and power 1',
+    'members 2, 3 not heard, and 25.0 % of the power lacks',
     { step: 'prevote', proposal: accepted, prevotes: votes({ 0: blockHash, 1: null }) },
   ],
-  ['WAITING_FOR_PREVOTES', 'power 3', { proposal: accepted }],
+  ['WAITING_FOR_PREVOTES', '75.0 % of the power lacks', { proposal: accepted }],
   [
     'WAITING_FOR_PRECOMMITS',
     'member 3 not heard',

@@ -1,5 +1,5 @@
 import { type BlockHash, zeroHash } from '../../base/primitives/hashes.js'
-import type { MemberIndex } from '../../base/primitives/quantities.js'
+import type { MemberIndex, Power } from '../../base/primitives/quantities.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { HeightInProgress, VotesInProgress } from './height-in-progress.js'
 
@@ -130,9 +130,9 @@ export function noBlockSentence(reason: NoBlockReason, { progress, behind }: NoB
         progress.members[proposer]?.connected ? 'it is connected' : 'it is not connected'
       }, ${last === null ? 'and nothing was ever heard from it' : `last heard ${ms(last)} ago`}.`
     case 'WAITING_FOR_PREVOTES':
-      return `Prevotes are missing: ${lackText(progress.prevotes)}.`
+      return `Prevotes are missing: ${lackText(progress.prevotes, progress.totalPower)}.`
     case 'WAITING_FOR_PRECOMMITS':
-      return `Precommits are missing: ${lackText(progress.precommits)}.`
+      return `Precommits are missing: ${lackText(progress.precommits, progress.totalPower)}.`
     case 'VOTES_SPLIT':
       return 'Enough sequencers voted, but not for the same value: a timeout ends the step and the next round begins.'
   }
@@ -144,10 +144,14 @@ const taskWords = {
   commit: 'commit the decided block',
 } as const
 
-function lackText({ missing, lacking }: VotesInProgress): string {
+function lackText({ missing, lacking }: VotesInProgress, totalPower: Power): string {
   if (lacking === 0n) return 'enough have come, and their signatures are being checked'
-  return `${membersText(missing)} not heard, and power ${lacking} lacks to a quorum`
+  return `${membersText(missing)} not heard, and ${shareText(lacking, totalPower)} lacks to a quorum`
 }
+
+/** A part of the set's power as a person reads it. */
+export const shareText = (power: Power, totalPower: Power): string =>
+  `${(Number((power * 1_000n) / totalPower) / 10).toFixed(1)} % of the power`
 
 /** Members as a person reads them. */
 export function membersText(members: readonly MemberIndex[]): string {

@@ -1,6 +1,7 @@
 import { type BlockHash, zeroHash } from '../../base/primitives/hashes.js'
+import type { Power } from '../../base/primitives/quantities.js'
 import type { HeightInProgress, VotesInProgress } from './height-in-progress.js'
-import { membersText } from './no-block-reason.js'
+import { membersText, shareText } from './no-block-reason.js'
 
 /** The height in progress in plain sentences: where it stands, who leads, who is missing, what is due. */
 export function progressSentences(progress: HeightInProgress): string[] {
@@ -16,8 +17,8 @@ export function progressSentences(progress: HeightInProgress): string[] {
     proposal
       ? `The proposal is block ${hashText(proposal.blockHash)}: ${verdictWords[proposal.verdict]}.`
       : 'No proposal of this round is here.',
-    votesSentence('Prevotes', progress.prevotes),
-    votesSentence('Precommits', progress.precommits),
+    votesSentence('Prevotes', progress.prevotes, progress.totalPower),
+    votesSentence('Precommits', progress.precommits, progress.totalPower),
   )
   if (locked) sentences.push(`This node is locked on block ${hashText(locked.blockHash)} since round ${locked.round}.`)
   else if (valid) sentences.push(`Block ${hashText(valid.blockHash)} had a quorum of prevotes in round ${valid.round}.`)
@@ -51,17 +52,21 @@ function connectionSentence({ members, totalPower, quorumConnected }: HeightInPr
   const gone = members.filter(({ connected }) => !connected).map(({ index }) => index)
   const enough = quorumConnected ? 'a quorum' : 'less than a quorum'
   const missing = gone.length === 0 ? '' : ` Not connected: ${membersText(gone)}.`
-  return `Power ${power} of ${totalPower} is connected, ${enough}.${missing}`
+  return `${shareText(power, totalPower)} is connected, ${enough}.${missing}`
 }
 
-function votesSentence(name: string, { known, missing, lacking, quorumFor }: VotesInProgress): string {
+function votesSentence(
+  name: string,
+  { known, missing, lacking, quorumFor }: VotesInProgress,
+  totalPower: Power,
+): string {
   const shown = known.map(
     ({ member, blockHash }) => `${member} ${blockHash === null ? 'unchecked' : valueText(blockHash)}`,
   )
   const from = shown.length === 0 ? 'none' : shown.join(', ')
   if (quorumFor !== null) return `${name}: a quorum for ${valueText(quorumFor)} (${from}).`
   const absent = missing.length === 0 ? '' : `; ${membersText(missing)} missing`
-  return `${name}: ${from}${absent}; ${lacking === 0n ? 'enough for a quorum' : `power ${lacking} lacks to a quorum`}.`
+  return `${name}: ${from}${absent}; ${lacking === 0n ? 'enough for a quorum' : `${shareText(lacking, totalPower)} lacks to a quorum`}.`
 }
 
 const valueText = (blockHash: BlockHash): string => (blockHash === zeroHash ? 'nil' : hashText(blockHash))
