@@ -51,12 +51,13 @@ async function explainBlock({
   const [mine, theirs] = await Promise.all([stateDiff(rpc, block), stateDiff(against, block)])
   const differences = compareStateDiffs(mine, theirs)
   if (json) return console.log(JSON.stringify({ mine, theirs, differences }, null, 2))
-  console.log(
+  for (const sentence of [
     `Block ${block} at height ${Number(mine.height)} claims state root ${mine.claimedStateRoot}.`,
-    `\n${rpc} computed ${mine.computedStateRoot} and changed ${Number(mine.changed)} accounts.`,
-    `\n${against} computed ${theirs.computedStateRoot} and changed ${Number(theirs.changed)} accounts.`,
-  )
-  for (const sentence of differenceSentences({ differences, mine, theirs })) console.log(sentence)
+    `${rpc} computed ${mine.computedStateRoot} and changed ${Number(mine.changed)} accounts.`,
+    `${against} computed ${theirs.computedStateRoot} and changed ${Number(theirs.changed)} accounts.`,
+    ...differenceSentences({ differences, mine, theirs }),
+  ])
+    console.log(sentence)
 }
 
 function differenceSentences({
