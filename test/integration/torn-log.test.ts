@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { bytesToHex } from '../../src/base/primitives/bytes.js'
 import { invariant } from '../../src/base/primitives/invariant.js'
 import type { CertifiedBlock } from '../../src/base/protocol/block.js'
@@ -135,15 +136,16 @@ async function diskAfter({ chain, record }: Crash, wal: AppendLog): Promise<Disk
 }
 
 let directory: string
-beforeAll(async () => {
-  directory = await mkdtemp(path.join(tmpdir(), 'torn-log-'))
+beforeEach(async () => {
+  // Thousands of syncs: where there is a file system in memory they cost nothing, and what is read back is the same.
+  const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  directory = await mkdtemp(path.join(parent, 'morphism-torn-log-'))
 })
-afterAll(() => rm(directory, { recursive: true }))
+afterEach(() => rm(directory, { recursive: true }))
 
 /** Writes the frames to a file by a real log; gives the file's bytes and where its last frame begins. */
 async function writeFrames(frames: Crash['frames']): Promise<{ bytes: Buffer; lastFrameAt: number }> {
   const file = path.join(directory, 'whole')
-  await rm(file, { force: true })
   const log = await FileLog.open({ path: file })
   for (const frame of frames.slice(0, -1)) {
     for (const record of frame) log.append(record)
@@ -205,6 +207,9 @@ async function rejoin(
   return { net: crash.net, node, signed: crash.signed, from }
 }
 
+/** Records as one text: compared a thousand times faster than byte by byte. */
+const hexOf = (records: readonly Uint8Array[]): string => records.map(bytesToHex).join()
+
 const moments: readonly Moment[] = [
   { type: 'prepared' },
   { type: 'validated' },
@@ -225,14 +230,14 @@ describe('a node whose log was cut at any byte of its last frame', () => {
       for (let cut = lastFrameAt; cut <= bytes.length; cut++) {
         const { records, conflicts } = await restartAlone(alone, crash, bytes.subarray(0, cut))
         // A frame is whole or gone.
-        expect(records).toEqual(cut === bytes.length ? all : before)
+        expect(hexOf(records)).toBe(cut === bytes.length ? hexOf(all) : hexOf(before))
         expect(conflicts).toEqual([])
       }
       // What the node wrote after the cut follows what was left.
       const mended = await FileLog.open({ path: path.join(directory, 'cut') })
       const kept = await mended.readAll()
       await mended.close()
-      expect(kept.slice(0, all.length)).toEqual(all)
+      expect(hexOf(kept.slice(0, all.length))).toBe(hexOf(all))
       for (const record of kept.slice(all.length)) decodeWalRecord(record)
       // So there are two outcomes to join with.
       for (const records of [before, all]) {
