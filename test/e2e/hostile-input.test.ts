@@ -232,5 +232,5 @@ const methods = (
   'eth_newBlockFilter eth_newFilter eth_newPendingTransactionFilter eth_sendRawTransaction eth_sendTransaction eth_sign ' +
   'eth_subscribe eth_syncing eth_uninstallFilter eth_unsubscribe net_version web3_clientVersion web3_sha3 txpool_content ' +
   'txpool_contentFrom txpool_inspect txpool_status morphism_getBatch morphism_getCertificate morphism_getContext ' +
-  'morphism_nodeStatus morphism_peers morphism_sequencerSet'
+  'morphism_explain morphism_nodeStatus morphism_peers morphism_sequencerSet morphism_stateDiff'
 ).split(' ')

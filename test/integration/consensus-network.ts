@@ -2,7 +2,7 @@ import { BlsSecretKey, parseBlsPublicKey } from '../../src/base/crypto/bls.js'
 import { keccak256Hex } from '../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
-import { ok } from '../../src/base/primitives/result.js'
+import { ok, type Result } from '../../src/base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
@@ -11,10 +11,12 @@ import { verifyCertificate } from '../../src/base/protocol/quorum-certificate.js
 import { makeSequencerSet, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import type { VoteContent } from '../../src/base/protocol/vote.js'
+import type { ConsensusSigner } from '../../src/io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
-import { MemoryHub, type MemoryNetwork } from '../../src/io/network/memory-network.js'
+import { MemoryHub, type MemoryNetwork, type Passage } from '../../src/io/network/memory-network.js'
+import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { MemoryStore } from '../../src/io/storage/memory-store.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
@@ -22,8 +24,11 @@ import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { pause } from '../../src/io/time/clock.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
+import type { ProposalRefused } from '../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
+import type { HeightInProgress } from '../../src/services/sequencer/height-in-progress.js'
+import type { NoBlockFacts } from '../../src/services/sequencer/no-block-reason.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
 import { CallHistory, type GrammarViolation, watchApplication } from '../fixtures/application-grammar.js'
 
@@ -94,9 +99,9 @@ class LateSigner extends GuardedSigner {
 }
 
 /** What survives a crash of a node. */
-class Disk {
+export class Disk {
   readonly store = new MemoryStore()
-  readonly wal = new MemoryLog()
+  constructor(readonly wal: AppendLog = new MemoryLog()) {}
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
   /** Not the node's: what its application was asked, over all its runs. */
@@ -157,13 +162,15 @@ export class TestNode {
       ports: {
         application: watchApplication(
           {
-            prepareProposal: async () =>
-              makeBlock({
+            prepareProposal: async () => {
+              await net.builds(index)
+              return makeBlock({
                 parent: node.head(),
                 timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
                 proposerIndex: index,
-              }),
-            processProposal: async () => ok(undefined),
+              })
+            },
+            processProposal: async () => net.judges(index),
             extendVote: ({ height }) => uintToBytes(height, 8),
             verifyVoteExtension: () => {},
             finalizeBlock: async certified => node.append(certified),
@@ -178,7 +185,7 @@ export class TestNode {
         work: { hasWork: () => net.busy, onWork: listener => node.wakers.push(listener) },
         head: () => node.head(),
         sets,
-        signer: new LateSigner(net, index, { secretKey, domain, record: disk.record }),
+        signer: net.signer(index, disk.record),
         verifier: inlineSignatureVerifier,
         network: wires,
         wal: disk.wal,
@@ -190,6 +197,12 @@ export class TestNode {
       },
     })
     return node
+  }
+
+  /** What `explain` is decided by at this node. */
+  facts(): NoBlockFacts & { readonly progress: HeightInProgress } {
+    const behind = this.syncer!.bestKnownHeight() - this.height
+    return { progress: this.engine!.inProgress(), behind, parameters: devnetParameters }
   }
 
   get height(): number {
@@ -226,15 +239,22 @@ export class TestConsensusNetwork {
   readonly set: SequencerSet
   readonly hub: MemoryHub
   readonly nodes = new Map<number, TestNode>()
-  private readonly disks = new Map<number, Disk>()
+  readonly disks = new Map<number, Disk>()
   /** Whether there is always something to put into a block. */
   busy = true
   /** How long a member's signature of a vote takes. */
   signingMs: (index: number) => number = () => 0
   /** What the engines asked of their applications against the grammar of spec/consensus.md. */
   readonly violations: GrammarViolation[] = []
+  /** The signer of the node of this index. */
+  signer: (index: number, record: MemorySigningRecord) => ConsensusSigner = (index, record) =>
+    new LateSigner(this, index, { secretKey: this.keys[index]!, domain, record })
   /** Says which messages are lost. */
-  loses: (passage: { from: string; to: string }) => boolean = () => false
+  loses: (passage: Passage) => boolean = () => false
+  /** Runs before the node of this index builds a block. */
+  builds: (index: number) => Promise<void> = async () => {}
+  /** How the node of this index judges a proposal. */
+  judges: (index: number) => Promise<Result<void, ProposalRefused>> = async () => ok(undefined)
 
   constructor(size: number) {
     this.keys = Array.from({ length: size }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))

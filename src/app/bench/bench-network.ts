@@ -14,6 +14,9 @@ export interface DevnetInfo {
     readonly rpcUrl: string
     readonly wsUrl: string
     readonly metricsUrl: string
+    readonly dataDir: string
+    /** Starts it again. */
+    readonly command: readonly string[]
   }[]
 }
 

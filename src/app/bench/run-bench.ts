@@ -1,17 +1,15 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Address } from '../../base/primitives/hashes.js'
 import { AppError } from '../app-error.js'
-import { freePort, freePortRun } from '../devnet/ports.js'
-import { morphismBin, packageRoot } from '../package-root.js'
+import { packageRoot } from '../package-root.js'
 import { BenchAccount, erc20TransferData } from './bench-account.js'
 import { type DevnetInfo, readDevnetInfo, rpcCall, sleep } from './bench-network.js'
 import { type LatencyResult, measureLatency } from './measure-latency.js'
 import { measureThroughput, type ThroughputResult } from './measure-throughput.js'
+import { withOwnDevnet } from './own-devnet.js'
 
 /** Everything that one run of the benchmark found. */
 export interface BenchReport {
@@ -35,32 +33,11 @@ export interface BenchOptions {
 }
 
 const senders = 400
-const startTimeoutMs = 180_000
 
 /** Measures a network of real processes. @throws AppError */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
   if (options.devnetFile) return measure(await readDevnetInfo(options.devnetFile), options)
-  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'morphism-bench-'))
-  const ports = { l1: await freePort(), rpc: await freePortRun(options.sequencers + 1) }
-  const flags = ['--sequencers', `${options.sequencers}`, '--full-nodes', '0', '--data-dir', dataDir, '--quiet']
-  const command = [morphismBin, 'devnet', ...flags, '--l1-port', `${ports.l1}`, '--rpc-port', `${ports.rpc}`]
-  options.say('starting a devnet of its own …')
-  const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] })
-  const exited = new Promise<void>(resolve => devnet.once('exit', () => resolve()))
-  try {
-    const file = path.join(dataDir, 'devnet.json')
-    const deadline = Date.now() + startTimeoutMs
-    while (!existsSync(file)) {
-      if (devnet.exitCode !== null || Date.now() > deadline)
-        throw new AppError('NO_DEVNET', 'the devnet of the benchmark did not start')
-      await sleep(100)
-    }
-    return await measure(await readDevnetInfo(file), options)
-  } finally {
-    devnet.kill('SIGINT')
-    await exited
-    rmSync(dataDir, { recursive: true, force: true })
-  }
+  return withOwnDevnet(options, info => measure(info, options))
 }
 
 async function measure(info: DevnetInfo, options: BenchOptions): Promise<BenchReport> {

@@ -2,9 +2,11 @@ import { Command } from 'commander'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import { benchCommand } from './bench-command.js'
 import { devnetCommand } from './devnet-command.js'
+import { explainCommand } from './explain-command.js'
 import { forensicsCommand } from './forensics-command.js'
 import { keysCommand } from './keys-command.js'
 import { nodeCommand } from './node-command.js'
+import { recoveryCommand } from './recovery-command.js'
 import { signerCommand } from './signer-command.js'
 import { statusCommand } from './status-command.js'
 import { version } from './version.js'
@@ -19,7 +21,9 @@ const program = new Command('morphism')
   .addCommand(signerCommand())
   .addCommand(statusCommand())
   .addCommand(forensicsCommand())
+  .addCommand(explainCommand())
   .addCommand(benchCommand())
+  .addCommand(recoveryCommand())
 
 try {
   await program.parseAsync()

@@ -8,16 +8,15 @@ import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
 import type { BatchInfo, BatchSelector, MorphismQueries, NodeStatus } from '../../services/rpc/morphism-queries.js'
 import type { EngineStatus } from '../../services/sequencer/engine.js'
 import type { EvidencePool } from '../../services/sequencer/evidence-pool.js'
+import { syncingBehind } from '../../services/sequencer/no-block-reason.js'
 import type { Syncer } from '../../services/syncer/syncer.js'
+import { type ExplainParts, explainNode, notReadyReasons } from './explain-node.js'
 
-/** Blocks behind the best known head from which a node says that it is syncing. */
-const syncingBehind = 5
-
-export interface NodeQueriesParts {
+export interface NodeQueriesParts extends ExplainParts {
   readonly version: string
   readonly role: 'sequencer' | 'full'
   readonly chain: Chain
-  readonly execution: Pick<ExecutionClient, 'blockAt'>
+  readonly execution: Pick<ExecutionClient, 'blockAt' | 'stateDiffOf'>
   readonly sets: { setAt(height: Height): SequencerSet; activeFrom(height: Height): Height }
   readonly batcher: Batcher
   readonly follower: L1Follower
@@ -66,6 +65,8 @@ export function nodeQueries(parts: NodeQueriesParts): MorphismQueries {
         sequencer: (consensusKey && memberByKey(set, consensusKey)?.feeRecipient) ?? null,
       }))
     },
+    explain: async height => explainNode(parts, height),
+    stateDiffOf: blockHash => execution.stateDiffOf(blockHash),
   }
 }
 
@@ -106,12 +107,15 @@ function nodeStatus(parts: NodeQueriesParts): NodeStatus {
   const set = sets.setAt(height + 1)
   const engine = parts.engine()
   const syncing = isSyncing(parts)
+  const notReady = notReadyReasons(parts)
   const { l1OriginNumber, l1OriginHash } = chain.head().context
   return {
     role,
     version,
     ready: !syncing && network.peers().length >= Math.min(1, set.members.length - 1),
     syncing,
+    readyToLead: notReady.length === 0,
+    notReadyToLead: notReady,
     height,
     round: engine?.round ?? 0,
     step: engine?.step ?? 'follow',

@@ -80,7 +80,7 @@ export async function openGround(
     logger.warn('the consensus key is not in the sequencer set', { setId: genesisSet.setId })
   }
   const network = await openNetwork(frame, { domain, genesisHash: genesisBatch.lastBlockHash, signer })
-  const mempoolJournal = await openLog(frame, 'mempool-journal')
+  const mempoolJournal = await openJournal(frame)
   return {
     network,
     terms: {
@@ -104,7 +104,7 @@ export async function openGround(
       compression,
       kzg,
       mempoolJournal,
-      sequencing: signer && { signer, wal: await openLog(frame, 'consensus-wal'), verifier: openVerifier(frame) },
+      sequencing: signer && { signer, wal: await openWal(frame), verifier: openVerifier(frame) },
       submitter: openSubmitter(frame),
       fail,
     },
@@ -166,9 +166,20 @@ async function openNetwork(
   return network
 }
 
-async function openLog({ config, lifecycle }: Frame, name: 'mempool-journal' | 'consensus-wal'): Promise<FileLog> {
-  const log = await FileLog.open({ path: path.join(config.dataDir, name) })
-  lifecycle.own(name, () => log.close())
+async function openWal({ config, lifecycle }: Frame): Promise<FileLog> {
+  const log = await FileLog.open({ path: path.join(config.dataDir, 'consensus-wal') })
+  lifecycle.own('consensus-wal', () => log.close())
+  return log
+}
+
+/** Unlike the log of consensus, the mempool's is no reason not to start: what it loses can be sent again. */
+async function openJournal({ config, lifecycle, logger }: Frame): Promise<FileLog> {
+  const { log, setAside } = await FileLog.openOrSetAside({ path: path.join(config.dataDir, 'mempool-journal') })
+  if (setAside) {
+    const { length: kept } = await log.readAll()
+    logger.warn('the mempool journal was corrupt: it is put aside, and what could be read is kept', { setAside, kept })
+  }
+  lifecycle.own('mempool-journal', () => log.close())
   return log
 }
 

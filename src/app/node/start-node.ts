@@ -100,8 +100,11 @@ async function startServers(
     syncer,
     network,
     evidence,
-    engine: () => engine?.status() ?? null,
     signing: () => signing?.state() ?? null,
+    parameters: config.network.parameters,
+    clock,
+    engine: () => engine?.status() ?? null,
+    progress: () => engine?.inProgress() ?? null,
   })
   const rpc = await createRpcServer({
     config: {
@@ -122,7 +125,7 @@ async function startServers(
   })
   lifecycle.own('rpc', () => rpc[Symbol.asyncDispose]())
   const health = async () => {
-    const { ready, syncing, height, peers, signing: state } = await morphism.nodeStatus()
+    const { ready, syncing, readyToLead, notReadyToLead, height, peers, signing: state } = await morphism.nodeStatus()
     const isStopped = signing !== null && signing.stop !== null
     return {
       healthy: ready && !isStopped,
@@ -130,6 +133,8 @@ async function startServers(
       height,
       peers,
       signing: state,
+      readyToLead,
+      notReadyToLead,
       l1: follower.health(),
     }
   }

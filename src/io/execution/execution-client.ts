@@ -75,6 +75,31 @@ export interface RpcErrorShape {
   readonly data?: unknown
 }
 
+/** An account after a block. */
+export interface DiffedAccount {
+  readonly address: Address
+  readonly nonce: number
+  readonly balance: Wei
+  readonly codeHash: Hash32
+  readonly storageRoot: StateRoot
+}
+
+/** The accounts that a block changed by this client's own execution, to be compared with another client's. */
+export interface BlockStateDiff {
+  readonly blockHash: BlockHash
+  readonly height: Height
+  /** What the block's header claims, and what this client computed. */
+  readonly claimedStateRoot: StateRoot
+  readonly computedStateRoot: StateRoot
+  /** Changed accounts by address, at most `maxDiffedAccounts`; one that ended is empty. */
+  readonly accounts: readonly DiffedAccount[]
+  /** How many there are in all. */
+  readonly changed: number
+}
+
+/** Most accounts that a BlockStateDiff names. */
+export const maxDiffedAccounts = 4_096
+
 /**
  * The execution client behind a node, shaped like the Engine API so that an unmodified Ethereum client can stand here.
  * Blocks between head and candidates are kept in memory; the head and everything behind it are durable.
@@ -95,6 +120,11 @@ export interface ExecutionClient {
   storageAt(address: Address, slot: Hash32, height: Height): Promise<Hash32>
   /** States at the head. */
   accounts(addresses: readonly Address[]): Promise<readonly AccountState[]>
+  /**
+   * What a block changed: of one of the last few that did not come to the roots they claim, or of the canonical chain,
+   * executed once more on its parent's state. Null for any other.
+   */
+  stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null>
   /**
    * Answers a read-only `eth_` method with JSON-RPC values (eth_call, eth_getBalance, eth_getBlockByNumber, eth_getLogs,
    * eth_getProof, …); block tags latest, safe, finalized, earliest, pending are resolved here from the last fork choice.

@@ -330,6 +330,33 @@ const contracts: readonly ComplianceCheck[] = [
     assert.equal(await ask(roots, block.header.timestamp), block.header.parentBeaconBlockRoot)
     assert.equal(await ask(hashes, 1), block.hash)
   }),
+  check('tells which accounts a block changed, of the chain or refused for its root', async client => {
+    const draft = { transactions: [sign({ to: carol, value: 5n })] }
+    const block = await advance(client, draft)
+    await advance(client)
+    const diff = await client.stateDiffOf(block.hash)
+    assert(diff !== null)
+    assert.equal(diff.computedStateRoot, block.header.stateRoot)
+    assert.equal(diff.claimedStateRoot, block.header.stateRoot)
+    assert.equal(diff.changed, diff.accounts.length)
+    const paid = diff.accounts.find(({ address }) => address === carol)
+    assert.deepEqual([paid?.nonce, paid?.balance], [0, 1_000n * ether + 5n])
+    assert.equal(diff.accounts.find(({ address }) => address === alice)?.nonce, 1)
+    assert(!diff.accounts.some(({ address }) => address === bob))
+    assert.equal(await client.stateDiffOf(zeroHash), null)
+    assert.equal(await client.stateDiffOf((await client.blockAt(0))!.hash), null)
+
+    const next = attributesAfter(await client.head(), { transactions: [sign({ nonce: 1, to: bob, value: 7n })] })
+    const { block: right } = await client.buildBlock(next)
+    const header = { ...right.header, stateRoot: `0x${'99'.repeat(32)}` as Hex }
+    const wrong = { ...right, header, hash: headerHash(header) }
+    assert.equal((await client.newPayload(wrong)).status, 'INVALID')
+    const refused = await client.stateDiffOf(wrong.hash)
+    assert.equal(refused?.claimedStateRoot, header.stateRoot)
+    assert.equal(refused?.computedStateRoot, right.header.stateRoot)
+    await commit(client, right.hash)
+    assert.deepEqual((await client.stateDiffOf(right.hash))?.accounts, refused?.accounts)
+  }),
   check('answers each query at the newest head', async client => {
     for (let height = 1; height <= 20; height++) {
       await advance(client, { transactions: [sign({ nonce: height - 1, value: 1n })] })

@@ -53,6 +53,43 @@ describe('FileLog', () => {
     }
   })
 
+  it('is put aside when it is corrupt and may be, and goes on with the records before the damage', async () => {
+    const [first] = await writeGroups(['one', 'two'], ['three'], ['four'])
+    const whole = await readFile(path)
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = Uint8Array.from(whole)
+      damaged[at]! ^= 0x01
+      await writeFile(path, damaged)
+      const { log, setAside } = await FileLog.openOrSetAside({ path })
+      const kept = (await log.readAll()).map(bytes => Buffer.from(bytes).toString())
+      expect(kept).toEqual(['one', 'two', 'three', 'four'].slice(0, kept.length))
+      expect(kept.length).toBeGreaterThanOrEqual(at < first! ? 0 : 2)
+      log.append(record('five'))
+      await log.close()
+      expect(await texts()).toEqual([...kept, 'five'])
+      // Damage to the last frame's body looks like a torn end: that is cut off, as always.
+      if (setAside === null) expect(kept).toEqual(['one', 'two', 'three'])
+      else {
+        expect(setAside).toBe(`${path}.corrupt`)
+        expect(Uint8Array.from(await readFile(setAside))).toEqual(damaged)
+        await rm(setAside)
+      }
+    }
+  })
+
+  it('keeps every file that was put aside', async () => {
+    const asides = []
+    for (const content of ['first garbage', 'second garbage']) {
+      await writeFile(path, content)
+      const { log, setAside } = await FileLog.openOrSetAside({ path })
+      expect(await log.readAll()).toEqual([])
+      await log.close()
+      asides.push(setAside!)
+    }
+    expect(asides).toEqual([`${path}.corrupt`, `${path}.corrupt-2`])
+    expect(await Promise.all(asides.map(name => readFile(name, 'utf8')))).toEqual(['first garbage', 'second garbage'])
+  })
+
   it('drops all records of a torn sync together', async () => {
     const [, second] = await writeGroups(['one'], ['two', 'three'])
     await writeFile(path, (await readFile(path)).subarray(0, second! - 1))

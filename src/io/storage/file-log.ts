@@ -1,8 +1,8 @@
-import { constants, type FileHandle, open, readFile, rename } from 'node:fs/promises'
+import { constants, type FileHandle, link, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { type AppendLog, requireFitting } from './append-log.js'
-import { fileFailure, StorageError } from './storage-error.js'
+import { fileFailure, StorageError, systemCode } from './storage-error.js'
 import { syncDirectory } from './sync-directory.js'
 
 /** Length of the frame, its checksum, checksum of these two: u32 each, little-endian. */
@@ -41,6 +41,32 @@ export class FileLog implements AppendLog {
     } catch (error) {
       await file?.close()
       throw fileFailure(error, path)
+    }
+  }
+
+  /**
+   * As `open`, for a log whose loss is no danger: a corrupt file is put aside under the name that is returned, and the log
+   * goes on with the records before the damage. @throws StorageError STORE_FAILED
+   */
+  static async openOrSetAside({ path }: { path: string }): Promise<{ log: FileLog; setAside: string | null }> {
+    try {
+      return { log: await FileLog.open({ path }), setAside: null }
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'LOG_CORRUPT') throw error
+      const end = Number(error.data.offset)
+      let file: FileHandle | undefined
+      try {
+        const { records } = readFrames((await readFile(path)).subarray(0, end))
+        // The damaged file has its second name before the mended one takes its place: nothing is lost between.
+        const setAside = await linkAside(path)
+        file = await open(path, constants.O_RDWR)
+        const log = new FileLog(path, file, end)
+        await log.replace(records)
+        return { log, setAside }
+      } catch (failure) {
+        await file?.close()
+        throw fileFailure(failure, path)
+      }
     }
   }
 
@@ -217,6 +243,19 @@ function readFrames(bytes: Buffer): { records: Uint8Array[]; end: number; corrup
     at = end
   }
   return { records, end: at, corruptAt: null }
+}
+
+/** Gives the file a second name that nothing has yet. */
+async function linkAside(path: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? `${path}.corrupt` : `${path}.corrupt-${number}`
+    try {
+      await link(path, name)
+      return name
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error
+    }
+  }
 }
 
 /** A write may stop short (a full disk, a signal): goes on until all is written or the system says why not. */

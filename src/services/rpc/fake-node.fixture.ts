@@ -229,6 +229,8 @@ export class FakeNode {
           version: '0.1.0',
           ready: true,
           syncing: false,
+          readyToLead: false,
+          notReadyToLead: ['NOT_A_SEQUENCER'],
           height: 20,
           round: 0,
           step: 'propose',
@@ -241,6 +243,24 @@ export class FakeNode {
           l1Origin: { number: 255, hash: zeroHash },
           signing: null,
         }),
+        explain: async height => ({
+          reason: 'NO_WORK',
+          sentences: ['No work.'],
+          height: height ?? 21,
+          power: [3n],
+          none: null,
+        }),
+        stateDiffOf: async blockHash =>
+          blockHash === zeroHash
+            ? null
+            : {
+                blockHash,
+                height: 20,
+                claimedStateRoot: zeroHash,
+                computedStateRoot: zeroHash,
+                accounts: [{ address: token, nonce: 1, balance: 16n, codeHash: zeroHash, storageRoot: zeroHash }],
+                changed: 1,
+              },
       },
       clock: systemClock,
       logger: silentLogger,

@@ -1,10 +1,18 @@
-import type { Address, BatchHash, Hash32, L1BlockHash, TransactionHash } from '../../base/primitives/hashes.js'
+import type {
+  Address,
+  BatchHash,
+  BlockHash,
+  Hash32,
+  L1BlockHash,
+  TransactionHash,
+} from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, L1BlockNumber, Round, SetId } from '../../base/primitives/quantities.js'
 import type { BatchHeader } from '../../base/protocol/batch-header.js'
 import type { BlockContext } from '../../base/protocol/block-context.js'
 import type { Evidence } from '../../base/protocol/evidence.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { BlockStateDiff } from '../../io/execution/execution-client.js'
 
 /** How far a batch has come on its way to finality on L1. */
 export type BatchStatus = 'sealed' | 'certified' | 'committed' | 'finalized'
@@ -31,6 +39,9 @@ export interface NodeStatus {
   /** Serves and follows the chain. */
   readonly ready: boolean
   readonly syncing: boolean
+  /** Whether it could lead a round well now; and what keeps it from that, by name. */
+  readonly readyToLead: boolean
+  readonly notReadyToLead: readonly string[]
   readonly height: Height
   readonly round: Round
   /** Name of the consensus step, such as `propose`. */
@@ -82,4 +93,11 @@ export interface MorphismQueries {
   /** Kept proofs of contradictory signatures: those of heights from `fromHeight` on, those against one consensus key. */
   evidence(filter: EvidenceFilter): Promise<readonly EvidenceInfo[]>
   peers(): Promise<readonly PeerInfo[]>
+  /**
+   * Why there is no block now, or for another height how it was decided: plain data whose `sentences` are for people. Its
+   * numbers become quantities on the wire.
+   */
+  explain(height: Height | null): Promise<object>
+  /** The accounts that a block changed by this node's own execution, for a block that it refused for its roots too. */
+  stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null>
 }

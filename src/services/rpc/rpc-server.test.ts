@@ -147,6 +147,24 @@ describe('methods', () => {
       expect((await server.ask('morphism_evidence', bad)).error?.code).toBe(-32602)
   })
 
+  it('explains itself with numbers as quantities', async () => {
+    expect((await server.ask('morphism_explain')).result).toEqual({
+      reason: 'NO_WORK',
+      sentences: ['No work.'],
+      height: '0x15',
+      power: ['0x3'],
+      none: null,
+    })
+    expect((await server.ask('morphism_explain', '0x7')).result).toMatchObject({ height: '0x7' })
+    expect((await server.ask('morphism_explain', 'newest')).error?.code).toBe(-32602)
+    expect((await server.ask('morphism_stateDiff', zeroHash)).result).toBeNull()
+    expect((await server.ask('morphism_stateDiff', `0x${'12'.repeat(32)}`)).result).toMatchObject({
+      height: '0x14',
+      accounts: [{ address: token, nonce: '0x1', balance: '0x10' }],
+    })
+    expect((await server.ask('morphism_stateDiff')).error?.code).toBe(-32602)
+  })
+
   it('filters collect between polls and can be taken away', async () => {
     const [blocks, logs, pending] = await Promise.all([
       server.ask('eth_newBlockFilter'),

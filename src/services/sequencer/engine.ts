@@ -22,6 +22,8 @@ import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
+import { type HeightInProgress, heightInProgress } from './height-in-progress.js'
+import { HeightProgress } from './height-progress.js'
 import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
 import { RoundGossip } from './round-gossip.js'
@@ -78,6 +80,7 @@ export class ConsensusEngine {
   private readonly members: MemberWatch
   private readonly timing: StepTiming
   private readonly gossip: RoundGossip
+  private readonly progress: HeightProgress
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly loggedBlocks = new Set<BlockHash>()
   private readonly proposals = new Map<string, Proposal>()
@@ -106,6 +109,7 @@ export class ConsensusEngine {
   ) {
     this.set = ports.sets.setAt(ports.head().header.number + 1)
     this.core = createConsensusCore({ self: null, parameters: config.parameters })
+    this.progress = new HeightProgress(ports.clock)
     this.door = new MessageDoor({
       config,
       ports: {
@@ -116,7 +120,10 @@ export class ConsensusEngine {
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
         onStatus: (peer, status) => this.gossip.help(peer, status),
-        onHeard: (peer, height) => this.members.heard(peer, height),
+        onHeard: ({ peer, member, height }) => {
+          this.members.heard(peer, height)
+          this.progress.hearFrom(member)
+        },
         currentRound: () => this.round(),
         onFailure: ports.onFatal,
       },
@@ -168,6 +175,26 @@ export class ConsensusEngine {
     const round = this.round()
     const step = this.core.state?.waiting ? 'new-height' : (this.core.state?.step ?? 'propose')
     return { height: this.height, round, step, proposer: proposerOf(this.set, this.height, round), self: this.self }
+  }
+
+  /** What this node knows of the height that it is deciding, for `explain`. */
+  inProgress(): HeightInProgress {
+    const { ports, height, set, self, core, progress, config } = this
+    const round = this.round()
+    return heightInProgress({
+      nowMs: ports.clock.nowMs(),
+      height,
+      set,
+      self,
+      state: core.state,
+      messages: core.messagesOf(height, round),
+      heard: step => this.door.heard(round, step),
+      progress,
+      peers: ports.network.peers(),
+      hasWork: ports.work.hasWork(),
+      parentTimestampMs: ports.head().context.timestampMs,
+      parameters: config.parameters,
+    })
   }
 
   private round(): Round {
@@ -275,7 +302,9 @@ export class ConsensusEngine {
   }
 
   private step(input: ConsensusInput): readonly ConsensusOutput[] {
-    return this.core.step(input)
+    const outputs = this.core.step(input)
+    this.progress.stepped(input, outputs, this.core.state)
+    return outputs
   }
 
   private log(input: LoggedInput): void {
@@ -328,6 +357,7 @@ export class ConsensusEngine {
       const block = await this.ports.application.prepareProposal({ height, round })
       this.feed({ type: 'prepared', height, round, blockHash: block.hash }, block)
     } catch (error) {
+      this.progress.buildFailed(error)
       this.ports.logger.error('no proposal could be built', { height, round, error })
     }
   }
@@ -347,10 +377,15 @@ export class ConsensusEngine {
       return this.ports.onFatal(new InvariantError('validate asked for an unknown block', { height, round, blockHash }))
     try {
       const verdict = await this.ports.application.processProposal({ proposal, block })
-      if (!verdict.ok) this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
+      if (!verdict.ok) {
+        this.progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
+        this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
+      }
       const valid = verdict.ok || verdict.error.blame === 'own-view'
       this.feed({ type: 'validated', height, blockHash, valid, acceptable: verdict.ok })
     } catch (error) {
+      const refusal = { reason: 'not-judged', detail: String(error), blame: 'own-view' } as const
+      this.progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...refusal })
       this.ports.logger.error('a proposal could not be judged', { height, round, blockHash, error })
     }
   }
@@ -362,9 +397,11 @@ export class ConsensusEngine {
     try {
       await this.ports.wal.sync()
       const signature = await this.ports.signer.signProposal(content)
+      this.progress.signerAnswered()
       const proposal = { ...content, proposer: member, signature }
       this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
     } catch (error) {
+      this.progress.signerRefused('proposal', content, error)
       this.reportUnsigned('proposal', { ...content, error })
     }
   }
@@ -375,6 +412,7 @@ export class ConsensusEngine {
     try {
       await this.ports.wal.sync()
       const signature = await this.ports.signer.signVote(content)
+      this.progress.signerAnswered()
       if (content.height !== this.height) return
       const extends_ = content.step === precommit && !isNil(content.blockHash)
       const extension = extends_ ? this.ports.application.extendVote({ height: content.height }) : new Uint8Array(0)
@@ -383,6 +421,7 @@ export class ConsensusEngine {
       this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
     } catch (error) {
+      this.progress.signerRefused('vote', content, error)
       this.reportUnsigned('vote', { ...content, error })
     }
   }

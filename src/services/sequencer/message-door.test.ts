@@ -77,8 +77,8 @@ beforeEach(() => {
       onProposal: one => proposals.push(one),
       onVotes: some => passed.push(...some),
       onStatus: (_peer, { height }) => statuses.push(height),
-      onHeard: () => {},
       currentRound: () => round,
+      onHeard: () => {},
       onFailure: error => expect.fail(String(error)),
     },
   })

@@ -1,12 +1,12 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import type { Vote } from '../../base/protocol/vote.js'
+import type { Vote, VoteStep } from '../../base/protocol/vote.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
@@ -32,7 +32,7 @@ export interface MessageDoorPorts {
   readonly onVotes: (votes: Verified<Vote>[]) => void
   readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
   /** A member's node sent a well-formed message about this height. */
-  readonly onHeard: (peer: Peer, height: Height) => void
+  readonly onHeard: (heard: { peer: Peer; member: MemberIndex; height: Height }) => void
   readonly currentRound: () => Round
   readonly onFailure: (error: unknown) => void
 }
@@ -94,11 +94,17 @@ export class MessageDoor {
     this.votes.countChecked(vote, this.args.ports.currentRound())
   }
 
+  /** Members of whom a vote of this round and step is at hand, verified or waiting for its check. */
+  heard(round: Round, step: VoteStep): MemberIndex[] {
+    return this.votes.heard(round, step)
+  }
+
   private receive(from: Peer, bytes: Uint8Array): void {
-    if (!from.consensusKey || !memberByKey(this.set, from.consensusKey)) return
+    const member = from.consensusKey && memberByKey(this.set, from.consensusKey)
+    if (!member) return
     try {
       const message = decodeConsensusMessage(bytes)
-      this.args.ports.onHeard(from, heightOf(message))
+      this.args.ports.onHeard({ peer: from, member: member.index, height: heightOf(message) })
       this.admit(message, from.id)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error

@@ -2,7 +2,7 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
 import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { type Vote, voteDigest } from '../../base/protocol/vote.js'
+import { type Vote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { PeerId } from '../../io/network/peer-network.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
@@ -102,6 +102,12 @@ export class VoteDoor {
     this.say(step, vote)
     if (this.addVerified(step, vote)) this.hear(step, vote.member, 1)
     this.flushIfDecisive(step, vote.round, currentRound)
+  }
+
+  /** Members of whom a vote of this round and step is at hand, verified or waiting for its check. */
+  heard(round: Round, step: VoteStep): MemberIndex[] {
+    const heard = this.steps.get(`${round}/${step}`)?.heard ?? new Map<MemberIndex, number>()
+    return [...heard].filter(([, votes]) => votes > 0).map(([member]) => member)
   }
 
   private say({ said }: Step, { member, blockHash }: Vote): void {

@@ -9,6 +9,7 @@ import type { Logger } from '../../telemetry/logger.js'
 import type {
   AccountState,
   BlockAttributes,
+  BlockStateDiff,
   BuiltBlock,
   ExecutionClient,
   ForkchoiceState,
@@ -16,6 +17,7 @@ import type {
   PayloadStatus,
 } from '../execution-client.js'
 import { ExecutionError } from '../execution-error.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../execution-rpc-error.js'
 import type { Genesis } from '../genesis.js'
 import type { ExecutionWorkerData, PackedAttributes } from './workers/execution-worker.js'
 import { closedError, QueryLane } from './workers/query-lane.js'
@@ -35,6 +37,9 @@ const defaultBounds: QueryBounds = { timeoutMs: 5_000, maxWaitingCalls: 256, max
 
 /** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
 const maxRemembered = 8
+
+/** State diffs that may be under way: each executes a whole block on the thread of calls. */
+const maxStateDiffs = 4
 
 /** Methods that execute code. */
 const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
@@ -101,6 +106,7 @@ class EmbeddedExecution implements ExecutionClient {
   private readonly reads: QueryLane
   private readonly candidates = new Map<BlockHash, Block>()
   private currentHead: ChainHead
+  private stateDiffs = 0
 
   constructor({
     link,
@@ -200,6 +206,19 @@ class EmbeddedExecution implements ExecutionClient {
       const states = await this.reads.read<readonly AccountState[]>('accounts', [addresses])
       // An answer that was read before a head of which the caller has heard by now would be stale.
       if (hash === this.currentHead.hash) return states
+    }
+  }
+
+  async stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null> {
+    const mismatch = await this.execute<BlockStateDiff | null>('mismatchOf', [blockHash])
+    if (mismatch !== null) return mismatch
+    if (this.stateDiffs >= maxStateDiffs)
+      throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent state diffs' })
+    this.stateDiffs++
+    try {
+      return await this.calls.read<BlockStateDiff | null>('stateDiffOf', [blockHash])
+    } finally {
+      this.stateDiffs--
     }
   }
 

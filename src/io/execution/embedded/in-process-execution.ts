@@ -16,7 +16,7 @@ export async function createInProcessExecution({
   readonly genesis: Genesis
 }): Promise<ExecutionClient> {
   const engine = await ChainEngine.open({ store, genesis })
-  const { queries, reads } = createQueries({ store, chainId: genesis.chainId })
+  const { queries, reads, stateDiffOf } = createQueries({ store, chainId: genesis.chainId })
   return {
     buildBlock: attributes => engine.buildBlock(attributes),
     newPayload: (block, senders) => engine.newPayload(block, senders),
@@ -27,6 +27,7 @@ export async function createInProcessExecution({
     stateRootAt: async height => reads.stateRootAt(height),
     storageAt: async (address, slot, height) => reads.storageAt(address, slot, height),
     accounts: async addresses => reads.accounts(addresses),
+    stateDiffOf: async blockHash => engine.mismatchOf(blockHash) ?? stateDiffOf(blockHash),
     request: (method, params, signal) => queries.request(method, params, signal),
     async close() {
       await engine.idle()

@@ -1,4 +1,6 @@
+import type { BlockHash } from '../../../base/primitives/hashes.js'
 import type { KeyValueStore } from '../../storage/key-value-store.js'
+import type { BlockStateDiff } from '../execution-client.js'
 import { maxTransactionGas } from './engine/check-transaction.js'
 import { PortReads } from './port-reads.js'
 import { createEthQueries, type EthQueries } from './queries/eth-queries.js'
@@ -13,6 +15,8 @@ export interface StoreQueries {
   readonly reads: PortReads
   /** Loads the EVM, which else waits for the first call. */
   prepareCalls(): Promise<void>
+  /** What a block of the chain changed, by executing it once more; null for any other block. One runs at a time. */
+  stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null>
 }
 
 /** `interrupt` is called often while a call runs, and throws to end it. */
@@ -42,6 +46,15 @@ export function createQueries({
     executor ??= load()
     return executor
   }
+  // Loaded when it is asked for, as the EVM of calls is.
+  const diffOf = async (blockHash: BlockHash) => {
+    const [{ EvmMachine }, { storedStateDiff }] = await Promise.all([
+      import('./engine/evm-environment.js'),
+      import('./engine/block-state-diff.js'),
+    ])
+    return storedStateDiff({ chain, states: state, machine: await EvmMachine.create(chainId), blockHash })
+  }
+  let diffs: Promise<unknown> = Promise.resolve()
   const calls: CallExecutor = {
     call: async (request, signal) => (await executorNow()).call(request, signal),
     callWithAccesses: async (request, signal) => (await executorNow()).callWithAccesses(request, signal),
@@ -50,6 +63,11 @@ export function createQueries({
   return {
     queries: createEthQueries({ chain, state, calls, chainId, limits }),
     reads: new PortReads(chain, state, cache),
+    stateDiffOf(blockHash) {
+      const diff = diffs.then(() => diffOf(blockHash))
+      diffs = diff.catch(() => {})
+      return diff
+    },
     async prepareCalls() {
       await executorNow()
     },

@@ -8,7 +8,7 @@ import type { QuorumCertificate } from '../../../base/protocol/quorum-certificat
 import type { SequencerSet } from '../../../base/protocol/sequencer-set.js'
 import { prevote } from '../../../base/protocol/vote.js'
 import { readBlockNumberOrHash } from '../../../io/execution/embedded/queries/block-selector.js'
-import { readBytes, readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import { readBytes, readHash, readSafeUint, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
 import {
   ArgumentError,
   ArgumentFields,
@@ -61,7 +61,25 @@ export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; 
         sequencer,
       }))
     },
+    async morphism_explain({ args }) {
+      const height = args.optional(readSafeUint)
+      args.end()
+      return withQuantities(await morphism.explain(height ?? null))
+    },
+    async morphism_stateDiff({ args }) {
+      const blockHash = args.required(readHash)
+      args.end()
+      return withQuantities(await morphism.stateDiffOf(blockHash))
+    },
   }
+}
+
+/** Plain data as JSON-RPC shows it: every number a quantity. */
+function withQuantities(value: unknown): unknown {
+  if (typeof value === 'number' || typeof value === 'bigint') return toQuantity(value)
+  if (Array.isArray(value)) return value.map(withQuantities)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, withQuantities(entry)]))
 }
 
 const readBatchSelector: ArgumentReader<BatchSelector> = value =>
@@ -166,6 +184,8 @@ function nodeStatusToJson(status: NodeStatus) {
     version: status.version,
     ready: status.ready,
     syncing: status.syncing,
+    readyToLead: status.readyToLead,
+    notReadyToLead: status.notReadyToLead,
     height: toQuantity(status.height),
     round: toQuantity(status.round),
     step: status.step,

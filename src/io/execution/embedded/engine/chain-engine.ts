@@ -4,12 +4,21 @@ import type { Height } from '../../../../base/primitives/quantities.js'
 import type { Block } from '../../../../base/protocol/block.js'
 import type { BlockHeader } from '../../../../base/protocol/block-header.js'
 import type { KeyValueStore } from '../../../storage/key-value-store.js'
-import type { BlockAttributes, BuiltBlock, ForkchoiceState, HeadChange, PayloadStatus } from '../../execution-client.js'
+import type {
+  BlockAttributes,
+  BlockStateDiff,
+  BuiltBlock,
+  ForkchoiceState,
+  HeadChange,
+  PayloadStatus,
+} from '../../execution-client.js'
 import { ExecutionError } from '../../execution-error.js'
 import type { Genesis } from '../../genesis.js'
+import { BoundedMap } from '../state/bounded-map.js'
 import { FlatState } from '../state/flat-state.js'
 import { NodeCache } from '../state/node-cache.js'
 import { ChainStore, type ExecutedBlock } from '../store/chain-store.js'
+import { blockStateDiff } from './block-state-diff.js'
 import { buildBlock } from './build-block.js'
 import { Candidates } from './candidates.js'
 import { EvmMachine } from './evm-environment.js'
@@ -18,9 +27,13 @@ import { headChangeOf } from './head-change.js'
 import { importBlock } from './import-block.js'
 import type { ParentBlock } from './parent-block.js'
 
+/** Blocks with other roots than they claim whose states are kept to be explained. */
+const maxMismatches = 4
+
 /** Executes blocks, keeps candidates, and moves the stored head. Its methods run one after the other. */
 export class ChainEngine {
   private readonly candidates = new Candidates()
+  private readonly mismatches = new BoundedMap<BlockHash, BlockStateDiff>(maxMismatches)
   private turn: Promise<unknown> = Promise.resolve()
 
   private constructor(
@@ -80,10 +93,18 @@ export class ChainEngine {
       const parent = this.parentOf(block.header.parentHash)
       if (parent === null) return { status: 'SYNCING' }
       const result = await importBlock({ machine: this.machine, parent, block, senders })
-      if ('reason' in result) return { status: 'INVALID', reason: result.reason }
+      if ('reason' in result) {
+        if (result.state !== null) this.mismatches.set(block.hash, blockStateDiff(block, result.state))
+        return { status: 'INVALID', reason: result.reason }
+      }
       this.candidates.add(result.executed)
       return { status: 'VALID' }
     })
+  }
+
+  /** What one of the last refused blocks changed that ran to its end and came to other roots than it claims. */
+  mismatchOf(blockHash: BlockHash): BlockStateDiff | null {
+    return this.mismatches.get(blockHash) ?? null
   }
 
   /** @throws ExecutionError UNKNOWN_BLOCK */

@@ -1,6 +1,7 @@
 import { bytesToHex } from '../../../../base/primitives/bytes.js'
 import type { Address, TransactionHash } from '../../../../base/primitives/hashes.js'
 import type { Block } from '../../../../base/protocol/block.js'
+import type { StateDiff } from '../state/state-diff.js'
 import type { ExecutedBlock } from '../store/chain-store.js'
 import { checkBlockContent, compareOutcome } from './block-content.js'
 import { BlockRun } from './block-run.js'
@@ -8,7 +9,16 @@ import { executedBlock, readTransaction } from './build-block.js'
 import type { EvmMachine } from './evm-environment.js'
 import type { ParentBlock } from './parent-block.js'
 
-/** Executes a block that somebody else built, and compares everything that its header claims. */
+/** Why a block is invalid, and the state that it gave if it ran to its end. */
+export interface RefusedBlock {
+  readonly reason: string
+  readonly state: StateDiff | null
+}
+
+/**
+ * Executes a block that somebody else built, and compares everything that its header claims. A block that ran to its end
+ * and differs comes with the state that it gave.
+ */
 export async function importBlock({
   machine,
   parent,
@@ -19,10 +29,10 @@ export async function importBlock({
   readonly parent: ParentBlock
   readonly block: Block
   readonly senders: readonly (Address | null)[]
-}): Promise<{ readonly executed: ExecutedBlock } | { readonly reason: string }> {
+}): Promise<{ readonly executed: ExecutedBlock } | RefusedBlock> {
   const { header, transactions, withdrawals } = block
   const problem = checkBlockContent(block, parent.header)
-  if (problem !== null) return { reason: problem }
+  if (problem !== null) return refused(problem)
   const run = await BlockRun.open({
     machine,
     environment: { ...header, blockHash: parent.hashAt },
@@ -33,13 +43,13 @@ export async function importBlock({
   const hashes: TransactionHash[] = []
   for (const [index, raw] of transactions.entries()) {
     const read = readTransaction(raw, senders[index] ?? null)
-    if ('refusal' in read) return { reason: `transaction ${index}: ${read.refusal.detail}` }
+    if ('refusal' in read) return refused(`transaction ${index}: ${read.refusal.detail}`)
     const refusal = await run.execute(read.transaction, read.sender)
-    if (refusal !== null) return { reason: `transaction ${index}: ${refusal.detail}` }
+    if (refusal !== null) return refused(`transaction ${index}: ${refusal.detail}`)
     hashes.push(read.transaction.hash)
   }
   const outcome = await run.finish(withdrawals)
-  if ('detail' in outcome) return { reason: `a system call to ${outcome.address} failed: ${outcome.detail}` }
+  if ('detail' in outcome) return refused(`a system call to ${outcome.address} failed: ${outcome.detail}`)
   const computed = {
     ...header,
     gasUsed: outcome.gasUsed,
@@ -49,5 +59,9 @@ export async function importBlock({
     stateRoot: bytesToHex(outcome.state.root),
   }
   const difference = compareOutcome(header, computed)
-  return difference === null ? { executed: executedBlock(block, hashes, outcome) } : { reason: difference }
+  if (difference !== null) return { reason: difference, state: outcome.state }
+  return { executed: executedBlock(block, hashes, outcome) }
 }
+
+/** A block that did not run to its end. */
+const refused = (reason: string): RefusedBlock => ({ reason, state: null })

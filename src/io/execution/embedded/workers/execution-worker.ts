@@ -34,6 +34,7 @@ async function open({ directory, genesis }: ExecutionWorkerData): Promise<LinkMe
     newPayload(encoded: Uint8Array, hash: BlockHash, senders: readonly (Address | null)[]) {
       return engine.newPayload({ ...decodeBlock(encoded), hash }, senders)
     },
+    mismatchOf: (blockHash: BlockHash) => engine.mismatchOf(blockHash),
     async forkchoiceUpdated(state: ForkchoiceState) {
       const change = await engine.forkchoiceUpdated(state)
       if (change === null) return null

@@ -33,7 +33,11 @@ async function open({
   lowerThreadPriority(niceness)
   const store = await LevelStore.open({ path: directory, writeBufferBytes: 32 << 20, shared: true })
   const timer = new CallTimer(timeoutMs, stop)
-  const { queries, reads, prepareCalls } = createQueries({ store, chainId, interrupt: () => timer.check() })
+  const { queries, reads, prepareCalls, stateDiffOf } = createQueries({
+    store,
+    chainId,
+    interrupt: () => timer.check(),
+  })
   if (runsCalls) await prepareCalls()
   const encoded = (block: Block | null) => (block === null ? null : encodeBlock(block))
   return {
@@ -44,6 +48,7 @@ async function open({
     stateRootAt: (height: Height) => reads.stateRootAt(height),
     storageAt: (address: Address, slot: Hash32, height: Height) => reads.storageAt(address, slot, height),
     accounts: (addresses: readonly Address[]) => reads.accounts(addresses),
+    stateDiffOf: (blockHash: BlockHash) => stateDiffOf(blockHash),
     close: () => store.close(),
   }
 }

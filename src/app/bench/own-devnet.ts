@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { AppError } from '../app-error.js'
+import { freePort, freePortRun } from '../devnet/ports.js'
+import { morphismBin } from '../package-root.js'
+import { type DevnetInfo, readDevnetInfo, sleep } from './bench-network.js'
+
+const startTimeoutMs = 180_000
+
+/** Starts a devnet without full nodes in a directory of its own, hands it over, and removes all of it. @throws AppError NO_DEVNET */
+export async function withOwnDevnet<Value>(
+  { sequencers, say }: { readonly sequencers: number; readonly say: (line: string) => void },
+  use: (info: DevnetInfo, dataDir: string) => Promise<Value>,
+): Promise<Value> {
+  const dataDir = mkdtempSync(path.join(os.tmpdir(), 'morphism-bench-'))
+  const ports = { l1: await freePort(), rpc: await freePortRun(sequencers + 1) }
+  const flags = ['--sequencers', `${sequencers}`, '--full-nodes', '0', '--data-dir', dataDir, '--quiet']
+  const command = [morphismBin, 'devnet', ...flags, '--l1-port', `${ports.l1}`, '--rpc-port', `${ports.rpc}`]
+  say('starting a devnet of its own …')
+  const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const exited = new Promise<void>(resolve => devnet.once('exit', () => resolve()))
+  try {
+    const file = path.join(dataDir, 'devnet.json')
+    const deadline = Date.now() + startTimeoutMs
+    while (!existsSync(file)) {
+      if (devnet.exitCode !== null || Date.now() > deadline)
+        throw new AppError('NO_DEVNET', 'the devnet of the benchmark did not start')
+      await sleep(100)
+    }
+    return await use(await readDevnetInfo(file), dataDir)
+  } finally {
+    devnet.kill('SIGINT')
+    await exited
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import path from 'node:path'
+import { AppError } from '../app-error.js'
+import { processExists } from '../devnet/node-process.js'
+import { blockNumber, type DevnetInfo, rpcCall, sleep } from './bench-network.js'
+
+const pollMs = 20
+/** Longest wait for one more block. */
+const stallMs = 120_000
+
+/** A sequencer of a devnet that is killed and started again. */
+export class RecoveryNode {
+  private child: ChildProcess | null = null
+  private pid: number
+
+  constructor(private readonly node: DevnetInfo['nodes'][number]) {
+    this.pid = node.pid
+  }
+
+  get name(): string {
+    return this.node.name
+  }
+
+  get dataDir(): string {
+    return this.node.dataDir
+  }
+
+  /** As `kill -9`; resolves when the process is gone. */
+  async kill(): Promise<void> {
+    if (this.pid === 0) return
+    if (processExists(this.pid)) process.kill(this.pid, 'SIGKILL')
+    const isGone = () =>
+      this.child ? this.child.exitCode !== null || this.child.signalCode !== null : !processExists(this.pid)
+    while (!isGone()) await sleep(5)
+    this.pid = 0
+  }
+
+  start(): void {
+    const { command, dataDir } = this.node
+    const log = openSync(path.join(dataDir, 'node.log'), 'a')
+    this.child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', log, log] })
+    closeSync(log)
+    this.pid = this.child.pid ?? 0
+  }
+
+  /** Height of its head; waits while the node does not answer yet. @throws AppError RECOVERY_FAILED */
+  async height(): Promise<number> {
+    const deadline = Date.now() + stallMs
+    for (;;) {
+      try {
+        return await blockNumber(this.node.rpcUrl)
+      } catch (cause) {
+        this.requireAlive()
+        if (Date.now() > deadline)
+          throw new AppError('RECOVERY_FAILED', `${this.name} does not answer`, { node: this.name }, { cause })
+        await sleep(pollMs)
+      }
+    }
+  }
+
+  /** Resolves when its head is at this height or above. @throws AppError RECOVERY_FAILED when it stands still */
+  async reach(height: number): Promise<void> {
+    let best = -1
+    let deadline = 0
+    for (;;) {
+      const now = await this.height()
+      if (now >= height) return
+      if (now > best) deadline = Date.now() + stallMs
+      best = Math.max(best, now)
+      if (Date.now() > deadline)
+        throw new AppError('RECOVERY_FAILED', `${this.name} stands still at ${now} and should reach ${height}`)
+      await sleep(pollMs)
+    }
+  }
+
+  async blockHash(height: number): Promise<string> {
+    const block = await rpcCall<{ hash: string } | null>(this.node.rpcUrl, 'eth_getBlockByNumber', [
+      `0x${height.toString(16)}`,
+      false,
+    ])
+    return block?.hash ?? 'none'
+  }
+
+  /** Resolves when a block above `from` carries the precommit of the sequencer `name` of the devnet. */
+  async reachSignedBy(name: string, from: number): Promise<void> {
+    const index = BigInt(name.replace(/^sequencer-/, ''))
+    for (let height = from + 1; height < from + 200; height++) {
+      await this.reach(height)
+      const certificate = await rpcCall<{ absent: string }>(this.node.rpcUrl, 'morphism_getCertificate', [
+        `0x${height.toString(16)}`,
+      ])
+      if (((BigInt(certificate.absent) >> index) & 1n) === 0n) return
+    }
+    throw new AppError('RECOVERY_FAILED', `${name} did not sign any of 200 blocks`, { node: name, from })
+  }
+
+  private requireAlive(): void {
+    if (this.child && (this.child.exitCode !== null || this.child.signalCode !== null))
+      throw new AppError('RECOVERY_FAILED', `${this.name} stopped: see ${path.join(this.dataDir, 'node.log')}`)
+  }
+}
