@@ -101,11 +101,14 @@ class LateSigner extends GuardedSigner {
 /** What survives a crash of a node. */
 export class Disk {
   readonly store = new MemoryStore()
-  constructor(readonly wal: AppendLog = new MemoryLog()) {}
   readonly record = new MemorySigningRecord()
   readonly chain: CertifiedBlock[] = []
-  /** Not the node's: what its application was asked, over all its runs. */
-  readonly history = new CallHistory()
+
+  constructor(
+    readonly wal: AppendLog = new MemoryLog(),
+    /** What the application was asked and answered, over all runs. */
+    readonly history = new CallHistory(),
+  ) {}
 }
 
 /** One running sequencer: real engine, syncer, signer and log over memory wires; the chain is a list. */

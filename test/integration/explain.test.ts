@@ -67,16 +67,18 @@ describe('why there is no block, brought about for real', () => {
     expect(await untilReason(net, net.nodes.get(0)!, 'MIN_INTERVAL')).toMatch(/ends in \d+ ms/)
   })
 
-  it('the proposer is down', async () => {
+  it('the proposer is down: its turn is passed over, and only the votes for that are waited for', async () => {
     const net = await running()
     const node = net.nodes.get(0)!
     await untilLed(net, node, 2)
     const { height } = node
     await net.crash(2)
-    expect(await untilReason(net, node, 'PROPOSER_SILENT')).toMatch(
-      /^Member 2 is to propose and is silent: it is not connected, last heard \d+ ms ago\.$/,
-    )
-    expect(node.height).toBe(height)
+    const seen = new Set<NoBlockReason>()
+    while (node.height === height) {
+      seen.add(reasonOf(node))
+      await net.clock.advance(1)
+    }
+    expect([...seen]).not.toContain('PROPOSER_SILENT')
     expect(progressSentences(node.facts().progress).join(' ')).toContain(
       '75.0 % of the power is connected, a quorum. Not connected: member 2.',
     )

@@ -132,8 +132,8 @@ function watchSigner(net: TestConsensusNetwork, signed: SignedMessages): void {
   net.signer = (index, record) => (index === 0 ? signed.watch(plain(index, record)) : plain(index, record))
 }
 
-async function diskAfter({ chain, record }: Crash, wal: AppendLog): Promise<Disk> {
-  const disk = new Disk(wal)
+async function diskAfter({ chain, record, net }: Crash, wal: AppendLog): Promise<Disk> {
+  const disk = new Disk(wal, net.disks.get(0)!.history)
   disk.chain.push(...chain)
   await disk.record.save(record)
   return disk

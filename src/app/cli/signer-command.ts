@@ -55,5 +55,6 @@ export function signerCommand(): Command {
       })
       await server.close()
       await signer.close()
+      process.exit(0)
     })
 }

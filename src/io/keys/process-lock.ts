@@ -52,12 +52,13 @@ function isAlive(holder: string): boolean {
   return identity(pid) === holder
 }
 
-/** Process id and, where /proc exists, its start time in ticks since boot. */
+/** Process id and, where /proc exists, its start time in ticks since boot; one that is dead and not reaped yet has none. */
 function identity(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name in parentheses may hold spaces; the start time is field 22.
-    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`
+    // The name in parentheses may hold spaces; the state is field 3, the start time field 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' ? `${pid}` : `${pid} ${fields[19]}`
   } catch {
     return `${pid}`
   }

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,6 +90,25 @@ describe('PinoLogger', () => {
     expect(() => PinoLogger.create({ level: 'info', file: directory })).toThrow(
       expect.objectContaining({ name: 'TelemetryError', code: 'LOG_UNWRITABLE' }),
     )
+  })
+
+  it('ends although the reader of its lines is gone', async () => {
+    const script = `import(${JSON.stringify(new URL('./pino-logger.js', import.meta.url).href)}).then(({ PinoLogger }) => {
+      const logger = PinoLogger.create({ level: 'info' })
+      logger.info('first')
+      process.stdin.once('data', () => {
+        logger.info('to nobody')
+        setTimeout(() => {
+          logger.info('to nobody again')
+          process.exit(0)
+        }, 500)
+      })
+    })`
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['pipe', 'pipe', 'inherit'] })
+    await once(child.stdout, 'data')
+    child.stdout.destroy()
+    child.stdin.write('go')
+    expect(await once(child, 'exit')).toEqual([0, null])
   })
 
   it('loses no line when the process exits at once', () => {

@@ -26,9 +26,14 @@ export class PinoLogger implements Logger {
   static create({ level, file }: { level: LogLevel; file?: string }): PinoLogger {
     const fd = file === undefined ? 1 : openLogFile(file)
     const destination = pino.destination({ dest: fd, sync: false, minLength: 4096, periodicFlush: 100 })
-    // A full disk costs lines, not the node.
-    destination.on('error', () => {})
-    process.once('exit', () => destination.flushSync())
+    // A full disk or a reader that is gone costs lines, not the node; to a closed pipe flushSync() would write for ever.
+    let isReaderGone = false
+    destination.on('error', error => {
+      isReaderGone ||= (error as NodeJS.ErrnoException).code === 'EPIPE'
+    })
+    process.once('exit', () => {
+      if (!isReaderGone) destination.flushSync()
+    })
     const options = {
       level,
       base: null,
