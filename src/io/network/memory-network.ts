@@ -16,10 +16,16 @@ export interface Passage {
 /** How the simulated wires behave; all deterministic when these functions and the clock are. */
 export interface MemoryWires {
   readonly clock: Clock
-  /** Time on the wire, 0 by default. Messages of one channel never overtake each other. */
+  /** Time on the wire, 0 by default. Messages of one channel never overtake each other, unless told. */
   readonly delayMs?: (passage: Passage) => number
   /** Whether it is lost, as when a queue overflows. */
   readonly loses?: (passage: Passage) => boolean
+  /** Whether it arrives twice. */
+  readonly duplicates?: (passage: Passage) => boolean
+  /** Whether it may overtake those before it: worse than any real transport of this project. */
+  readonly overtakes?: (passage: Passage) => boolean
+  /** Hears of everything that arrives, just before its receiver does. */
+  readonly onDelivery?: (passage: Passage, content: Uint8Array) => void
   readonly requestTimeoutMs?: number
   readonly banMs?: number
 }
@@ -77,17 +83,48 @@ export class MemoryHub {
   carry(passage: Passage, content: Uint8Array, deliver: (to: MemoryNetwork, content: Uint8Array) => void): void {
     const link = this.links.get(pairOf(passage.from, passage.to))
     if (!link || this.wires.loses?.(passage)) return
+    const copy = Uint8Array.from(content)
+    this.dispatch({ passage, link, content: copy, deliver })
+    if (this.wires.duplicates?.(passage)) this.dispatch({ passage, link, content: copy, deliver })
+  }
+
+  private dispatch({
+    passage,
+    link,
+    content,
+    deliver,
+  }: {
+    passage: Passage
+    link: Link
+    content: Uint8Array
+    deliver: (to: MemoryNetwork, content: Uint8Array) => void
+  }): void {
+    const { clock, delayMs, overtakes, onDelivery } = this.wires
+    const arrive = (to: MemoryNetwork) => {
+      onDelivery?.(passage, content)
+      deliver(to, content)
+    }
+    const arrival = (next: () => ((to: MemoryNetwork) => void) | undefined) => () => {
+      const to = this.members.get(passage.to)
+      const oldest = next()
+      if (link.isUp && to && oldest) oldest(to)
+    }
+    if (overtakes?.(passage)) {
+      clock.schedule(
+        delayMs?.(passage) ?? 0,
+        arrival(() => arrive),
+      )
+      return
+    }
     const key = `${passage.from} ${passage.channel}`
     const queue = link.queues.get(key) ?? []
     link.queues.set(key, queue)
-    const copy = Uint8Array.from(content)
-    queue.push(to => deliver(to, copy))
+    queue.push(arrive)
     // Each firing delivers the oldest, so that a message with a shorter delay waits for those before it.
-    this.wires.clock.schedule(this.wires.delayMs?.(passage) ?? 0, () => {
-      const to = this.members.get(passage.to)
-      const oldest = queue.shift()
-      if (link.isUp && to && oldest) oldest(to)
-    })
+    clock.schedule(
+      delayMs?.(passage) ?? 0,
+      arrival(() => queue.shift()),
+    )
   }
 
   private reconnectLater(a: PeerId, b: PeerId, delayMs: number): void {

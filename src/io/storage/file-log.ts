@@ -1,13 +1,9 @@
 import { constants, type FileHandle, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { type AppendLog, requireFitting } from './append-log.js'
+import { encodeFrame, frameHeadLength, readFrames, recordPrefixLength } from './log-frames.js'
 import { fileFailure, StorageError } from './storage-error.js'
 import { syncDirectory } from './sync-directory.js'
-
-/** Length of the frame, its checksum, checksum of these two: u32 each, little-endian. */
-const headLength = 12
-const prefixLength = 4
 
 /**
  * AppendLog in one file. Everything between two syncs is one frame (head, then each record with its length), written
@@ -33,7 +29,7 @@ export class FileLog implements AppendLog {
     let file: FileHandle | undefined
     try {
       file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
-      const { end } = readFrames(await file.readFile(), path)
+      const { end } = framesOf(await file.readFile(), path)
       await file.truncate(end)
       await file.sync()
       await syncDirectory(dirname(path))
@@ -49,7 +45,7 @@ export class FileLog implements AppendLog {
       await this.flush()
       const bytes = Buffer.alloc(this.length)
       await this.file.read(bytes, 0, bytes.length, 0)
-      return readFrames(bytes, this.path).records
+      return framesOf(bytes, this.path).records
     })
   }
 
@@ -57,7 +53,7 @@ export class FileLog implements AppendLog {
     this.requireOpen()
     requireFitting(record)
     this.pending.push(Uint8Array.from(record))
-    this.pendingLength += prefixLength + record.length
+    this.pendingLength += recordPrefixLength + record.length
   }
 
   /** Concurrent calls share one write and one fdatasync. */
@@ -95,7 +91,7 @@ export class FileLog implements AppendLog {
   }
 
   size(): number {
-    return this.length + (this.pendingLength && headLength + this.pendingLength)
+    return this.length + (this.pendingLength && frameHeadLength + this.pendingLength)
   }
 
   /** Syncs what is buffered, then closes. */
@@ -120,7 +116,7 @@ export class FileLog implements AppendLog {
       await writeFully(this.file, frame, this.length)
     } catch (error) {
       this.pending = [...records, ...this.pending]
-      this.pendingLength += frame.length - headLength
+      this.pendingLength += frame.length - frameHeadLength
       await this.file.truncate(this.length)
       throw error
     }
@@ -155,58 +151,17 @@ export class FileLog implements AppendLog {
   }
 }
 
-function encodeFrame(records: readonly Uint8Array[]): Buffer {
-  if (records.length === 0) return Buffer.alloc(0)
-  const frame = Buffer.allocUnsafe(records.reduce((sum, record) => sum + prefixLength + record.length, headLength))
-  let at = headLength
-  for (const record of records) {
-    at = frame.writeUInt32LE(record.length, at)
-    frame.set(record, at)
-    at += record.length
-  }
-  frame.writeUInt32LE(frame.length - headLength, 0)
-  frame.writeUInt32LE(crc32(frame.subarray(headLength)), 4)
-  frame.writeUInt32LE(crc32(frame.subarray(0, 8)), 8)
-  return frame
-}
-
-/**
- * The records of all whole frames and where they end. The rest is torn when it is less than its head promises, a last
- * frame of the right length with the wrong content, or zeros (a file that grew before its data came); else corrupt.
- */
-function readFrames(bytes: Buffer, path: string): { records: Uint8Array[]; end: number } {
-  const records: Uint8Array[] = []
-  let at = 0
-  while (at + headLength <= bytes.length) {
-    const start = at + headLength
-    const end = start + bytes.readUInt32LE(at)
-    if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32LE(at + 8)) {
-      if (bytes.subarray(at).every(byte => byte === 0)) break
-      throw corrupt(path, at)
-    }
-    if (end > bytes.length) break
-    if (crc32(bytes.subarray(start, end)) !== bytes.readUInt32LE(at + 4)) {
-      if (end === bytes.length) break
-      throw corrupt(path, at)
-    }
-    for (let next = start; next < end; ) {
-      const length = bytes.readUInt32LE(next)
-      records.push(Uint8Array.from(bytes.subarray(next + prefixLength, next + prefixLength + length)))
-      next += prefixLength + length
-    }
-    at = end
-  }
-  return { records, end: at }
-}
-
-function corrupt(path: string, offset: number): StorageError {
-  return new StorageError('LOG_CORRUPT', `the log ${path} is corrupt at byte ${offset}`, { path, offset })
-}
-
 /** A write may stop short (a full disk, a signal): goes on until all is written or the system says why not. */
 async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
     done += bytesWritten
   }
+}
+
+function framesOf(bytes: Buffer, path: string): { records: Uint8Array[]; end: number } {
+  const { records, end, corruptAt } = readFrames(bytes)
+  if (corruptAt === null) return { records, end }
+  const data = { path, offset: corruptAt }
+  throw new StorageError('LOG_CORRUPT', `the log ${path} is corrupt at byte ${corruptAt}`, data)
 }
