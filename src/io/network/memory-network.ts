@@ -46,11 +46,22 @@ export class MemoryHub {
 
   /** A node on these wires; it meets the others as soon as the clock moves. */
   join(peer: { id: PeerId; consensusKey?: BlsPublicKeyBytes | null }): MemoryNetwork {
-    invariant(!this.members.has(peer.id), 'a peer is on the wires once', { peer: peer.id })
-    const member = new MemoryNetwork({ id: peer.id, consensusKey: peer.consensusKey ?? null }, this)
-    this.members.set(peer.id, member)
-    for (const other of this.members.keys()) if (other !== peer.id) this.reconnectLater(peer.id, other, 0)
+    const member = this.prepare(peer)
+    member.start()
     return member
+  }
+
+  /** As `join`, but it meets nobody before its `start`, so that its services can take their places first. */
+  prepare({ id, consensusKey = null }: { id: PeerId; consensusKey?: BlsPublicKeyBytes | null }): MemoryNetwork {
+    return new MemoryNetwork({ id, consensusKey }, this)
+  }
+
+  /** @internal */
+  enter(member: MemoryNetwork): void {
+    const { id } = member.self
+    invariant(!this.members.has(id), 'a peer is on the wires once', { peer: id })
+    this.members.set(id, member)
+    for (const other of this.members.keys()) if (other !== id) this.reconnectLater(id, other, 0)
   }
 
   /** Cuts the wire between two peers, or mends it: partitions. */
@@ -66,7 +77,9 @@ export class MemoryHub {
   }
 
   /** @internal */
-  leave(id: PeerId): void {
+  leave(member: MemoryNetwork): void {
+    const { id } = member.self
+    if (this.members.get(id) !== member) return
     for (const other of this.members.keys()) this.disconnect(id, other)
     this.members.delete(id)
   }
@@ -174,6 +187,11 @@ export class MemoryNetwork implements PeerNetwork {
     return this.self.id
   }
 
+  /** Begins to meet the others. */
+  start(): void {
+    if (!this.closed) this.hub.enter(this)
+  }
+
   peers(): readonly Peer[] {
     return [...this.connections.values()].map(({ peer }) => peer)
   }
@@ -250,7 +268,7 @@ export class MemoryNetwork implements PeerNetwork {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
-    this.hub.leave(this.localPeer)
+    this.hub.leave(this)
   }
 
   /** @internal */
