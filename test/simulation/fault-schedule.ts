@@ -9,6 +9,9 @@ export type ByzantineBehaviour =
   | 'votes-for-everything'
   | 'amnesia'
   | 'forgery'
+  | 'false-deposit'
+  | 'false-origin'
+  | 'false-time'
 
 /** One fault: when it strikes (virtual ms after the start) and what it does; nodes are named by index. */
 export type FaultEvent = { readonly atMs: number } & (

@@ -76,7 +76,19 @@ function print({
   const { violation, digest, heights, transactions, batches, virtualMs, schedule } = result
   if (json) {
     const faults = schedule.events.length
-    const line = { seed, nodes, scenario, heights, transactions, batches, faults, virtualMs, seconds, digest, violation }
+    const line = {
+      seed,
+      nodes,
+      scenario,
+      heights,
+      transactions,
+      batches,
+      faults,
+      virtualMs,
+      seconds,
+      digest,
+      violation,
+    }
     console.log(JSON.stringify(line))
     return
   }

@@ -125,6 +125,7 @@ class Simulation {
           submitter: submitters[index]!,
           l1: new L1Endpoint(l1, time),
           recovery,
+          isFaulty: isFaulty(index),
           watch,
         }),
     )
@@ -177,7 +178,10 @@ class Simulation {
   }
 
   private stuck(goal: number, afterMs: number): void {
-    this.violate('progress', `heights are ${this.heights().join(', ')}, not ${goal}, after ${afterMs} ms without faults`)
+    this.violate(
+      'progress',
+      `heights are ${this.heights().join(', ')}, not ${goal}, after ${afterMs} ms without faults`,
+    )
   }
 
   private heights(): number[] {
@@ -221,7 +225,6 @@ class Simulation {
       },
       signer: (node, signer) =>
         watchedSigner({ signer, domain, onSigned: signed => this.onSigned(node, isHonest(node), signed) }),
-      network: (_, network) => network,
     }
   }
 

@@ -41,6 +41,9 @@ const behaviours: readonly ByzantineBehaviour[] = [
   'votes-for-everything',
   'amnesia',
   'forgery',
+  'false-deposit',
+  'false-origin',
+  'false-time',
 ]
 
 /** Faults strike while about so much time passes for each height, and a run has at least so much of it. */

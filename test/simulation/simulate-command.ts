@@ -4,7 +4,9 @@ import { whole } from '../../src/app/cli/devnet-command.js'
 /** `morphism simulate`: the whole network in virtual time, with faults, from a seed. */
 export function simulateCommand(): Command {
   return new Command('simulate')
-    .description('Run the whole network in virtual time with faults drawn from a seed, and check that its promises hold.')
+    .description(
+      'Run the whole network in virtual time with faults drawn from a seed, and check that its promises hold.',
+    )
     .option('--seed <text>', 'seed of the run; a fresh one when left out')
     .option('--seeds <k>', 'run so many seeds: fresh ones, or those that follow --seed', whole(1, 1_000_000), 1)
     .option('--nodes <n,…>', 'sequencers; several sizes are taken in turn', '4')

@@ -1,6 +1,6 @@
-import type { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { assembleNode, type NodeServices, type NodeTerms } from '../../src/app/node/assemble-node.js'
 import { Lifecycle } from '../../src/app/node/lifecycle.js'
+import type { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { inlineCompression } from '../../src/io/compression/inline-compression.js'
 import { createInProcessExecution } from '../../src/io/execution/embedded/in-process-execution.js'
 import type { Genesis } from '../../src/io/execution/genesis.js'
@@ -14,8 +14,10 @@ import { type Logger, silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import type { Clock } from '../../src/io/time/clock.js'
 import type { CommittedBlock } from '../../src/services/chain/chain.js'
-import { Hostility } from './hostility.js'
+import { byzantineExecution } from './byzantine-execution.js'
+import { ByzantineNetwork } from './byzantine-network.js'
 import { hashKzg } from './hash-kzg.js'
+import { Hostility } from './hostility.js'
 import { MachineClock, ProcessLife } from './process-life.js'
 import { type DiskCrash, SimulatedDisk } from './simulated-disk.js'
 import type { L1Endpoint } from './simulated-l1.js'
@@ -28,7 +30,6 @@ export interface NodeWatch {
   logged(node: SimulatedNode, message: string, fields: Readonly<Record<string, unknown>>): void
   /** The signer as the node uses it. */
   signer(node: SimulatedNode, signer: ConsensusSigner): ConsensusSigner
-  network(node: SimulatedNode, network: MemoryNetwork): PeerNetwork
 }
 
 export interface NodeMachine {
@@ -41,6 +42,8 @@ export interface NodeMachine {
   readonly submitter: `0x${string}`
   readonly l1: L1Endpoint
   readonly recovery: SenderRecovery
+  /** Whether it may be Byzantine. */
+  readonly isFaulty: boolean
   readonly watch: NodeWatch
 }
 
@@ -109,7 +112,7 @@ export class SimulatedNode {
 
   private async open(life: ProcessLife): Promise<void> {
     const { machine, disk } = this
-    const { terms, genesis, secretKey, hub, watch } = machine
+    const { terms, genesis, secretKey, hub, watch, isFaulty } = machine
     const clock = this.clock.of(life)
     const execution = await createInProcessExecution({ store: disk.chain.open(life), genesis })
     const wires = hub.prepare({ id: nodeName(machine.index), consensusKey: secretKey.publicKey() })
@@ -124,8 +127,8 @@ export class SimulatedNode {
         logger,
         metrics: silentMetrics,
         store: disk.store.open(life),
-        execution,
-        network: watch.network(this, wires),
+        execution: isFaulty ? byzantineExecution({ inner: execution, hostility: this.hostility }) : execution,
+        network: isFaulty ? this.hostileWires(wires) : wires,
         reader: machine.l1.reader(life),
         recovery: machine.recovery,
         compression: inlineCompression,
@@ -151,6 +154,19 @@ export class SimulatedNode {
     this.machine.watch.gaveUp(this, error)
     this.end({ power: false, torn: 0 })
     this.machine.time.schedule(operatorMs, () => this.start())
+  }
+
+  private hostileWires(inner: PeerNetwork): PeerNetwork {
+    const { index, secretKey, terms } = this.machine
+    const members = terms.genesisSet.members.length
+    return new ByzantineNetwork({
+      inner,
+      hostility: this.hostility,
+      secretKey,
+      member: index,
+      members,
+      domain: terms.domain,
+    })
   }
 
   private logger(): Logger {

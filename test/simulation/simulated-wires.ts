@@ -17,9 +17,7 @@ export class SimulatedWires {
   private readonly cut = new Map<string, number>()
   private readonly baseMs: number
 
-  constructor(
-    private readonly args: { readonly time: Clock; readonly random: SeededRandom; readonly trace: Trace },
-  ) {
+  constructor(private readonly args: { readonly time: Clock; readonly random: SeededRandom; readonly trace: Trace }) {
     const { time, random, trace } = args
     this.baseMs = 1 + random.below(15)
     this.hub = new MemoryHub({
