@@ -98,6 +98,11 @@ export class ByzantineNetwork implements PeerNetwork {
 
   private twistProposal(peer: PeerId, message: Extract<ConsensusMessage, { kind: 'proposal' }>): ConsensusMessage[] {
     const { proposal, block } = message
+    if (this.does('false-valid-round') && proposal.round > 0) {
+      const claimed = { ...proposal, validRound: proposal.round - 1 }
+      const shown = laterBlock(block) ?? block
+      return [{ kind: 'proposal', proposal: this.signProposal(claimed, shown.hash), block: shown }]
+    }
     if (this.does('withheld-proposal') && !this.isOnOneSide(peer, proposal.height)) return []
     const other = this.does('invalid-block') ? invalidBlock(block) : laterBlock(block)
     if (!other) return [message]
@@ -159,7 +164,11 @@ export class ByzantineNetwork implements PeerNetwork {
     const votes = Array.from({ length: this.args.members }, (_, member) =>
       [prevote, precommit].map(step => ({ ...this.signVote({ ...false_, step }), member })),
     ).flat()
-    const certificate = { ...false_, setId: block.context.setId, absent: 0n, signature: votes[0]!.signature }
+    const own = this.signVote({ ...false_, step: precommit }).signature
+    const all = (1n << BigInt(this.args.members)) - 1n
+    // Half of them say that all signed; the others say, truly, that only this node did.
+    const absent = height % 2 === 0 ? 0n : all ^ (1n << BigInt(this.args.member))
+    const certificate = { ...false_, setId: block.context.setId, absent, signature: own }
     const pushed = encodeSyncMessage({ kind: 'block', certified: { block: forged, certificate } })
     for (const peer of this.peers()) {
       if (this.isOnOneSide(peer.id, height)) this.args.inner.send(peer.id, 'blocks', pushed)

@@ -58,6 +58,11 @@ export class FaultInjector {
       case 'one-way':
         wires.block(event.from, event.to, 1)
         return () => wires.block(event.from, event.to, -1)
+      case 'hidden-decision':
+        wires.hidden.push(event)
+        return () => {
+          wires.hidden.splice(wires.hidden.indexOf(event), 1)
+        }
       case 'crash':
         return this.crash(event)
       case 'l1-reorg':

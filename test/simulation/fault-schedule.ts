@@ -12,12 +12,18 @@ export type ByzantineBehaviour =
   | 'false-deposit'
   | 'false-origin'
   | 'false-time'
+  | 'false-valid-round'
 
 /** One fault: when it strikes (virtual ms after the start) and what it does; nodes are named by index. */
 export type FaultEvent = { readonly atMs: number } & (
   | { readonly kind: 'delay' | 'slow-disk'; readonly node: number; readonly ms: number; readonly forMs: number }
   | { readonly kind: 'loss' | 'duplication' | 'reordering'; readonly probability: number; readonly forMs: number }
   | { readonly kind: 'partition'; readonly side: readonly number[]; readonly forMs: number }
+  /**
+   * What keeps a decision hidden: the first round's proposals do not reach `blind`, and of `node` the others hear only its
+   * proposals and prevotes. It may decide what the others are locked on, while `blind` may propose something else.
+   */
+  | { readonly kind: 'hidden-decision'; readonly node: number; readonly blind: number; readonly forMs: number }
   | { readonly kind: 'one-way'; readonly from: number; readonly to: number; readonly forMs: number }
   | {
       readonly kind: 'crash'

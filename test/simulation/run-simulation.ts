@@ -5,6 +5,8 @@ import { FaultInjector } from './fault-injector.js'
 import type { FaultSchedule } from './fault-schedule.js'
 import { agreement } from './invariants/agreement.js'
 import type { Invariant, SeenSignature, Violate, Violation } from './invariants/invariant-watch.js'
+import { deposits } from './invariants/deposits.js'
+import { derivability } from './invariants/derivability.js'
 import { noBreakdown } from './invariants/no-breakdown.js'
 import { noFraming } from './invariants/no-framing.js'
 import { singleSigning } from './invariants/single-signing.js'
@@ -109,6 +111,14 @@ class Simulation {
       noBreakdown({ violate: violate('no-breakdown') }),
       audit,
       this.kept,
+      deposits({ reader: l1.reader(), decided: audit.blocks, violate: violate('deposits') }),
+      derivability({
+        terms,
+        genesis,
+        reader: l1.reader(),
+        decided: audit.blocks,
+        violate: violate('derivability'),
+      }),
     ]
     const wires = new SimulatedWires({ time, random: randomOf(spec.seed, 'wires'), trace })
     const recovery = createInlineRecovery()
@@ -144,7 +154,22 @@ class Simulation {
     this.injector = new FaultInjector({ time, nodes: this.nodes, wires, l1, trace })
   }
 
+  /** What breaks outside every node's own handling counts against the network too. */
   async run(): Promise<SimulationResult> {
+    const broke = (error: unknown) =>
+      this.violate('no-breakdown', error instanceof Error ? String(error.stack) : String(error))
+    process.on('unhandledRejection', broke)
+    try {
+      await this.play()
+    } catch (error) {
+      broke(error)
+    } finally {
+      process.off('unhandledRejection', broke)
+    }
+    return this.result()
+  }
+
+  private async play(): Promise<void> {
     for (const node of this.nodes) node.start()
     this.mineL1()
     this.workload.start()
@@ -155,7 +180,6 @@ class Simulation {
     await this.reachHeights()
     await this.drain()
     for (const invariant of this.invariants) if (!this.violation) await invariant.atEnd?.()
-    return this.result()
   }
 
   /** Everything that a height needs is there again: each honest node must decide. */
@@ -174,7 +198,12 @@ class Simulation {
 
   private async drain(): Promise<void> {
     this.workload.stop()
-    await this.pass(drainMs, () => this.kept.missing() === 0)
+    await this.pass(drainMs, () => this.kept.missing() === 0 && this.committedBatches() > 0)
+    if (this.committedBatches() === 0) this.violate('progress', 'no batch was committed on L1')
+  }
+
+  private committedBatches(): number {
+    return Math.max(...this.honest.map(node => node.services?.follower.lastCommitted() ?? 0))
   }
 
   private stuck(goal: number, afterMs: number): void {
@@ -242,7 +271,7 @@ class Simulation {
       digest: trace.digest(),
       heights: Math.min(...this.heights()),
       transactions: this.kept.counts.included,
-      batches: Math.max(...this.nodes.map(node => node.services?.follower.lastCommitted() ?? 0)),
+      batches: this.committedBatches(),
       virtualMs: this.time.nowMs() - startMs,
       schedule,
     }

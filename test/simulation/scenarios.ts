@@ -9,11 +9,12 @@ type FaultKind = FaultEvent['kind']
 /** How often each kind strikes, relative to the others. */
 const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>> = {
   calm: {},
-  partitions: { partition: 4, 'one-way': 3, delay: 2, loss: 2, duplication: 1, reordering: 1 },
+  partitions: { 'hidden-decision': 3, partition: 4, 'one-way': 3, delay: 2, loss: 2, duplication: 1, reordering: 1 },
   crashes: { crash: 5, 'slow-disk': 2, 'disk-full': 1, delay: 1, loss: 1, partition: 1 },
-  byzantine: { byzantine: 6, delay: 2, loss: 1, 'one-way': 2, partition: 1, crash: 1 },
+  byzantine: { 'hidden-decision': 2, byzantine: 6, delay: 2, loss: 1, 'one-way': 2, partition: 1, crash: 1 },
   l1: { 'l1-reorg': 3, 'l1-lag': 3, 'l1-down': 2, 'clock-skew': 1, crash: 1, delay: 1 },
   chaos: {
+    'hidden-decision': 2,
     crash: 3,
     partition: 2,
     'one-way': 2,
@@ -44,6 +45,7 @@ const behaviours: readonly ByzantineBehaviour[] = [
   'false-deposit',
   'false-origin',
   'false-time',
+  'false-valid-round',
 ]
 
 /** Faults strike while about so much time passes for each height, and a run has at least so much of it. */
@@ -125,6 +127,11 @@ function drawEvent({
       return { atMs, kind, side: someNodes(size, 1 + random.below(size - 1), random), forMs }
     case 'one-way':
       return { atMs, kind, from: node, to: (node + 1 + random.below(size - 1)) % size, forMs }
+    case 'hidden-decision': {
+      // Blind is best a faulty one: it need not be honest about what it did not see.
+      const blind = faulty.length > 0 && random.chance(0.5) ? random.pick(faulty) : random.below(size)
+      return { atMs, kind, node: blind === node ? (node + 1) % size : node, blind, forMs: 2_000 + forMs }
+    }
     case 'crash':
       return drawCrash({ atMs, size, faulty, random })
     case 'disk-full':

@@ -1,4 +1,6 @@
 import { MemoryHub, type Passage } from '../../src/io/network/memory-network.js'
+import { decodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
+import { precommit } from '../../src/base/protocol/vote.js'
 import type { Clock } from '../../src/io/time/clock.js'
 import type { SeededRandom } from '../model/seeded-random.js'
 import { nodeName } from './simulated-node.js'
@@ -12,6 +14,8 @@ export class SimulatedWires {
   reorderingProbability = 0
   /** Extra time of what a node sends. */
   readonly extraMs = new Map<string, number>()
+  /** Decisions that are hidden now. */
+  readonly hidden: { readonly node: number; readonly blind: number }[] = []
   /** Directions in which nothing arrives, as `from to`, and how many faults want that. */
   private readonly blocked = new Map<string, number>()
   private readonly cut = new Map<string, number>()
@@ -23,7 +27,7 @@ export class SimulatedWires {
     this.hub = new MemoryHub({
       clock: time,
       delayMs: passage => this.delay(passage),
-      loses: passage => this.loses(passage),
+      loses: (passage, content) => this.loses(passage, content),
       duplicates: () => this.duplicationProbability > 0 && random.chance(this.duplicationProbability),
       overtakes: () => this.reorderingProbability > 0 && random.chance(this.reorderingProbability),
       onDelivery: ({ from, to, channel }, content) => trace.add(`${time.nowMs()} ${from} ${to} ${channel}`, content),
@@ -48,8 +52,20 @@ export class SimulatedWires {
     return this.baseMs + this.args.random.below(10) + (this.extraMs.get(from) ?? 0)
   }
 
-  private loses({ from, to }: Passage): boolean {
+  private loses(passage: Passage, content: Uint8Array): boolean {
+    const { from, to } = passage
+    if (this.hidden.some(hiding => isHidden(hiding, passage, content))) return true
     if ((this.blocked.get(`${from} ${to}`) ?? 0) > 0) return true
     return this.lossProbability > 0 && this.args.random.chance(this.lossProbability)
   }
+}
+
+function isHidden({ node, blind }: { node: number; blind: number }, passage: Passage, content: Uint8Array): boolean {
+  const { from, to, channel } = passage
+  const isFromNode = from === nodeName(node)
+  if (channel !== 'consensus') return isFromNode
+  if (!isFromNode && to !== nodeName(blind)) return false
+  const message = decodeConsensusMessage(content)
+  if (to === nodeName(blind)) return isFromNode || (message.kind === 'proposal' && message.proposal.round === 0)
+  return message.kind === 'votes' && message.votes.some(vote => vote.step === precommit)
 }

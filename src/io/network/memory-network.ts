@@ -19,7 +19,7 @@ export interface MemoryWires {
   /** Time on the wire, 0 by default. Messages of one channel never overtake each other, unless told. */
   readonly delayMs?: (passage: Passage) => number
   /** Whether it is lost, as when a queue overflows. */
-  readonly loses?: (passage: Passage) => boolean
+  readonly loses?: (passage: Passage, content: Uint8Array) => boolean
   /** Whether it arrives twice. */
   readonly duplicates?: (passage: Passage) => boolean
   /** Whether it may overtake those before it: worse than any real transport of this project. */
@@ -95,7 +95,7 @@ export class MemoryHub {
   /** @internal Delivers after the wire's delay unless it is lost or the connection ends before. */
   carry(passage: Passage, content: Uint8Array, deliver: (to: MemoryNetwork, content: Uint8Array) => void): void {
     const link = this.links.get(pairOf(passage.from, passage.to))
-    if (!link || this.wires.loses?.(passage)) return
+    if (!link || this.wires.loses?.(passage, content)) return
     const copy = Uint8Array.from(content)
     this.dispatch({ passage, link, content: copy, deliver })
     if (this.wires.duplicates?.(passage)) this.dispatch({ passage, link, content: copy, deliver })

@@ -1,6 +1,8 @@
-import { verifyCertificate } from '../../../src/base/protocol/quorum-certificate.js'
+import { verifyAggregate } from '../../../src/base/crypto/bls.js'
+import type { QuorumCertificate } from '../../../src/base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../../src/base/protocol/signing-domain.js'
+import { precommit, voteDigest } from '../../../src/base/protocol/vote.js'
 import type { Invariant, Violate } from './invariant-watch.js'
 
 /** No two honest nodes commit different blocks at a height, and each commit has a certificate of its own that verifies. */
@@ -14,6 +16,13 @@ export function agreement({
   violate: Violate
 }): Invariant {
   const decided: string[] = []
+  /** Computed here and not by the code under test: what that believes is what is in question. */
+  const isProof = ({ height, round, blockHash, absent, signature }: QuorumCertificate) => {
+    const signers = set.members.filter(({ index }) => ((absent >> BigInt(index)) & 1n) === 0n)
+    const power = signers.reduce((sum, member) => sum + member.power, 0n)
+    const digest = voteDigest(domain, { height, round, step: precommit, blockHash })
+    return 3n * power > 2n * set.totalPower && verifyAggregate({ digest, keys: signers.map(m => m.publicKey), signature })
+  }
   return {
     name: 'agreement',
     onCommitted({ index }, { block, certificate }) {
@@ -23,8 +32,7 @@ export function agreement({
         violate(`node ${index} committed ${block.hash} at height ${number}, others ${decided[number]}`)
       if (certificate.height !== number || certificate.blockHash !== block.hash)
         violate(`node ${index} committed block ${number} with the certificate of another`)
-      const verdict = verifyCertificate({ certificate, set, domain })
-      if (!verdict.ok) violate(`node ${index} committed block ${number} with a certificate that is ${verdict.error}`)
+      if (!isProof(certificate)) violate(`node ${index} committed block ${number} with a certificate that proves nothing`)
     },
   }
 }
