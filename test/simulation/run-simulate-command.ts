@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { AppError } from '../../src/app/app-error.js'
+import { checkMutations } from './check-mutations.js'
 import type { SimulationResult, SimulationSpec } from './run-simulation.js'
 import { type ScenarioName, scenarioNames } from './scenario-names.js'
-import { SeedPool } from './seed-pool.js'
+import { SeedPool, type TimedResult } from './seed-pool.js'
 import { shrinkEvents } from './shrink.js'
 
 /** The flags of `morphism simulate`. */
@@ -16,6 +17,7 @@ export interface SimulateFlags {
   readonly workers: number
   readonly realSignatures?: boolean
   readonly replay?: string
+  readonly mutations?: boolean | string
   readonly json?: boolean
 }
 
@@ -24,6 +26,7 @@ const maxShrinkRuns = 60
 
 /** Runs what the flags ask for, printing each run; the exit code: 1 when an invariant broke. @throws AppError SIMULATION_FLAGS */
 export async function runSimulateCommand(flags: SimulateFlags): Promise<number> {
+  if (flags.mutations) return runMutations(flags)
   const specs = flags.replay ? [await readReplay(flags.replay)] : specsOf(flags)
   const pool = new SeedPool({
     workers: Math.min(flags.workers, specs.length),
@@ -33,9 +36,8 @@ export async function runSimulateCommand(flags: SimulateFlags): Promise<number> 
   try {
     await Promise.all(
       specs.map(async spec => {
-        const began = performance.now()
         const result = await pool.run(spec)
-        print({ spec, result, seconds: (performance.now() - began) / 1_000, json: flags.json ?? false })
+        print({ spec, result, json: flags.json ?? false })
         if (!result.violation) return
         failures++
         if (!flags.replay) await leaveSchedule({ pool, spec, result })
@@ -45,6 +47,25 @@ export async function runSimulateCommand(flags: SimulateFlags): Promise<number> 
     await pool.close()
   }
   return failures > 0 ? 1 : 0
+}
+
+/** Seeds that a mutation gets unless told. */
+const mutationSeeds = 20
+
+async function runMutations({ seeds, workers, mutations, json }: SimulateFlags): Promise<number> {
+  let survivors = 0
+  await checkMutations({
+    seeds: seeds > 1 ? seeds : mutationSeeds,
+    workers,
+    only: ({ name }) => typeof mutations !== 'string' || name.includes(mutations),
+    onVerdict({ mutation: { name, scenario }, caughtBy }) {
+      if (!caughtBy) survivors++
+      if (json) return console.log(JSON.stringify({ name, scenario, caughtBy }))
+      const how = caughtBy ? `${caughtBy.violation.invariant}, seed ${caughtBy.seed}` : 'no invariant broke'
+      console.log(`${caughtBy ? 'caught  ' : 'SURVIVED'}  ${name}  (${scenario}: ${how})`)
+    },
+  })
+  return survivors > 0 ? 1 : 0
 }
 
 function specsOf({ seed, seeds, nodes, heights, scenario }: SimulateFlags): SimulationSpec[] {
@@ -64,16 +85,14 @@ function specsOf({ seed, seeds, nodes, heights, scenario }: SimulateFlags): Simu
 function print({
   spec,
   result,
-  seconds,
   json,
 }: {
   spec: SimulationSpec
-  result: SimulationResult
-  seconds: number
+  result: TimedResult
   json: boolean
 }): void {
   const { seed, nodes, scenario } = spec
-  const { violation, digest, heights, transactions, batches, virtualMs, schedule } = result
+  const { violation, digest, heights, transactions, batches, virtualMs, seconds, schedule } = result
   if (json) {
     const faults = schedule.events.length
     const line = {

@@ -52,7 +52,7 @@ const behaviours: readonly ByzantineBehaviour[] = [
 const msPerHeight = 100
 const leastMs = 12_000
 /** Mean time between two faults. */
-const gapMs = 1_200
+const gapMs = 700
 
 /** Draws the faults of a run from its seed. */
 export function drawSchedule({

@@ -2,9 +2,12 @@ import { Worker } from 'node:worker_threads'
 import type { SimulationResult, SimulationSpec } from './run-simulation.js'
 import type { SeedWorkerData } from './seed-worker.js'
 
+/** A result and the real time that it took. */
+export type TimedResult = SimulationResult & { readonly seconds: number }
+
 /** Threads that run simulations, one at a time each. */
 export class SeedPool {
-  private readonly workers: { readonly worker: Worker; busy: Promise<unknown> }[]
+  private readonly workers: readonly Worker[]
   private readonly idle: Worker[]
   private readonly waiting: ((worker: Worker) => void)[] = []
 
@@ -20,18 +23,16 @@ export class SeedPool {
   }) {
     const workerData: SeedWorkerData = { realSignatures }
     const script = new URL('test/simulation/seed-worker.js', build)
-    this.workers = Array.from({ length: workers }, () => ({
-      worker: new Worker(script, { workerData }),
-      busy: Promise.resolve(),
-    }))
-    this.idle = this.workers.map(({ worker }) => worker)
+    this.workers = Array.from({ length: workers }, () => new Worker(script, { workerData }))
+    this.idle = [...this.workers]
   }
 
-  /** Runs one simulation as soon as a thread is free; rejects when the simulation itself breaks. */
-  async run(spec: SimulationSpec): Promise<SimulationResult> {
+  /** Runs one simulation as soon as a thread is free, and tells how long it took; rejects when the worker breaks. */
+  async run(spec: SimulationSpec): Promise<TimedResult> {
     const worker = this.idle.pop() ?? (await new Promise<Worker>(resolve => this.waiting.push(resolve)))
+    const began = performance.now()
     try {
-      return await new Promise<SimulationResult>((resolve, reject) => {
+      const result = await new Promise<SimulationResult>((resolve, reject) => {
         const settle = (finish: () => void) => {
           worker.off('message', onMessage)
           worker.off('error', onError)
@@ -43,6 +44,7 @@ export class SeedPool {
         worker.on('error', onError)
         worker.postMessage(spec)
       })
+      return { ...result, seconds: (performance.now() - began) / 1_000 }
     } finally {
       const next = this.waiting.shift()
       if (next) next(worker)
@@ -51,6 +53,6 @@ export class SeedPool {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.workers.map(({ worker }) => worker.terminate()))
+    await Promise.all(this.workers.map(worker => worker.terminate()))
   }
 }
