@@ -59,10 +59,16 @@ async function mutate({ name, file, find, replace }: Mutation, copy: URL): Promi
   await rm(copy, { recursive: true, force: true })
   await mkdir(copy, { recursive: true })
   for (const part of ['src', 'test/simulation', 'test/model'])
-    await cp(new URL(part, build), new URL(part, copy), { recursive: true, filter: path => !/\.(map|d\.ts)$/.test(path) })
+    await cp(new URL(part, build), new URL(part, copy), {
+      recursive: true,
+      filter: path => !/\.(map|d\.ts)$/.test(path),
+    })
   const target = new URL(file, copy)
   const text = await readFile(target, 'utf8')
   const count = text.split(find).length - 1
   if (count !== 1) throw new AppError('MUTATION', `${name}: ${file} holds its text ${count} times, not once`)
-  await writeFile(target, text.replace(find, () => replace))
+  await writeFile(
+    target,
+    text.replace(find, () => replace),
+  )
 }

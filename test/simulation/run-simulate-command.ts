@@ -82,15 +82,7 @@ function specsOf({ seed, seeds, nodes, heights, scenario }: SimulateFlags): Simu
   }))
 }
 
-function print({
-  spec,
-  result,
-  json,
-}: {
-  spec: SimulationSpec
-  result: TimedResult
-  json: boolean
-}): void {
+function print({ spec, result, json }: { spec: SimulationSpec; result: TimedResult; json: boolean }): void {
   const { seed, nodes, scenario } = spec
   const { violation, digest, heights, transactions, batches, virtualMs, seconds, schedule } = result
   if (json) {

@@ -15,7 +15,10 @@ export function simulateCommand(): Command {
     .option('--workers <n>', 'threads, one seed each', whole(1, 64), 2)
     .option('--real-signatures', 'BLS12-381 in place of its twin')
     .option('--replay <file>', 'repeat the run of a schedule that a failure left')
-    .option('--mutations [text]', 'instead: show that faults put into the code are caught (all, or those that name the text)')
+    .option(
+      '--mutations [text]',
+      'instead: show that faults put into the code are caught (all, or those that name the text)',
+    )
     .option('--json', 'one JSON object a run')
     .action(async flags => {
       const { runSimulateCommand } = await import('./run-simulate-command.js')

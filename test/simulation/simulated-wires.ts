@@ -1,6 +1,6 @@
-import { MemoryHub, type Passage } from '../../src/io/network/memory-network.js'
 import { decodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
 import { precommit } from '../../src/base/protocol/vote.js'
+import { MemoryHub, type Passage } from '../../src/io/network/memory-network.js'
 import type { Clock } from '../../src/io/time/clock.js'
 import type { SeededRandom } from '../model/seeded-random.js'
 import { nodeName } from './simulated-node.js'

@@ -21,7 +21,9 @@ export function agreement({
     const signers = set.members.filter(({ index }) => ((absent >> BigInt(index)) & 1n) === 0n)
     const power = signers.reduce((sum, member) => sum + member.power, 0n)
     const digest = voteDigest(domain, { height, round, step: precommit, blockHash })
-    return 3n * power > 2n * set.totalPower && verifyAggregate({ digest, keys: signers.map(m => m.publicKey), signature })
+    return (
+      3n * power > 2n * set.totalPower && verifyAggregate({ digest, keys: signers.map(m => m.publicKey), signature })
+    )
   }
   return {
     name: 'agreement',
@@ -32,7 +34,8 @@ export function agreement({
         violate(`node ${index} committed ${block.hash} at height ${number}, others ${decided[number]}`)
       if (certificate.height !== number || certificate.blockHash !== block.hash)
         violate(`node ${index} committed block ${number} with the certificate of another`)
-      if (!isProof(certificate)) violate(`node ${index} committed block ${number} with a certificate that proves nothing`)
+      if (!isProof(certificate))
+        violate(`node ${index} committed block ${number} with a certificate that proves nothing`)
     },
   }
 }

@@ -1,6 +1,6 @@
+import { weiPerGwei } from '../../../src/base/primitives/quantities.js'
 import type { Block } from '../../../src/base/protocol/block.js'
 import { ethDeposit, type L1Message } from '../../../src/base/protocol/l1-message.js'
-import { weiPerGwei } from '../../../src/base/primitives/quantities.js'
 import type { L1Reader } from '../../../src/io/l1/l1-client.js'
 import { depositWithdrawal } from '../../../src/rules/blocks/block-withdrawals.js'
 import type { Invariant, Violate } from './invariant-watch.js'
@@ -37,7 +37,9 @@ export function deposits({
           if (!isRight) return violate(`block ${header.number} mints deposit ${next - 1}, which L1 does not hold so`)
         }
         if (context.messagesConsumed !== next)
-          return violate(`block ${header.number} says that ${context.messagesConsumed} messages are consumed, of ${next}`)
+          return violate(
+            `block ${header.number} says that ${context.messagesConsumed} messages are consumed, of ${next}`,
+          )
       }
     },
   }
