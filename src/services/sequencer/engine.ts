@@ -10,6 +10,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { AppendLog } from '../../io/storage/append-log.js'
 import type { Logger } from '../../io/telemetry/logger.js'
@@ -27,6 +28,8 @@ import { RoundGossip } from './round-gossip.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
+/** How soon a message is signed that could not be. */
+const signRetryMs = 250
 /** Bytes after which the log is emptied at the next height. */
 const maxWalBytes = 32 * 1024 * 1024
 
@@ -352,7 +355,7 @@ export class ConsensusEngine {
       const proposal = { ...content, proposer: member, signature }
       this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
     } catch (error) {
-      this.ports.logger.error('the signer refused a proposal', { ...content, error })
+      this.onUnsigned({ message: 'a proposal was not signed', content, error, again: () => this.signProposal(content) })
     }
   }
 
@@ -370,8 +373,25 @@ export class ConsensusEngine {
       this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
     } catch (error) {
-      this.ports.logger.error('the signer refused a vote', { ...content, error })
+      this.onUnsigned({ message: 'a vote was not signed', content, error, again: () => this.signVote(content) })
     }
+  }
+
+  /** A refusal stands. What else failed (a full disk) is tried again: without this node's vote there may be no quorum. */
+  private onUnsigned({
+    message,
+    content,
+    error,
+    again,
+  }: {
+    message: string
+    content: Pick<Vote, 'height' | 'round'>
+    error: unknown
+    again: () => void
+  }): void {
+    this.ports.logger.error(message, { ...content, error })
+    if (error instanceof SignerRefusal || this.stopped || content.height !== this.height) return
+    this.setTimer(signRetryMs, again)
   }
 
   private sendOwn(input: LoggedInput, message: ConsensusMessage): void {
@@ -380,9 +400,14 @@ export class ConsensusEngine {
   }
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {
+    this.setTimer(delayMs, () => this.feed({ type: 'timeout', height, round, step }))
+  }
+
+  /** Runs the task later, unless the height ends before. */
+  private setTimer(delayMs: number, task: () => void): void {
     const cancel = this.ports.clock.schedule(delayMs, () => {
       this.timers.delete(cancel)
-      this.feed({ type: 'timeout', height, round, step })
+      task()
     })
     this.timers.add(cancel)
   }
