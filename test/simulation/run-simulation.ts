@@ -14,6 +14,7 @@ import { transactionsKept } from './invariants/transactions-kept.js'
 import { validity } from './invariants/validity.js'
 import type { ScenarioName } from './scenario-names.js'
 import { drawSchedule } from './scenarios.js'
+import { sharedRecovery } from './shared-recovery.js'
 import { L1Endpoint } from './simulated-l1.js'
 import { foundNetwork, l1BlockMs, randomOf, startMs } from './simulated-network.js'
 import { type NodeWatch, SimulatedNode } from './simulated-node.js'
@@ -121,7 +122,7 @@ class Simulation {
       }),
     ]
     const wires = new SimulatedWires({ time, random: randomOf(spec.seed, 'wires'), trace })
-    const recovery = createInlineRecovery()
+    const recovery = sharedRecovery(createInlineRecovery())
     const watch = this.watch()
     this.nodes = keys.map(
       (secretKey, index) =>
