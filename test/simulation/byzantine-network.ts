@@ -101,6 +101,7 @@ export class ByzantineNetwork implements PeerNetwork {
     if (this.does('false-valid-round') && proposal.round > 0) {
       const claimed = { ...proposal, validRound: proposal.round - 1 }
       const shown = laterBlock(block) ?? block
+      this.variants.set(keyOf(proposal), shown)
       return [{ kind: 'proposal', proposal: this.signProposal(claimed, shown.hash), block: shown }]
     }
     if (this.does('withheld-proposal') && !this.isOnOneSide(peer, proposal.height)) return []
@@ -124,7 +125,8 @@ export class ByzantineNetwork implements PeerNetwork {
     const { blockHash } = vote
     const variant = this.variants.get(keyOf(vote))
     const block = this.seen.get(keyOf(vote))
-    if (this.does('invalid-block') && variant) return [this.signVote({ ...vote, blockHash: variant.hash })]
+    if ((this.does('invalid-block') || this.does('false-valid-round')) && variant)
+      return [this.signVote({ ...vote, blockHash: variant.hash })]
     if (this.does('split-proposal') && variant && !this.isOnOneSide(peer, vote.height))
       return [this.signVote({ ...vote, blockHash: variant.hash })]
     if (this.does('double-vote')) {
@@ -162,7 +164,9 @@ export class ByzantineNetwork implements PeerNetwork {
     const { height, round } = proposal
     const false_ = { height, round, blockHash: forged.hash }
     const votes = Array.from({ length: this.args.members }, (_, member) =>
-      [prevote, precommit].map(step => ({ ...this.signVote({ ...false_, step }), member })),
+      [proposal.blockHash, forged.hash].flatMap(blockHash =>
+        [prevote, precommit].map(step => ({ ...this.signVote({ height, round, blockHash, step }), member })),
+      ),
     ).flat()
     const own = this.signVote({ ...false_, step: precommit }).signature
     const all = (1n << BigInt(this.args.members)) - 1n
@@ -172,8 +176,8 @@ export class ByzantineNetwork implements PeerNetwork {
     const pushed = encodeSyncMessage({ kind: 'block', certified: { block: forged, certificate } })
     for (const peer of this.peers()) {
       if (this.isOnOneSide(peer.id, height)) this.args.inner.send(peer.id, 'blocks', pushed)
-      this.say(peer.id, { kind: 'proposal', proposal: { ...proposal, blockHash: forged.hash }, block: forged })
       this.say(peer.id, { kind: 'votes', votes })
+      this.say(peer.id, { kind: 'proposal', proposal: { ...proposal, blockHash: forged.hash }, block: forged })
     }
   }
 

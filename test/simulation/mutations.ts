@@ -156,7 +156,7 @@ export const mutations: readonly Mutation[] = [
     file: 'src/services/batcher/batch-sealer.js',
     find: 'batchHash: sealed.batchHash, lastBlock: header.lastBlock',
     replace: 'batchHash: this.parent.batchHash, lastBlock: header.lastBlock',
-    scenario: 'calm',
+    scenario: 'l1',
   },
   {
     name: 'lost consensus messages are not sent again',

@@ -11,7 +11,7 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
   calm: {},
   partitions: { 'hidden-decision': 3, partition: 4, 'one-way': 3, delay: 2, loss: 2, duplication: 1, reordering: 1 },
   crashes: { crash: 5, 'slow-disk': 2, 'disk-full': 1, delay: 1, loss: 1, partition: 1 },
-  byzantine: { 'hidden-decision': 2, byzantine: 6, delay: 2, loss: 1, 'one-way': 2, partition: 1, crash: 1 },
+  byzantine: { 'hidden-decision': 3, byzantine: 7, delay: 2, loss: 1, 'one-way': 2, partition: 1, crash: 1 },
   l1: { 'l1-reorg': 3, 'l1-lag': 3, 'l1-down': 2, 'clock-skew': 1, crash: 1, delay: 1 },
   chaos: {
     'hidden-decision': 2,
@@ -32,7 +32,13 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
   },
 }
 
+/** Those that go for the heart of the algorithm come more often. */
 const behaviours: readonly ByzantineBehaviour[] = [
+  'false-valid-round',
+  'false-valid-round',
+  'forgery',
+  'split-proposal',
+  'amnesia',
   'silence',
   'double-vote',
   'double-proposal',
@@ -68,7 +74,7 @@ export function drawSchedule({
 }): FaultSchedule {
   const random = randomOf(seed, `faults of ${scenario}`)
   const weights = Object.entries(kindsOf[scenario]) as [FaultKind, number][]
-  const faulty = weights.some(([kind]) => kind === 'byzantine') ? drawFaulty(set, random) : []
+  const faulty = weights.some(([kind]) => kind === 'byzantine' || kind === 'crash') ? drawFaulty(set, random) : []
   const endMs = Math.max(leastMs, heights * msPerHeight)
   const events: FaultEvent[] = []
   const size = set.members.length
@@ -162,7 +168,8 @@ function drawCrash({
   random: SeededRandom
 }): FaultEvent {
   const count = random.chance(0.6) ? 1 : random.chance(0.5) ? size : 1 + random.below(size)
-  const nodes = someNodes(size, count, random)
+  const isFaulty = faulty.length > 0 && random.chance(0.3)
+  const nodes = isFaulty ? [random.pick(faulty)] : someNodes(size, count, random)
   const crash = {
     atMs,
     kind: 'crash',
@@ -172,7 +179,7 @@ function drawCrash({
     forMs: 20 + random.below(random.chance(0.3) ? 5_000 : 500),
   } as const
   const canLose = nodes.every(node => faulty.includes(node))
-  return canLose && random.chance(0.5) ? { ...crash, logLost: true } : crash
+  return canLose && random.chance(0.7) ? { ...crash, logLost: true } : crash
 }
 
 function someNodes(size: number, count: number, random: SeededRandom): number[] {

@@ -17,7 +17,7 @@ export interface SeenSignature {
   readonly digest: string
 }
 
-/** One property that must hold after every event. Only honest nodes are watched. */
+/** One property that must hold after every event. What a faulty node commits or reports does not count. */
 export interface Invariant {
   readonly name: string
   onCommitted?(node: SimulatedNode, committed: CommittedBlock): void

@@ -1,6 +1,6 @@
 import type { Invariant, Violate } from './invariant-watch.js'
 
-/** No honest node signs two different messages for one position, whatever its crashes. */
+/** No guarded signer signs two different messages for one position, whatever its node's crashes; not even without the log. */
 export function singleSigning({ violate }: { violate: Violate }): Invariant {
   const signed = new Map<string, string>()
   return {

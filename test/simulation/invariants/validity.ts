@@ -70,6 +70,8 @@ class Ledger {
       if (validatorIndex === depositWithdrawal) this.owed += amount * weiPerGwei
       else this.waiting -= amount * weiPerGwei
     }
+    if (this.waiting < 0n || this.waiting >= weiPerGwei)
+      return `block ${header.number} leaves ${this.waiting} wei of burned fees, not the remainder below one gwei`
     this.waiting += header.baseFeePerGas * BigInt(header.gasUsed)
     if (this.held + this.waiting === this.owed) return null
     return `after block ${header.number} accounts hold ${this.held} wei and ${this.waiting} wait, of ${this.owed}`
