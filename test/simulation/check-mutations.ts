@@ -61,7 +61,7 @@ async function mutate({ name, file, find, replace }: Mutation, copy: URL): Promi
   for (const part of ['src', 'test/simulation', 'test/model'])
     await cp(new URL(part, build), new URL(part, copy), {
       recursive: true,
-      filter: path => !/\.(map|d\.ts)$/.test(path),
+      filter: path => !/\.(map|d\.ts|test\.js)$/.test(path),
     })
   const target = new URL(file, copy)
   const text = await readFile(target, 'utf8')

@@ -40,5 +40,5 @@ describe('the faults bite', () => {
     } finally {
       await pool.close()
     }
-  })
+  }, 300_000)
 })

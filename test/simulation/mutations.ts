@@ -166,6 +166,20 @@ export const mutations: readonly Mutation[] = [
     scenario: 'partitions',
   },
   {
+    name: 'a head is told once',
+    file: 'src/services/syncer/syncer.js',
+    find: 'if (clock.nowMs() - this.lastHeadMs >= headRepeatMs)',
+    replace: 'if (false)',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'a message that could not be signed is forgotten',
+    file: engine,
+    find: 'this.setTimer(signRetryMs, again);',
+    replace: '',
+    scenario: 'crashes',
+  },
+  {
     name: 'a node that is behind does not catch up',
     file: 'src/services/syncer/syncer.js',
     find: 'checkBehind() {',
