@@ -14,8 +14,10 @@ export interface MutationVerdict {
 const build = new URL('../../', import.meta.url)
 
 /** The runs that a mutation gets. The unmutated code must pass all of them. */
-export function mutationSpecs({ scenario }: Pick<Mutation, 'scenario'>, seeds: number): SimulationSpec[] {
-  return Array.from({ length: seeds }, (_, i) => ({ seed: `mutation-${i}`, nodes: 4, heights: 40, scenario }))
+export function mutationSpecs({ scenario, shownBy }: Mutation, seeds: number): SimulationSpec[] {
+  const size = { nodes: 4, heights: 40, scenario }
+  const drawn = Array.from({ length: seeds }, (_, i) => ({ seed: `mutation-${i}`, ...size }))
+  return shownBy ? [{ ...shownBy, ...size }, ...drawn] : drawn
 }
 
 /** Runs each mutation until a seed catches it, in copies of the compiled project, and tells each verdict as it comes. */

@@ -1,3 +1,4 @@
+import type { SimulationSpec } from './run-simulation.js'
 import type { ScenarioName } from './scenario-names.js'
 
 /** A fault put into the compiled code: `find` stands there exactly once, and `replace` in its place. */
@@ -9,6 +10,8 @@ export interface Mutation {
   readonly replace: string
   /** Where it must show. */
   readonly scenario: ScenarioName
+  /** A run that must show it, before those that seeds draw: how a failure once looked. */
+  readonly shownBy?: Pick<SimulationSpec, 'seed' | 'schedule'>
 }
 
 const machine = 'src/rules/consensus/round-machine.js'
@@ -171,6 +174,10 @@ export const mutations: readonly Mutation[] = [
     find: 'if (clock.nowMs() - this.lastHeadMs >= headRepeatMs)',
     replace: 'if (false)',
     scenario: 'byzantine',
+    shownBy: {
+      seed: 'mutation-5',
+      schedule: { faulty: [0], events: [{ atMs: 7_372, kind: 'hidden-decision', node: 3, blind: 0, forMs: 3_719 }] },
+    },
   },
   {
     name: 'a message that could not be signed is forgotten',

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FaultEvent } from './fault-schedule.js'
 import type { SimulationSpec } from './run-simulation.js'
 import { type ScenarioName, scenarioNames } from './scenario-names.js'
 import { SeedPool } from './seed-pool.js'
