@@ -1,2 +1,5 @@
 #!/usr/bin/env node
-import '../build/src/app/cli/main.js'
+import { main } from '../build/src/app/cli/main.js'
+import { simulateCommand } from '../build/test/simulation/simulate-command.js'
+
+await main([simulateCommand()])

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { StorageError } from '../../src/io/storage/storage-error.js'
 import { TestConsensusNetwork } from './consensus-network.js'
 
 async function running(size: number, started = size): Promise<TestConsensusNetwork> {
@@ -101,6 +102,21 @@ describe('engine and syncer over memory wires, in virtual time', () => {
     await net.start(1)
     await net.start(3)
     await net.clock.advance(5_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(stuck + 3)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('goes on when a full disk kept a vote of a quorum from being signed', async () => {
+    const net = await running(4)
+    await net.clock.advance(1_000)
+    await net.crash(0)
+    const { wal } = net.nodes.get(2)!.disk
+    const sync = wal.sync.bind(wal)
+    wal.sync = () => Promise.reject(new StorageError('DISK_FULL', 'no space is left'))
+    await net.clock.advance(10_000)
+    const stuck = Math.max(...net.heights())
+    wal.sync = sync
+    await net.clock.advance(10_000)
     expect(Math.min(...net.heights())).toBeGreaterThan(stuck + 3)
     expect(net.problems()).toEqual([])
   })

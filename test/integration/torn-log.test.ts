@@ -61,8 +61,12 @@ class SignedMessages {
     }
     return {
       publicKey: signer.publicKey,
-      stop: signer.stop,
-      isReachable: signer.isReachable,
+      get stop() {
+        return signer.stop
+      },
+      get isReachable() {
+        return signer.isReachable
+      },
       observe: message => signer.observe(message),
       raiseFloor: height => signer.raiseFloor(height),
       signProposal: async content =>

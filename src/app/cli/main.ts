@@ -11,27 +11,30 @@ import { signerCommand } from './signer-command.js'
 import { statusCommand } from './status-command.js'
 import { version } from './version.js'
 
-const program = new Command('morphism')
-  .description('A decentralized sequencer network for an Ethereum rollup.')
-  .version(version)
-  .showHelpAfterError()
-  .addCommand(devnetCommand())
-  .addCommand(nodeCommand())
-  .addCommand(keysCommand())
-  .addCommand(signerCommand())
-  .addCommand(statusCommand())
-  .addCommand(forensicsCommand())
-  .addCommand(explainCommand())
-  .addCommand(benchCommand())
-  .addCommand(recoveryCommand())
-
-try {
-  await program.parseAsync()
-} catch (error) {
-  // What a person can mend is one sentence; anything else is a bug and shows its stack.
-  const isMendable = error instanceof MorphismError || isSystemError(error)
-  console.error(isMendable ? `morphism: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}` : error)
-  process.exit(1)
+/** Runs the command line of this process, with commands that live outside the product (those of test/). */
+export async function main(more: readonly Command[] = []): Promise<void> {
+  const program = new Command('morphism')
+    .description('A decentralized sequencer network for an Ethereum rollup.')
+    .version(version)
+    .showHelpAfterError()
+    .addCommand(devnetCommand())
+    .addCommand(nodeCommand())
+    .addCommand(keysCommand())
+    .addCommand(signerCommand())
+    .addCommand(statusCommand())
+    .addCommand(forensicsCommand())
+    .addCommand(explainCommand())
+    .addCommand(benchCommand())
+    .addCommand(recoveryCommand())
+  for (const command of more) program.addCommand(command)
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    // What a person can mend is one sentence; anything else is a bug and shows its stack.
+    const isMendable = error instanceof MorphismError || isSystemError(error)
+    console.error(isMendable ? `morphism: ${error.message.replaceAll(/\s*\n\s*/g, ' ')}` : error)
+    process.exit(1)
+  }
 }
 
 /** What the operating system refused: a port in use, a directory that is none, a full disk. */

@@ -1,3 +1,4 @@
+import type { Height } from '../../base/primitives/quantities.js'
 import type { BatchHeader } from '../../base/protocol/batch-header.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
@@ -22,6 +23,7 @@ import { Chain } from '../../services/chain/chain.js'
 import { createL1Follower, type L1Follower } from '../../services/l1-follower/l1-follower.js'
 import { createMempool } from '../../services/mempool/create-mempool.js'
 import { defaultMempoolConfig, type Mempool } from '../../services/mempool/mempool.js'
+import type { Application } from '../../services/sequencer/application.js'
 import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
 import { EvidencePool } from '../../services/sequencer/evidence-pool.js'
@@ -72,6 +74,8 @@ export interface NodeGround {
   } | null
   /** Null on a node that posts no batches. */
   readonly submitter: L1Submitter | null
+  /** Wraps the application that the consensus engine calls, for those who watch the calls; `head` is the number of the head block. */
+  readonly watchApplication?: (application: Application, head: () => Height) => Application
   /** A broken invariant or a part that is beyond repair: the node must stop. */
   readonly fail: (error: unknown) => void
 }
@@ -242,7 +246,7 @@ async function startConsensus(
     ports: {
       ...ground.sequencing,
       signer: signing,
-      application,
+      application: ground.watchApplication?.(application, () => chain.head().header.number) ?? application,
       work: application,
       head: () => chain.head(),
       sets,

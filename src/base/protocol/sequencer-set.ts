@@ -2,6 +2,7 @@ import { type BlsPublicKey, blsKeyId, parseBlsPublicKey } from '../crypto/bls.js
 import { DecodeError } from '../encoding/decode-error.js'
 import { encodeRlp } from '../encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../encoding/rlp-fields.js'
+import type { Hex } from '../primitives/bytes.js'
 import type { Address } from '../primitives/hashes.js'
 import type { MemberIndex, Power, SetId } from '../primitives/quantities.js'
 
@@ -49,9 +50,16 @@ export function isOneHonest(set: SequencerSet, power: Power): boolean {
 
 /** The member with this key, if the set has one. */
 export function memberByKey(set: SequencerSet, publicKey: Uint8Array): SequencerSetMember | undefined {
-  const id = blsKeyId(publicKey)
-  return set.members.find(member => blsKeyId(member.publicKey.bytes) === id)
+  let byKey = membersByKey.get(set)
+  if (!byKey) {
+    byKey = new Map(set.members.toReversed().map(member => [blsKeyId(member.publicKey.bytes), member]))
+    membersByKey.set(set, byKey)
+  }
+  return byKey.get(blsKeyId(publicKey))
 }
+
+/** Asked for each message of each peer: the keys of a set are indexed once. */
+const membersByKey = new WeakMap<SequencerSet, ReadonlyMap<Hex, SequencerSetMember>>()
 
 export function encodeSequencerSet(set: SequencerSet): Uint8Array {
   return encodeRlp([

@@ -105,10 +105,14 @@ export class MemoryL1 {
     return header
   }
 
-  /** Drops the newest blocks with their transactions and mines `blocks` others (as many unless told). */
-  reorg({ depth, blocks = depth }: { depth: number; blocks?: number }): void {
+  /**
+   * Drops the newest blocks and mines `blocks` others (as many unless told). Their transactions are lost, or with `requeue`
+   * go into the new blocks, as from the pools of a real L1.
+   */
+  reorg({ depth, blocks = depth, requeue = false }: { depth: number; blocks?: number; requeue?: boolean }): void {
     invariant(depth < this.blocks.length, 'a reorg keeps the genesis block', { depth })
-    this.blocks.length -= depth
+    const dropped = this.blocks.splice(this.blocks.length - depth)
+    if (requeue) this.pool = [...dropped.flatMap(block => block.transactions), ...this.pool]
     this.fork++
     for (let i = 0; i < blocks; i++) this.mine()
   }

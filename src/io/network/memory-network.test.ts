@@ -31,6 +31,34 @@ describe('MemoryNetwork', () => {
     expect(seen).toEqual(['10 a>b 1', '30 a>b 2', '50 a>b 3'])
   })
 
+  it('lets messages arrive twice, or before earlier ones, where it is told to', async () => {
+    const delays = [50, 10, 30, 30]
+    const isSecond = ({ bytes }: { bytes: number }) => bytes === 2
+    const heard: number[] = []
+    const { clock, seen, a } = makeMesh({
+      delayMs: () => delays.shift()!,
+      overtakes: isSecond,
+      duplicates: ({ bytes }) => bytes === 3,
+      onDelivery: (_, content) => heard.push(content[0]!),
+    })
+    await clock.advance(0)
+    seen.length = 0
+    for (const value of [1, 2, 3]) a.send('b', 'consensus', new Uint8Array(value).fill(value))
+    await clock.advance(100)
+    expect(seen).toEqual(['10 a>b 2', '30 a>b 1', '30 a>b 3', '50 a>b 3'])
+    expect(heard).toEqual([2, 1, 3, 3])
+  })
+
+  it('meets nobody before its start', async () => {
+    const { clock, hub, a } = makeMesh({})
+    const late = hub.prepare({ id: 'd' })
+    await clock.advance(10)
+    expect([late.peers(), a.peers().map(peer => peer.id)]).toEqual([[], ['b', 'c']])
+    late.start()
+    await clock.advance(0)
+    expect(late.peers().map(peer => peer.id)).toEqual(['a', 'b', 'c'])
+  })
+
   it('loses what the wires lose, and what is under way when a connection ends', async () => {
     const { clock, hub, seen, a, b, c } = makeMesh({ delayMs: () => 20, loses: ({ to }) => to === 'c' })
     await clock.advance(0)

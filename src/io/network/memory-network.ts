@@ -16,10 +16,16 @@ export interface Passage {
 /** How the simulated wires behave; all deterministic when these functions and the clock are. */
 export interface MemoryWires {
   readonly clock: Clock
-  /** Time on the wire, 0 by default. Messages of one channel never overtake each other. */
+  /** Time on the wire, 0 by default. Messages of one channel never overtake each other, unless told. */
   readonly delayMs?: (passage: Passage) => number
   /** Whether it is lost, as when a queue overflows. */
-  readonly loses?: (passage: Passage) => boolean
+  readonly loses?: (passage: Passage, content: Uint8Array) => boolean
+  /** Whether it arrives twice. */
+  readonly duplicates?: (passage: Passage) => boolean
+  /** Whether it may overtake those before it: worse than any real transport of this project. */
+  readonly overtakes?: (passage: Passage) => boolean
+  /** Hears of everything that arrives, just before its receiver does. */
+  readonly onDelivery?: (passage: Passage, content: Uint8Array) => void
   readonly requestTimeoutMs?: number
   readonly banMs?: number
 }
@@ -40,11 +46,22 @@ export class MemoryHub {
 
   /** A node on these wires; it meets the others as soon as the clock moves. */
   join(peer: { id: PeerId; consensusKey?: BlsPublicKeyBytes | null }): MemoryNetwork {
-    invariant(!this.members.has(peer.id), 'a peer is on the wires once', { peer: peer.id })
-    const member = new MemoryNetwork({ id: peer.id, consensusKey: peer.consensusKey ?? null }, this)
-    this.members.set(peer.id, member)
-    for (const other of this.members.keys()) if (other !== peer.id) this.reconnectLater(peer.id, other, 0)
+    const member = this.prepare(peer)
+    member.start()
     return member
+  }
+
+  /** As `join`, but it meets nobody before its `start`, so that its services can take their places first. */
+  prepare({ id, consensusKey = null }: { id: PeerId; consensusKey?: BlsPublicKeyBytes | null }): MemoryNetwork {
+    return new MemoryNetwork({ id, consensusKey }, this)
+  }
+
+  /** @internal */
+  enter(member: MemoryNetwork): void {
+    const { id } = member.self
+    invariant(!this.members.has(id), 'a peer is on the wires once', { peer: id })
+    this.members.set(id, member)
+    for (const other of this.members.keys()) if (other !== id) this.reconnectLater(id, other, 0)
   }
 
   /** Cuts the wire between two peers, or mends it: partitions. */
@@ -60,7 +77,9 @@ export class MemoryHub {
   }
 
   /** @internal */
-  leave(id: PeerId): void {
+  leave(member: MemoryNetwork): void {
+    const { id } = member.self
+    if (this.members.get(id) !== member) return
     for (const other of this.members.keys()) this.disconnect(id, other)
     this.members.delete(id)
   }
@@ -76,18 +95,49 @@ export class MemoryHub {
   /** @internal Delivers after the wire's delay unless it is lost or the connection ends before. */
   carry(passage: Passage, content: Uint8Array, deliver: (to: MemoryNetwork, content: Uint8Array) => void): void {
     const link = this.links.get(pairOf(passage.from, passage.to))
-    if (!link || this.wires.loses?.(passage)) return
+    if (!link || this.wires.loses?.(passage, content)) return
+    const copy = Uint8Array.from(content)
+    this.dispatch({ passage, link, content: copy, deliver })
+    if (this.wires.duplicates?.(passage)) this.dispatch({ passage, link, content: copy, deliver })
+  }
+
+  private dispatch({
+    passage,
+    link,
+    content,
+    deliver,
+  }: {
+    passage: Passage
+    link: Link
+    content: Uint8Array
+    deliver: (to: MemoryNetwork, content: Uint8Array) => void
+  }): void {
+    const { clock, delayMs, overtakes, onDelivery } = this.wires
+    const arrive = (to: MemoryNetwork) => {
+      onDelivery?.(passage, content)
+      deliver(to, content)
+    }
+    const arrival = (next: () => ((to: MemoryNetwork) => void) | undefined) => () => {
+      const to = this.members.get(passage.to)
+      const oldest = next()
+      if (link.isUp && to && oldest) oldest(to)
+    }
+    if (overtakes?.(passage)) {
+      clock.schedule(
+        delayMs?.(passage) ?? 0,
+        arrival(() => arrive),
+      )
+      return
+    }
     const key = `${passage.from} ${passage.channel}`
     const queue = link.queues.get(key) ?? []
     link.queues.set(key, queue)
-    const copy = Uint8Array.from(content)
-    queue.push(to => deliver(to, copy))
+    queue.push(arrive)
     // Each firing delivers the oldest, so that a message with a shorter delay waits for those before it.
-    this.wires.clock.schedule(this.wires.delayMs?.(passage) ?? 0, () => {
-      const to = this.members.get(passage.to)
-      const oldest = queue.shift()
-      if (link.isUp && to && oldest) oldest(to)
-    })
+    clock.schedule(
+      delayMs?.(passage) ?? 0,
+      arrival(() => queue.shift()),
+    )
   }
 
   private reconnectLater(a: PeerId, b: PeerId, delayMs: number): void {
@@ -135,6 +185,11 @@ export class MemoryNetwork implements PeerNetwork {
 
   get localPeer(): PeerId {
     return this.self.id
+  }
+
+  /** Begins to meet the others. */
+  start(): void {
+    if (!this.closed) this.hub.enter(this)
   }
 
   peers(): readonly Peer[] {
@@ -213,7 +268,7 @@ export class MemoryNetwork implements PeerNetwork {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
-    this.hub.leave(this.localPeer)
+    this.hub.leave(this)
   }
 
   /** @internal */

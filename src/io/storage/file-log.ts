@@ -1,13 +1,9 @@
 import { constants, type FileHandle, link, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { type AppendLog, requireFitting } from './append-log.js'
+import { encodeFrame, frameHeadLength, readFrames, recordPrefixLength } from './log-frames.js'
 import { fileFailure, StorageError, systemCode } from './storage-error.js'
 import { syncDirectory } from './sync-directory.js'
-
-/** Length of the frame, its checksum, checksum of these two: u32 each, little-endian. */
-const headLength = 12
-const prefixLength = 4
 
 /**
  * AppendLog in one file. Everything between two syncs is one frame (head, then each record with its length), written
@@ -83,7 +79,7 @@ export class FileLog implements AppendLog {
     this.requireOpen()
     requireFitting(record)
     this.pending.push(Uint8Array.from(record))
-    this.pendingLength += prefixLength + record.length
+    this.pendingLength += recordPrefixLength + record.length
   }
 
   /** Concurrent calls share one write and one fdatasync. */
@@ -121,7 +117,7 @@ export class FileLog implements AppendLog {
   }
 
   size(): number {
-    return this.length + (this.pendingLength && headLength + this.pendingLength)
+    return this.length + (this.pendingLength && frameHeadLength + this.pendingLength)
   }
 
   /** Syncs what is buffered, then closes. */
@@ -146,7 +142,7 @@ export class FileLog implements AppendLog {
       await writeFully(this.file, frame, this.length)
     } catch (error) {
       this.pending = [...records, ...this.pending]
-      this.pendingLength += frame.length - headLength
+      this.pendingLength += frame.length - frameHeadLength
       await this.file.truncate(this.length)
       throw error
     }
@@ -181,21 +177,6 @@ export class FileLog implements AppendLog {
   }
 }
 
-function encodeFrame(records: readonly Uint8Array[]): Buffer {
-  if (records.length === 0) return Buffer.alloc(0)
-  const frame = Buffer.allocUnsafe(records.reduce((sum, record) => sum + prefixLength + record.length, headLength))
-  let at = headLength
-  for (const record of records) {
-    at = frame.writeUInt32LE(record.length, at)
-    frame.set(record, at)
-    at += record.length
-  }
-  frame.writeUInt32LE(frame.length - headLength, 0)
-  frame.writeUInt32LE(crc32(frame.subarray(headLength)), 4)
-  frame.writeUInt32LE(crc32(frame.subarray(0, 8)), 8)
-  return frame
-}
-
 /**
  * The records of a log that may be in use or belong to a dead node: the file is opened to read and stays as it is. Ends
  * at a torn frame; `corruptAt` is the byte where what follows cannot be read. @throws StorageError STORE_FAILED
@@ -214,35 +195,6 @@ function readWhole(bytes: Buffer, path: string): { records: Uint8Array[]; end: n
   const { records, end, corruptAt } = readFrames(bytes)
   if (corruptAt === null) return { records, end }
   throw new StorageError('LOG_CORRUPT', `the log ${path} is corrupt at byte ${corruptAt}`, { path, offset: corruptAt })
-}
-
-/**
- * The records of all whole frames and where they end. The rest is torn when it is less than its head promises, a last
- * frame of the right length with the wrong content, or zeros (a file that grew before its data came); else corrupt.
- */
-function readFrames(bytes: Buffer): { records: Uint8Array[]; end: number; corruptAt: number | null } {
-  const records: Uint8Array[] = []
-  let at = 0
-  while (at + headLength <= bytes.length) {
-    const start = at + headLength
-    const end = start + bytes.readUInt32LE(at)
-    if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32LE(at + 8)) {
-      if (bytes.subarray(at).every(byte => byte === 0)) break
-      return { records, end: at, corruptAt: at }
-    }
-    if (end > bytes.length) break
-    if (crc32(bytes.subarray(start, end)) !== bytes.readUInt32LE(at + 4)) {
-      if (end === bytes.length) break
-      return { records, end: at, corruptAt: at }
-    }
-    for (let next = start; next < end; ) {
-      const length = bytes.readUInt32LE(next)
-      records.push(Uint8Array.from(bytes.subarray(next + prefixLength, next + prefixLength + length)))
-      next += prefixLength + length
-    }
-    at = end
-  }
-  return { records, end: at, corruptAt: null }
 }
 
 /** Gives the file a second name that nothing has yet. */

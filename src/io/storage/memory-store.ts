@@ -1,4 +1,4 @@
-import { bytesToHex, compareBytes } from '../../base/primitives/bytes.js'
+import { compareBytes } from '../../base/primitives/bytes.js'
 import type { KeyValueStore, StoreChange } from './key-value-store.js'
 import { StorageError } from './storage-error.js'
 
@@ -11,15 +11,15 @@ export class MemoryStore implements KeyValueStore {
 
   get(key: Uint8Array): Uint8Array | undefined {
     this.requireOpen()
-    const value = this.values.get(bytesToHex(key))
+    const value = this.values.get(textOf(key))
     return value && Uint8Array.from(value)
   }
 
   async write(changes: readonly StoreChange[]): Promise<void> {
     this.requireOpen()
     for (const { key, value } of changes) {
-      if (value === undefined) this.values.delete(bytesToHex(key))
-      else this.values.set(bytesToHex(key), Uint8Array.from(value))
+      if (value === undefined) this.values.delete(textOf(key))
+      else this.values.set(textOf(key), Uint8Array.from(value))
     }
     this.keys = null
   }
@@ -36,12 +36,10 @@ export class MemoryStore implements KeyValueStore {
     limit?: number
   }): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
     this.requireOpen()
-    this.keys ??= [...this.values.keys()]
-      .map(key => Uint8Array.from(Buffer.from(key.slice(2), 'hex')))
-      .sort(compareBytes)
+    this.keys ??= [...this.values.keys()].map(key => Uint8Array.from(Buffer.from(key, 'latin1'))).sort(compareBytes)
     const keys = this.keys.slice(lowerBound(this.keys, from), lowerBound(this.keys, to))
     if (reverse) keys.reverse()
-    const found = keys.slice(0, limit).map(key => [key, Uint8Array.from(this.values.get(bytesToHex(key))!)] as const)
+    const found = keys.slice(0, limit).map(key => [key, Uint8Array.from(this.values.get(textOf(key))!)] as const)
     yield* found
   }
 
@@ -58,6 +56,9 @@ export class MemoryStore implements KeyValueStore {
     if (this.closed) throw new StorageError('STORE_CLOSED', 'the store is closed')
   }
 }
+
+/** A key as text, one character a byte: the fastest key of a Map. */
+const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
 
 function lowerBound(keys: readonly Uint8Array[], key: Uint8Array): number {
   let low = 0

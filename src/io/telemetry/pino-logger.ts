@@ -3,12 +3,12 @@ import { dirname } from 'node:path'
 import { pino } from 'pino'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
+import { LineWriter } from './line-writer.js'
 import type { Logger } from './logger.js'
 import { TelemetryError } from './telemetry-error.js'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
-type Destination = ReturnType<typeof pino.destination>
 type Pino = ReturnType<typeof pino>
 
 const maxDepth = 4
@@ -18,29 +18,22 @@ const maxBytesShown = 64
 export class PinoLogger implements Logger {
   private constructor(
     private readonly pino: Pino,
-    private readonly destination: Destination,
+    private readonly lines: LineWriter,
     private readonly module: string,
   ) {}
 
   /** Logs to the file, or to standard output without one. @throws TelemetryError LOG_UNWRITABLE */
   static create({ level, file }: { level: LogLevel; file?: string }): PinoLogger {
     const fd = file === undefined ? 1 : openLogFile(file)
-    const destination = pino.destination({ dest: fd, sync: false, minLength: 4096, periodicFlush: 100 })
-    // A full disk or a reader that is gone costs lines, not the node; to a closed pipe flushSync() would write for ever.
-    let isReaderGone = false
-    destination.on('error', error => {
-      isReaderGone ||= (error as NodeJS.ErrnoException).code === 'EPIPE'
-    })
-    process.once('exit', () => {
-      if (!isReaderGone) destination.flushSync()
-    })
+    const lines = new LineWriter(fd)
+    process.once('exit', () => lines.flushSync())
     const options = {
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label: string) => ({ level: label }) },
     }
-    return new PinoLogger(pino(options, destination), destination, '')
+    return new PinoLogger(pino(options, lines), lines, '')
   }
 
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void {
@@ -61,12 +54,12 @@ export class PinoLogger implements Logger {
 
   child(module: string): Logger {
     const path = this.module ? `${this.module}.${module}` : module
-    return new PinoLogger(this.pino.child({ module: path }), this.destination, path)
+    return new PinoLogger(this.pino.child({ module: path }), this.lines, path)
   }
 
   /** Writes what is buffered. */
   flush(): void {
-    this.destination.flushSync()
+    this.lines.flushSync()
   }
 }
 

@@ -10,6 +10,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { AppendLog } from '../../io/storage/append-log.js'
 import type { Logger } from '../../io/telemetry/logger.js'
@@ -31,6 +32,8 @@ import { StepTiming } from './step-timing.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
+/** How soon a message is signed that could not be. */
+const signRetryMs = 250
 /** Bytes after which the log is emptied at the next height. */
 const maxWalBytes = 32 * 1024 * 1024
 
@@ -401,8 +404,7 @@ export class ConsensusEngine {
       const proposal = { ...content, proposer: member, signature }
       this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
     } catch (error) {
-      this.progress.signerRefused('proposal', content, error)
-      this.reportUnsigned('proposal', { ...content, error })
+      this.onUnsigned({ kind: 'proposal', content, error, again: () => this.signProposal(content) })
     }
   }
 
@@ -421,18 +423,28 @@ export class ConsensusEngine {
       this.door.countChecked(vote)
       this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
     } catch (error) {
-      this.progress.signerRefused('vote', content, error)
-      this.reportUnsigned('vote', { ...content, error })
+      this.onUnsigned({ kind: 'vote', content, error, again: () => this.signVote(content) })
     }
   }
 
-  private reportUnsigned(
-    kind: 'proposal' | 'vote',
-    fields: { readonly error: unknown; readonly height: Height },
-  ): void {
+  /** A refusal stands. What else failed (a full disk) is tried again: without this node's vote there may be no quorum. */
+  private onUnsigned({
+    kind,
+    content,
+    error,
+    again,
+  }: {
+    kind: 'proposal' | 'vote'
+    content: Pick<Vote, 'height' | 'round'>
+    error: unknown
+    again: () => void
+  }): void {
+    this.progress.signerRefused(kind, content, error)
     // A signer that has stopped has said so, once; a height that was decided while the signer was asked needs no vote.
-    const isQuiet = this.ports.signer.stop !== null || fields.height < this.height
-    this.ports.logger[isQuiet ? 'debug' : 'error'](`the signer refused a ${kind}`, fields)
+    const isQuiet = this.ports.signer.stop !== null || content.height < this.height
+    this.ports.logger[isQuiet ? 'debug' : 'error'](`a ${kind} was not signed`, { ...content, error })
+    if (error instanceof SignerRefusal || this.stopped || content.height !== this.height) return
+    this.setTimer(signRetryMs, again)
   }
 
   private sendOwn(input: LoggedInput, message: ConsensusMessage): void {
@@ -442,9 +454,14 @@ export class ConsensusEngine {
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {
     const waitMs = step === 'propose' && this.waitsInVain() ? 0 : delayMs
-    const cancel = this.ports.clock.schedule(waitMs, () => {
+    this.setTimer(waitMs, () => this.feed({ type: 'timeout', height, round, step }))
+  }
+
+  /** Runs the task later, unless the height ends before. */
+  private setTimer(delayMs: number, task: () => void): void {
+    const cancel = this.ports.clock.schedule(delayMs, () => {
       this.timers.delete(cancel)
-      this.feed({ type: 'timeout', height, round, step })
+      task()
     })
     this.timers.add(cancel)
   }

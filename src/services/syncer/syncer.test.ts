@@ -111,6 +111,20 @@ const join = (id: string, role: 'full' | 'sequencer', height = 0) => new Node(hu
 const requests = () => passages.filter(({ channel }) => channel === 'block-range')
 const onlyPush = ({ channel, bytes }: Passage) => channel === 'blocks' && bytes > 500
 
+describe('a node whose messages were lost', () => {
+  it.each(['sequencer', 'full'] as const)('tells its head again, and a %s that missed it catches up', async role => {
+    const ahead = join('a', 'sequencer')
+    const behind = join('b', role)
+    await clock.advance(10)
+    loses = ({ channel }) => channel === 'blocks'
+    ahead.decideUpTo(3)
+    await clock.advance(900)
+    loses = () => false
+    await clock.advance(2_000)
+    expect(behind.height).toBe(3)
+  })
+})
+
 describe('a full node', () => {
   it('gets every new block from one provider, without asking', async () => {
     const provider = join('a', 'sequencer')

@@ -25,6 +25,8 @@ import { type Clock, pause } from '../../io/time/clock.js'
 const graceMs = 100
 /** How often a peer that does not follow hears of a moving head: a message a block would be a fifth of all consensus traffic. */
 const headIntervalMs = 100
+/** After this without a new block the head is told again, to all: the message that told it may have been lost, and with it a peer that stands still. */
+const headRepeatMs = 1_000
 /** How often a follower looks whether its provider still delivers. */
 const checkMs = 200
 /** Pushed blocks beyond the next one that are kept until the gap is filled. */
@@ -76,12 +78,14 @@ export class Syncer {
   private behindSinceMs: number | null = null
   private cancelCheck: () => void = () => {}
   private cancelHead: (() => void) | null = null
+  private lastHeadMs: number
 
   constructor(
     private readonly config: SyncerConfig,
     private readonly ports: SyncerPorts,
   ) {
-    const { network, chain, metrics } = ports
+    const { network, chain, metrics, clock } = ports
+    this.lastHeadMs = clock.nowMs()
     this.imported = metrics.counter('morphism_syncer_imported_blocks_total', 'Certified blocks imported from peers')
     this.refused = metrics.counter('morphism_syncer_refused_blocks_total', 'Certified blocks refused')
     network.onMessage('blocks', (from, bytes) => this.receive(from, bytes))
@@ -145,17 +149,16 @@ export class Syncer {
     }
     this.cancelHead ??= this.ports.clock.schedule(headIntervalMs, () => {
       this.cancelHead = null
-      this.sendHead()
+      this.sendHead(this.ports.network.peers().filter(peer => !this.followers.has(peer.id)))
     })
   }
 
-  private sendHead(): void {
+  private sendHead(peers: readonly Peer[]): void {
+    this.lastHeadMs = this.ports.clock.nowMs()
     const certificate = this.ports.chain.certificateAt(this.ports.chain.height())
     if (!certificate) return
     const head = encodeSyncMessage({ kind: 'head', certificate })
-    for (const peer of this.ports.network.peers()) {
-      if (!this.followers.has(peer.id)) this.ports.network.send(peer.id, 'blocks', head)
-    }
+    for (const peer of peers) this.ports.network.send(peer.id, 'blocks', head)
   }
 
   private receive(from: Peer, bytes: Uint8Array): void {
@@ -268,6 +271,8 @@ export class Syncer {
 
   private check(): void {
     this.cancelCheck = this.ports.clock.schedule(checkMs / 2, () => {
+      const { clock, network } = this.ports
+      if (clock.nowMs() - this.lastHeadMs >= headRepeatMs) this.sendHead(network.peers())
       this.checkBehind()
       this.check()
     })

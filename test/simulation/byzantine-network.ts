@@ -1,0 +1,231 @@
+import type { BlsSecretKey } from '../../src/base/crypto/bls.js'
+import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
+import type { Height, MemberIndex, Round } from '../../src/base/primitives/quantities.js'
+import type { Block } from '../../src/base/protocol/block.js'
+import { contextHash } from '../../src/base/protocol/block-context.js'
+import { type BlockHeader, headerHash } from '../../src/base/protocol/block-header.js'
+import {
+  type ConsensusMessage,
+  decodeConsensusMessage,
+  encodeConsensusMessage,
+} from '../../src/base/protocol/consensus-message.js'
+import { type Proposal, proposalDigest } from '../../src/base/protocol/proposal.js'
+import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
+import { encodeSyncMessage } from '../../src/base/protocol/sync-message.js'
+import { isNil, precommit, prevote, type Vote, type VoteContent, voteDigest } from '../../src/base/protocol/vote.js'
+import type { Channel, Peer, PeerId, PeerNetwork } from '../../src/io/network/peer-network.js'
+import type { Hostility } from './hostility.js'
+
+/** Rounds whose blocks are remembered. */
+const maxRemembered = 64
+
+/**
+ * The wires of a Byzantine sequencer: a real node sits on them, and while a behaviour is on they twist what it says to each
+ * peer, signing with its key without its guard.
+ */
+export class ByzantineNetwork implements PeerNetwork {
+  /** Blocks proposed in a round, by `height/round`: what can be voted for. */
+  private readonly seen = new Map<string, Block>()
+  /** The other block that this node proposed in the round. */
+  private readonly variants = new Map<string, Block>()
+
+  constructor(
+    private readonly args: {
+      readonly inner: PeerNetwork
+      readonly hostility: Hostility
+      readonly secretKey: BlsSecretKey
+      readonly member: MemberIndex
+      readonly members: number
+      readonly domain: SigningDomain
+    },
+  ) {}
+
+  get localPeer(): PeerId {
+    return this.args.inner.localPeer
+  }
+
+  peers(): readonly Peer[] {
+    return this.args.inner.peers()
+  }
+
+  send(peer: PeerId, channel: Channel, message: Uint8Array): void {
+    if (!this.args.hostility.isOn || channel !== 'consensus') return this.args.inner.send(peer, channel, message)
+    const decoded = decodeConsensusMessage(message)
+    for (const twisted of this.twist(peer, decoded)) this.say(peer, twisted)
+  }
+
+  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): void {
+    this.args.inner.onMessage(channel, (from, message) => {
+      if (channel === 'consensus' && this.args.hostility.isOn) this.overhear(decodeConsensusMessage(message))
+      handler(from, message)
+    })
+  }
+
+  onConnect(handler: (peer: Peer) => void): void {
+    this.args.inner.onConnect(handler)
+  }
+
+  onDisconnect(handler: (peer: Peer) => void): void {
+    this.args.inner.onDisconnect(handler)
+  }
+
+  request: PeerNetwork['request'] = (...request) => this.args.inner.request(...request)
+  onRequest: PeerNetwork['onRequest'] = (...handler) => this.args.inner.onRequest(...handler)
+  drop: PeerNetwork['drop'] = (...peer) => this.args.inner.drop(...peer)
+
+  close(): Promise<void> {
+    return this.args.inner.close()
+  }
+
+  private does = (behaviour: Parameters<Hostility['does']>[0]) => this.args.hostility.does(behaviour)
+
+  private get isLiar(): boolean {
+    return this.does('false-deposit') || this.does('false-origin') || this.does('false-time')
+  }
+
+  /** What a peer hears in place of a message. */
+  private twist(peer: PeerId, message: ConsensusMessage): ConsensusMessage[] {
+    if (this.does('silence')) return []
+    if (message.kind === 'proposal') {
+      const isOwn = message.proposal.proposer === this.args.member
+      this.remember(message.proposal, message.block)
+      return isOwn ? this.twistProposal(peer, message) : [message]
+    }
+    if (message.kind === 'votes')
+      return [{ kind: 'votes', votes: message.votes.flatMap(vote => this.twistVote(peer, vote)) }]
+    return [message]
+  }
+
+  private twistProposal(peer: PeerId, message: Extract<ConsensusMessage, { kind: 'proposal' }>): ConsensusMessage[] {
+    const { proposal, block } = message
+    if (this.does('false-valid-round') && proposal.round > 0) {
+      const claimed = { ...proposal, validRound: proposal.round - 1 }
+      const shown = laterBlock(block) ?? block
+      this.variants.set(keyOf(proposal), shown)
+      return [{ kind: 'proposal', proposal: this.signProposal(claimed, shown.hash), block: shown }]
+    }
+    if (this.does('withheld-proposal') && !this.isOnOneSide(peer, proposal.height)) return []
+    const other = this.does('invalid-block') ? invalidBlock(block) : laterBlock(block)
+    if (!other) return [message]
+    const isTwoFaced = this.does('double-proposal') || this.does('split-proposal')
+    if (!isTwoFaced && !this.does('invalid-block')) return [message]
+    this.variants.set(keyOf(proposal), other)
+    const second: ConsensusMessage = {
+      kind: 'proposal',
+      proposal: this.signProposal(proposal, other.hash),
+      block: other,
+    }
+    if (this.does('double-proposal')) return [message, second]
+    if (this.does('split-proposal')) return [this.isOnOneSide(peer, proposal.height) ? message : second]
+    return [second]
+  }
+
+  private twistVote(peer: PeerId, vote: Vote): Vote[] {
+    if (vote.member !== this.args.member) return [vote]
+    const { blockHash } = vote
+    const variant = this.variants.get(keyOf(vote))
+    const block = this.seen.get(keyOf(vote))
+    if ((this.does('invalid-block') || this.does('false-valid-round')) && variant)
+      return [this.signVote({ ...vote, blockHash: variant.hash })]
+    if (this.does('split-proposal') && variant && !this.isOnOneSide(peer, vote.height))
+      return [this.signVote({ ...vote, blockHash: variant.hash })]
+    if (this.does('double-vote')) {
+      const other = isNil(blockHash) ? block?.hash : zeroHash
+      if (other && !this.isOnOneSide(peer, vote.height)) return [this.signVote({ ...vote, blockHash: other })]
+    }
+    const isForOwnLie = block && this.isLiar && block.context.proposerIndex === this.args.member
+    if (isForOwnLie && isNil(blockHash)) return [this.signVote({ ...vote, blockHash: block.hash })]
+    if (this.does('amnesia') && vote.step === prevote && isNil(blockHash) && block)
+      return [this.signVote({ ...vote, blockHash: block.hash })]
+    return [vote]
+  }
+
+  private overhear(message: ConsensusMessage): void {
+    if (message.kind !== 'proposal') return
+    const { proposal, block } = message
+    const isNew = !this.seen.has(keyOf(proposal))
+    this.remember(proposal, block)
+    if (!isNew) return
+    if (this.does('votes-for-everything')) this.voteForAll(proposal)
+    if (this.does('forgery')) this.forge(proposal, block)
+  }
+
+  private voteForAll({ height, round, blockHash }: Proposal): void {
+    const votes = [prevote, precommit].flatMap(step =>
+      [blockHash, zeroHash].map(value => this.signVote({ height, round, step, blockHash: value })),
+    )
+    for (const peer of this.peers()) this.say(peer.id, { kind: 'votes', votes })
+  }
+
+  /** Votes in the names of all members for a block of its own, and that block as if they had decided it. */
+  private forge(proposal: Proposal, block: Block): void {
+    const forged = laterBlock(block)
+    if (!forged) return
+    const { height, round } = proposal
+    const false_ = { height, round, blockHash: forged.hash }
+    const votes = Array.from({ length: this.args.members }, (_, member) =>
+      [proposal.blockHash, forged.hash].flatMap(blockHash =>
+        [prevote, precommit].map(step => ({ ...this.signVote({ height, round, blockHash, step }), member })),
+      ),
+    ).flat()
+    const own = this.signVote({ ...false_, step: precommit }).signature
+    const all = (1n << BigInt(this.args.members)) - 1n
+    // Half of them say that all signed; the others say, truly, that only this node did.
+    const absent = height % 2 === 0 ? 0n : all ^ (1n << BigInt(this.args.member))
+    const certificate = { ...false_, setId: block.context.setId, absent, signature: own }
+    const pushed = encodeSyncMessage({ kind: 'block', certified: { block: forged, certificate } })
+    for (const peer of this.peers()) {
+      if (this.isOnOneSide(peer.id, height)) this.args.inner.send(peer.id, 'blocks', pushed)
+      this.say(peer.id, { kind: 'votes', votes })
+      this.say(peer.id, { kind: 'proposal', proposal: { ...proposal, blockHash: forged.hash }, block: forged })
+    }
+  }
+
+  private remember(proposal: Proposal, block: Block): void {
+    this.seen.set(keyOf(proposal), block)
+    for (const old of [this.seen, this.variants])
+      for (const key of old.keys()) {
+        if (old.size <= maxRemembered) break
+        old.delete(key)
+      }
+  }
+
+  /** Peers are of two sides, other ones at each height. */
+  private isOnOneSide(peer: PeerId, height: Height): boolean {
+    return (Number(peer.slice(peer.lastIndexOf('-') + 1)) + height) % 2 === 0
+  }
+
+  private signProposal(proposal: Proposal, blockHash: BlockHash): Proposal {
+    const content = { ...proposal, blockHash }
+    return { ...content, signature: this.args.secretKey.sign(proposalDigest(this.args.domain, content)) }
+  }
+
+  private signVote({ height, round, step, blockHash }: VoteContent): Vote {
+    const content = { height, round, step, blockHash }
+    const signature = this.args.secretKey.sign(voteDigest(this.args.domain, content))
+    return { ...content, member: this.args.member, signature, extension: new Uint8Array(0) }
+  }
+
+  private say(peer: PeerId, message: ConsensusMessage): void {
+    this.args.inner.send(peer, 'consensus', encodeConsensusMessage(message))
+  }
+}
+
+const keyOf = ({ height, round }: { height: Height; round: Round }): string => `${height}/${round}`
+
+function changed(block: Block, header: Partial<BlockHeader>, context: Partial<Block['context']> = {}): Block {
+  const newContext = { ...block.context, ...context }
+  const newHeader = { ...block.header, parentBeaconBlockRoot: contextHash(newContext), ...header }
+  return { ...block, header: newHeader, context: newContext, hash: headerHash(newHeader) }
+}
+
+/** A valid block beside this one: made a millisecond later. Null where a second ends. */
+function laterBlock(block: Block): Block | null {
+  const timestampMs = block.context.timestampMs + 1
+  return timestampMs % 1_000 === 0 ? null : changed(block, {}, { timestampMs })
+}
+
+/** A block that claims a state which its transactions do not give. */
+function invalidBlock(block: Block): Block {
+  return changed(block, { stateRoot: block.header.transactionsRoot })
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { bytesEqual, bytesToHex, type Hex } from '../../../src/base/primitives/bytes.js'
+
+/*
+ * A twin of src/base/crypto/bls.ts for the simulation, a thousand times faster: same functions, hashes instead of curves.
+ * What the network relies on holds: a signature is bound to one key and one digest, only the secret key object makes it,
+ * an aggregate verifies for exactly the multiset of keys that signed, and malformed ones are refused. It is no cryptography.
+ */
+
+type BlsPublicKeyBytes = Uint8Array
+type BlsSignatureBytes = Uint8Array
+
+export const blsPublicKeyLength = 48
+export const blsSignatureLength = 96
+
+export interface BlsPublicKey {
+  readonly bytes: BlsPublicKeyBytes
+  readonly point: null
+}
+
+/** First bytes of every key and signature of the twin: what does not begin so is no point of its "curve". */
+const keyTag = Uint8Array.from([0xb1, 0x50])
+const signatureTag = Uint8Array.from([0xb1, 0x52])
+/** The part of a signature that carries it: lanes of 32 bits that add up, as points do. The rest is zero. */
+const lanesAt = 32
+const lanes = 16
+
+function isTagged(bytes: Uint8Array, tag: Uint8Array): boolean {
+  return bytes[0] === tag[0] && bytes[1] === tag[1]
+}
+
+export function parseBlsPublicKey(bytes: Uint8Array): BlsPublicKey | null {
+  if (bytes.length !== blsPublicKeyLength || !isTagged(bytes, keyTag)) return null
+  return { bytes: Uint8Array.from(bytes), point: null }
+}
+
+function isSignature(bytes: Uint8Array): boolean {
+  if (bytes.length !== blsSignatureLength || !isTagged(bytes, signatureTag)) return false
+  for (let i = signatureTag.length; i < lanesAt; i++) if (bytes[i] !== 0) return false
+  return true
+}
+
+/** What only this module computes: nobody outside can sign without a BlsSecretKey. */
+function contribution(key: BlsPublicKeyBytes, digest: Uint8Array): Uint8Array {
+  const of = Buffer.concat([key, digest]).toString('latin1')
+  let made = contributions.get(of)
+  if (!made) {
+    if (contributions.size >= maxContributions) contributions.clear()
+    made = createHash('sha512').update('morphism simulation').update(of, 'latin1').digest()
+    contributions.set(of, made)
+  }
+  return made
+}
+
+/** Every node checks the same signatures. What is remembered follows from its key, so it changes no result. */
+const contributions = new Map<string, Uint8Array>()
+const maxContributions = 4_096
+
+function sum(parts: readonly Uint8Array[]): BlsSignatureBytes {
+  const total = new Uint8Array(blsSignatureLength)
+  total.set(signatureTag)
+  const out = new DataView(total.buffer)
+  for (const part of parts) {
+    const view = new DataView(part.buffer, part.byteOffset, part.length)
+    for (let lane = 0; lane < lanes; lane++) {
+      const at = lanesAt + lane * 4
+      out.setUint32(at, (out.getUint32(at) + view.getUint32(lane * 4)) >>> 0)
+    }
+  }
+  return total
+}
+
+export class BlsSecretKey {
+  private readonly key: BlsPublicKeyBytes
+  private constructor(private readonly secret: Uint8Array) {
+    this.key = new Uint8Array(blsPublicKeyLength)
+    this.key.set(keyTag)
+    this.key.set(createHash('sha256').update(secret).digest(), blsPublicKeyLength - 32)
+  }
+
+  static fromBytes(bytes: Uint8Array): BlsSecretKey {
+    if (bytes.length !== 32) throw new RangeError('not a BLS12-381 secret key')
+    return new BlsSecretKey(Uint8Array.from(bytes))
+  }
+
+  static fromSeed(seed: Uint8Array): BlsSecretKey {
+    return new BlsSecretKey(Uint8Array.from(createHash('sha256').update(seed).digest()))
+  }
+
+  toBytes(): Uint8Array {
+    return Uint8Array.from(this.secret)
+  }
+
+  publicKey(): BlsPublicKeyBytes {
+    return Uint8Array.from(this.key)
+  }
+
+  sign(digest: Uint8Array): BlsSignatureBytes {
+    return sum([contribution(this.key, digest)])
+  }
+
+  toJSON(): string {
+    return '[secret key]'
+  }
+}
+
+export function verifyBls({
+  digest,
+  key,
+  signature,
+}: {
+  digest: Uint8Array
+  key: BlsPublicKey
+  signature: BlsSignatureBytes
+}): boolean {
+  return verifyAggregate({ digest, keys: [key], signature })
+}
+
+export function verifyAggregate({
+  digest,
+  keys,
+  signature,
+}: {
+  digest: Uint8Array
+  keys: readonly BlsPublicKey[]
+  signature: BlsSignatureBytes
+}): boolean {
+  if (keys.length === 0 || !isSignature(signature)) return false
+  return bytesEqual(signature, sum(keys.map(key => contribution(key.bytes, digest))))
+}
+
+export function aggregateSignatures(signatures: readonly BlsSignatureBytes[]): BlsSignatureBytes {
+  if (signatures.length === 0 || !signatures.every(isSignature))
+    throw new RangeError('a signature to aggregate is malformed')
+  return sum(signatures.map(signature => signature.subarray(lanesAt)))
+}
+
+export function verifyManyOverOneDigest({
+  digest,
+  signed,
+}: {
+  digest: Uint8Array
+  signed: readonly { key: BlsPublicKey; signature: BlsSignatureBytes }[]
+}): boolean[] {
+  return signed.map(({ key, signature }) => verifyBls({ digest, key, signature }))
+}
+
+/** EIP-2537 codings belong to a real L1, which the simulation has not. */
+function noCurve(): never {
+  throw new RangeError('the BLS twin of the simulation has no curve points')
+}
+
+export const blsPublicKeyToEip2537: (key: BlsPublicKey) => Uint8Array = noCurve
+export const blsSignatureToEip2537: (signature: BlsSignatureBytes) => Uint8Array = noCurve
+export const blsSignatureFromEip2537: (coding: Uint8Array) => BlsSignatureBytes = noCurve
+export const blsPublicKeyFromEip2537: (coding: Uint8Array) => BlsPublicKey | null = noCurve
+
+export const blsKeyId = (key: BlsPublicKeyBytes): Hex => bytesToHex(key)

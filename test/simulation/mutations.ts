@@ -1,0 +1,196 @@
+import type { SimulationSpec } from './run-simulation.js'
+import type { ScenarioName } from './scenario-names.js'
+
+/** A fault put into the compiled code: `find` stands there exactly once, and `replace` in its place. */
+export interface Mutation {
+  readonly name: string
+  /** Below build/. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  /** Where it must show. */
+  readonly scenario: ScenarioName
+  /** A run that must show it, before those that seeds draw: how a failure once looked. */
+  readonly shownBy?: Pick<SimulationSpec, 'seed' | 'schedule'>
+}
+
+const machine = 'src/rules/consensus/round-machine.js'
+const keeper = 'src/rules/consensus/vote-keeper.js'
+const engine = 'src/services/sequencer/engine.js'
+const application = 'src/services/sequencer/chain-application.js'
+
+/** Mutations of the real code that the simulation must catch: what is not in this list is not known to be watched. */
+export const mutations: readonly Mutation[] = [
+  {
+    name: 'the lock is ignored (L23, L29)',
+    file: machine,
+    find: 'isAcceptable && (isUnlocked || this.lockedValue === blockHash)',
+    replace: 'isAcceptable',
+    scenario: 'partitions',
+  },
+  {
+    name: 'a polka does not lock (L38)',
+    file: machine,
+    find: 'this.lockedRound = this.round;',
+    replace: '',
+    scenario: 'partitions',
+  },
+  {
+    name: 'the valid round of a proposal is believed (L28)',
+    file: machine,
+    find: '!isNew && !this.rounds.get(validRound)?.prevotes.hasQuorumFor(blockHash)',
+    replace: 'false',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'votes of old rounds count for the current one',
+    file: machine,
+    find: 'const keeper = this.stateOf(vote.round).keeperOf(vote.step);',
+    replace: 'const keeper = this.current.keeperOf(vote.step);',
+    scenario: 'partitions',
+  },
+  {
+    name: 'more than half of the power is a quorum',
+    file: 'src/base/protocol/sequencer-set.js',
+    find: 'return power * 3n > set.totalPower * 2n;',
+    replace: 'return power * 2n > set.totalPower;',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'every member counts the same, whatever its power',
+    file: keeper,
+    find: 'tally.power += this.set.members[vote.member].power;',
+    replace: 'tally.power += this.set.totalPower / BigInt(this.set.members.length);',
+    scenario: 'chaos',
+  },
+  {
+    name: 'votes are not verified',
+    file: 'src/services/sequencer/vote-door.js',
+    find: 'if (verdicts[i]) {',
+    replace: 'if (true) {',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'a certificate needs no quorum',
+    file: 'src/base/protocol/quorum-certificate.js',
+    find: 'if (!isQuorum(set, signers.value.power))',
+    replace: 'if (false)',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'imported blocks are taken without their certificate',
+    file: 'src/services/chain/chain.js',
+    find: 'if (!verified.ok)',
+    replace: 'if (false)',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'the log is not synced before a vote is signed',
+    file: engine,
+    find: 'await this.ports.wal.sync();\n            const signature = await this.ports.signer.signVote(content);',
+    replace: 'const signature = await this.ports.signer.signVote(content);',
+    scenario: 'crashes',
+  },
+  {
+    name: 'the log is not read after a crash',
+    file: engine,
+    find: 'records.filter(record => record.height === this.height)',
+    replace: '[]',
+    scenario: 'crashes',
+  },
+  {
+    name: 'the record of the signer is not saved',
+    file: 'src/io/keys/guarded-signer.js',
+    find: 'await this.store.save(this.record);\n        // A stop',
+    replace: '// A stop',
+    scenario: 'crashes',
+  },
+  {
+    name: 'the journal of transactions is not synced',
+    file: 'src/services/mempool/transaction-journal.js',
+    find: 'await log.sync();',
+    replace: ';',
+    scenario: 'crashes',
+  },
+  {
+    name: 'the journal of transactions is not read after a crash',
+    file: 'src/services/mempool/create-mempool.js',
+    find: 'if (raws.length === 0)',
+    replace: 'if (true)',
+    scenario: 'crashes',
+  },
+  {
+    name: 'a proposal is not executed before it is voted for',
+    file: application,
+    find: "if (status.status === 'VALID')",
+    replace: 'if (true)',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'the withdrawals of a proposal are not compared',
+    file: 'src/rules/blocks/proposal-rules.js',
+    find: 'if (!sameWithdrawals(block.withdrawals, attributes.withdrawals))',
+    replace: 'if (false)',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'the L1 origin of a proposal is not checked',
+    file: application,
+    find: 'if (!origin.ok)',
+    replace: 'if (false)',
+    scenario: 'byzantine',
+  },
+  {
+    name: 'origins are taken before they are deep enough',
+    file: 'src/services/l1-follower/l1-follower.js',
+    find: 'head.number - l1Confirmations',
+    replace: 'head.number',
+    scenario: 'l1',
+  },
+  {
+    name: 'burned fees are credited twice',
+    file: 'src/rules/blocks/block-withdrawals.js',
+    find: 'credit(recycledFeeWithdrawal, feeVaultAddress, burned / weiPerGwei);',
+    replace: 'credit(recycledFeeWithdrawal, feeVaultAddress, (2n * burned) / weiPerGwei);',
+    scenario: 'calm',
+  },
+  {
+    name: 'a batch does not name its parent',
+    file: 'src/services/batcher/batch-sealer.js',
+    find: 'batchHash: sealed.batchHash, lastBlock: header.lastBlock',
+    replace: 'batchHash: this.parent.batchHash, lastBlock: header.lastBlock',
+    scenario: 'l1',
+  },
+  {
+    name: 'lost consensus messages are not sent again',
+    file: 'src/services/sequencer/round-gossip.js',
+    find: 'if (status.height !== view.height() || status.round > view.round())',
+    replace: 'if (true)',
+    scenario: 'partitions',
+  },
+  {
+    name: 'a head is told once',
+    file: 'src/services/syncer/syncer.js',
+    find: 'if (clock.nowMs() - this.lastHeadMs >= headRepeatMs)',
+    replace: 'if (false)',
+    scenario: 'byzantine',
+    shownBy: {
+      seed: 'mutation-5',
+      schedule: { faulty: [0], events: [{ atMs: 7_372, kind: 'hidden-decision', node: 3, blind: 0, forMs: 3_719 }] },
+    },
+  },
+  {
+    name: 'a message that could not be signed is forgotten',
+    file: engine,
+    find: 'this.setTimer(signRetryMs, again);',
+    replace: '',
+    scenario: 'crashes',
+  },
+  {
+    name: 'a node that is behind does not catch up',
+    file: 'src/services/syncer/syncer.js',
+    find: 'checkBehind() {',
+    replace: 'checkBehind() {\n        return;',
+    scenario: 'partitions',
+  },
+]

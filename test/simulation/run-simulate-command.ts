@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { AppError } from '../../src/app/app-error.js'
+import { checkMutations } from './check-mutations.js'
+import type { SimulationResult, SimulationSpec } from './run-simulation.js'
+import { type ScenarioName, scenarioNames } from './scenario-names.js'
+import { SeedPool, type TimedResult } from './seed-pool.js'
+import { shrinkEvents } from './shrink.js'
+
+/** The flags of `morphism simulate`. */
+export interface SimulateFlags {
+  readonly seed?: string
+  readonly seeds: number
+  readonly nodes: string
+  readonly heights: number
+  readonly scenario: string
+  readonly workers: number
+  readonly realSignatures?: boolean
+  readonly replay?: string
+  readonly mutations?: boolean | string
+  readonly json?: boolean
+}
+
+/** Runs of a failing simulation that shrinking may take. */
+const maxShrinkRuns = 60
+
+/** Runs what the flags ask for, printing each run; the exit code: 1 when an invariant broke. @throws AppError SIMULATION_FLAGS */
+export async function runSimulateCommand(flags: SimulateFlags): Promise<number> {
+  if (flags.mutations) return runMutations(flags)
+  const specs = flags.replay ? [await readReplay(flags.replay)] : specsOf(flags)
+  const pool = new SeedPool({
+    workers: Math.min(flags.workers, specs.length),
+    realSignatures: flags.realSignatures ?? false,
+  })
+  let failures = 0
+  try {
+    await Promise.all(
+      specs.map(async spec => {
+        const result = await pool.run(spec)
+        print({ spec, result, json: flags.json ?? false })
+        if (!result.violation) return
+        failures++
+        if (!flags.replay) await leaveSchedule({ pool, spec, result })
+      }),
+    )
+  } finally {
+    await pool.close()
+  }
+  return failures > 0 ? 1 : 0
+}
+
+/** Seeds that a mutation gets unless told. */
+const mutationSeeds = 20
+
+async function runMutations({ seeds, workers, mutations, json }: SimulateFlags): Promise<number> {
+  let survivors = 0
+  await checkMutations({
+    seeds: seeds > 1 ? seeds : mutationSeeds,
+    workers,
+    only: ({ name }) => typeof mutations !== 'string' || name.includes(mutations),
+    onVerdict({ mutation: { name, scenario }, caughtBy }) {
+      if (!caughtBy) survivors++
+      if (json) return console.log(JSON.stringify({ name, scenario, caughtBy }))
+      const how = caughtBy ? `${caughtBy.violation.invariant}, seed ${caughtBy.seed}` : 'no invariant broke'
+      console.log(`${caughtBy ? 'caught  ' : 'SURVIVED'}  ${name}  (${scenario}: ${how})`)
+    },
+  })
+  return survivors > 0 ? 1 : 0
+}
+
+function specsOf({ seed, seeds, nodes, heights, scenario }: SimulateFlags): SimulationSpec[] {
+  if (!scenarioNames.includes(scenario as ScenarioName))
+    throw new AppError('SIMULATION_FLAGS', `there is no scenario ${scenario}: ${scenarioNames.join(', ')}`)
+  const sizes = nodes.split(',').map(Number)
+  if (!sizes.every(size => Number.isInteger(size) && size >= 1 && size <= 64))
+    throw new AppError('SIMULATION_FLAGS', `--nodes ${nodes} is no list of whole numbers from 1 to 64`)
+  return Array.from({ length: seeds }, (_, i) => ({
+    seed: seed === undefined ? randomBytes(6).toString('hex') : seeds === 1 ? seed : `${seed}-${i}`,
+    nodes: sizes[i % sizes.length]!,
+    heights,
+    scenario: scenario as ScenarioName,
+  }))
+}
+
+function print({ spec, result, json }: { spec: SimulationSpec; result: TimedResult; json: boolean }): void {
+  const { seed, nodes, scenario } = spec
+  const { violation, digest, heights, transactions, batches, virtualMs, seconds, schedule } = result
+  if (json) {
+    const faults = schedule.events.length
+    const line = {
+      seed,
+      nodes,
+      scenario,
+      heights,
+      transactions,
+      batches,
+      faults,
+      virtualMs,
+      seconds,
+      digest,
+      violation,
+    }
+    console.log(JSON.stringify(line))
+    return
+  }
+  const what = `seed ${seed}  ${scenario}  ${nodes} nodes  ${heights} heights  ${schedule.events.length} faults`
+  const figures = `${transactions} transactions  ${batches} batches  ${(virtualMs / 1_000).toFixed(1)} s in ${seconds.toFixed(1)} s`
+  console.log(`${violation ? 'FAILED' : 'ok    '}  ${what}  ${figures}  ${digest.slice(0, 16)}`)
+  if (!violation) return
+  console.log(`        ${violation.invariant} at ${violation.atMs} ms: ${violation.detail}`)
+}
+
+/** Shrinks the faults of a failure and leaves them in a file that `--replay` takes. */
+async function leaveSchedule({
+  pool,
+  spec,
+  result,
+}: {
+  pool: SeedPool
+  spec: SimulationSpec
+  result: SimulationResult
+}): Promise<void> {
+  const { invariant } = result.violation!
+  const { faulty, events } = result.schedule
+  const shrunken = await shrinkEvents({
+    events,
+    maxTries: maxShrinkRuns,
+    stillFails: async fewer => {
+      const { violation } = await pool.run({ ...spec, schedule: { faulty, events: fewer } })
+      return violation?.invariant === invariant
+    },
+  })
+  const file = `simulation-${spec.scenario}-${spec.nodes}-${spec.seed}.json`
+  const replay = { ...spec, schedule: { faulty, events: shrunken } }
+  await writeFile(file, `${JSON.stringify(replay, null, 2)}\n`)
+  console.error(`        ${events.length} faults shrunk to ${shrunken.length}: morphism simulate --replay ${file}`)
+}
+
+/** @throws AppError SIMULATION_FLAGS */
+async function readReplay(file: string): Promise<SimulationSpec> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as SimulationSpec
+  } catch (cause) {
+    throw new AppError('SIMULATION_FLAGS', `the schedule ${file} cannot be read`, { file }, { cause })
+  }
+}

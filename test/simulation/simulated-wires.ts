@@ -1,0 +1,71 @@
+import { decodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
+import { precommit } from '../../src/base/protocol/vote.js'
+import { MemoryHub, type Passage } from '../../src/io/network/memory-network.js'
+import type { Clock } from '../../src/io/time/clock.js'
+import type { SeededRandom } from '../model/seeded-random.js'
+import { nodeName } from './simulated-node.js'
+import type { Trace } from './trace.js'
+
+/** The network between the nodes: what it does to each message is drawn from the seed, within the faults that are on. */
+export class SimulatedWires {
+  readonly hub: MemoryHub
+  lossProbability = 0
+  duplicationProbability = 0
+  reorderingProbability = 0
+  /** Extra time of what a node sends. */
+  readonly extraMs = new Map<string, number>()
+  /** Decisions that are hidden now. */
+  readonly hidden: { readonly node: number; readonly blind: number }[] = []
+  /** Directions in which nothing arrives, as `from to`, and how many faults want that. */
+  private readonly blocked = new Map<string, number>()
+  private readonly cut = new Map<string, number>()
+  private readonly baseMs: number
+
+  constructor(private readonly args: { readonly time: Clock; readonly random: SeededRandom; readonly trace: Trace }) {
+    const { time, random, trace } = args
+    this.baseMs = 1 + random.below(15)
+    this.hub = new MemoryHub({
+      clock: time,
+      delayMs: passage => this.delay(passage),
+      loses: (passage, content) => this.loses(passage, content),
+      duplicates: () => this.duplicationProbability > 0 && random.chance(this.duplicationProbability),
+      overtakes: () => this.reorderingProbability > 0 && random.chance(this.reorderingProbability),
+      onDelivery: ({ from, to, channel }, content) => trace.add(`${time.nowMs()} ${from} ${to} ${channel}`, content),
+    })
+  }
+
+  /** Loses everything that goes this way, or, with -1, no longer. */
+  block(from: number, to: number, change: 1 | -1): void {
+    const way = `${nodeName(from)} ${nodeName(to)}`
+    this.blocked.set(way, (this.blocked.get(way) ?? 0) + change)
+  }
+
+  /** Cuts the wire between two nodes, so that both notice, or, with -1, mends it. */
+  sever(a: number, b: number, change: 1 | -1): void {
+    const pair = `${nodeName(Math.min(a, b))} ${nodeName(Math.max(a, b))}`
+    const cuts = (this.cut.get(pair) ?? 0) + change
+    this.cut.set(pair, cuts)
+    if (cuts === 0 || (cuts === 1 && change === 1)) this.hub.setWire(nodeName(a), nodeName(b), cuts === 0)
+  }
+
+  private delay({ from }: Passage): number {
+    return this.baseMs + this.args.random.below(10) + (this.extraMs.get(from) ?? 0)
+  }
+
+  private loses(passage: Passage, content: Uint8Array): boolean {
+    const { from, to } = passage
+    if (this.hidden.some(hiding => isHidden(hiding, passage, content))) return true
+    if ((this.blocked.get(`${from} ${to}`) ?? 0) > 0) return true
+    return this.lossProbability > 0 && this.args.random.chance(this.lossProbability)
+  }
+}
+
+function isHidden({ node, blind }: { node: number; blind: number }, passage: Passage, content: Uint8Array): boolean {
+  const { from, to, channel } = passage
+  const isFromNode = from === nodeName(node)
+  if (channel !== 'consensus') return isFromNode
+  if (!isFromNode && to !== nodeName(blind)) return false
+  const message = decodeConsensusMessage(content)
+  if (to === nodeName(blind)) return isFromNode || (message.kind === 'proposal' && message.proposal.round === 0)
+  return message.kind === 'votes' && message.votes.some(vote => vote.step === precommit)
+}

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { SimulationSpec } from './run-simulation.js'
+import { type ScenarioName, scenarioNames } from './scenario-names.js'
+import { SeedPool } from './seed-pool.js'
+
+let pool: SeedPool
+beforeAll(() => {
+  pool = new SeedPool({ workers: 2 })
+})
+afterAll(() => pool.close())
+
+const spec = (seed: string, scenario: ScenarioName, more: Partial<SimulationSpec> = {}): SimulationSpec => ({
+  seed,
+  nodes: 4,
+  heights: 30,
+  scenario,
+  ...more,
+})
+
+describe('the whole network in virtual time', () => {
+  it.each(scenarioNames)('keeps its promises: %s', async scenario => {
+    const results = await Promise.all([4, 7].map(nodes => pool.run(spec('fixed', scenario, { nodes }))))
+    for (const { violation, heights, transactions, batches } of results) {
+      expect(violation).toBeNull()
+      expect(heights).toBeGreaterThanOrEqual(30)
+      expect(transactions).toBeGreaterThan(10)
+      expect(batches).toBeGreaterThan(0)
+    }
+  })
+
+  /** Failures that were found and mended, as they were shrunk; the commit that mended one names its seed. */
+  it.each<[string, SimulationSpec]>([
+    [
+      'the one message about a head was lost, and nobody else could decide',
+      spec('mutation-5', 'byzantine', {
+        schedule: { faulty: [0], events: [{ atMs: 7_372, kind: 'hidden-decision', node: 3, blind: 0, forMs: 3_719 }] },
+      }),
+    ],
+    [
+      'a vote that a full disk kept from being signed was missing from every quorum',
+      spec('mutation-5', 'chaos', {
+        schedule: {
+          faulty: [0],
+          events: [
+            { atMs: 2_000, kind: 'byzantine', node: 0, behaviour: 'silence', forMs: 5_000 },
+            { atMs: 3_000, kind: 'disk-full', node: 2, forMs: 500 },
+          ],
+        },
+      }),
+    ],
+  ])('does not fail again: %s', async (_, failed) => {
+    expect((await pool.run(failed)).violation).toBeNull()
+  })
+})
+
+describe('a run follows from its seed alone', () => {
+  it.each<ScenarioName>(['chaos', 'crashes'])('%s twice, in two threads, to the byte', async scenario => {
+    const [first, second] = await Promise.all([pool.run(spec('twice', scenario)), pool.run(spec('twice', scenario))])
+    expect({ ...second, seconds: 0 }).toEqual({ ...first, seconds: 0 })
+    expect(first.events).toBeGreaterThan(1_000)
+    const other = await pool.run(spec('other', scenario))
+    expect(other.digest).not.toBe(first.digest)
+  })
+
+  it('is repeated by the schedule that it drew, as JSON', async () => {
+    const first = await pool.run(spec('replayed', 'chaos'))
+    const replay = JSON.parse(JSON.stringify(spec('replayed', 'chaos', { schedule: first.schedule })))
+    const second = await pool.run(replay)
+    expect(second.digest).toBe(first.digest)
+    const fewer = { ...first.schedule, events: first.schedule.events.slice(1) }
+    expect((await pool.run(spec('replayed', 'chaos', { schedule: fewer }))).digest).not.toBe(first.digest)
+  })
+
+  it('keeps its promises with the real signatures too', async () => {
+    const real = new SeedPool({ workers: 1, realSignatures: true })
+    try {
+      const schedule = { faulty: [], events: [] }
+      expect((await real.run(spec('real', 'calm', { heights: 10, schedule }))).violation).toBeNull()
+    } finally {
+      await real.close()
+    }
+  })
+})
