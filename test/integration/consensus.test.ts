@@ -42,6 +42,40 @@ describe('engine and syncer over memory wires, in virtual time', () => {
     expect(net.problems()).toEqual([])
   })
 
+  it('passes over a proposer that is down: blocks come at nearly the pace of a whole network', async () => {
+    const paceOf = async (crashed: boolean) => {
+      const net = await running(4)
+      await net.clock.advance(2_000)
+      if (crashed) await net.crash(2)
+      const [before, from] = [net.heights()[0]!, net.clock.nowMs()]
+      let [longestMs, height, lastAtMs] = [0, before, from]
+      while (net.clock.nowMs() < from + 10_000) {
+        await net.clock.advance(5)
+        if (net.heights()[0] === height) continue
+        longestMs = Math.max(longestMs, net.clock.nowMs() - lastAtMs)
+        lastAtMs = net.clock.nowMs()
+        height = net.heights()[0]!
+      }
+      expect(net.problems()).toEqual([])
+      return { blocks: height - before, longestMs }
+    }
+    const whole = await paceOf(false)
+    const lacking = await paceOf(true)
+    expect(whole.blocks / lacking.blocks).toBeLessThanOrEqual(1.3)
+    expect(lacking.longestMs).toBeLessThanOrEqual(500)
+  })
+
+  it('passes over a proposer that is connected and silent, once it was silent for some heights', async () => {
+    const net = await running(4)
+    await net.clock.advance(2_000)
+    net.loses = ({ from }) => from === 'node-2'
+    await net.clock.advance(3_000)
+    const before = net.heights()[0]!
+    await net.clock.advance(10_000)
+    expect(net.heights()[0]! - before).toBeGreaterThanOrEqual(75)
+    expect(net.problems()).toEqual([])
+  })
+
   it('stops without a quorum and resumes when it is back', async () => {
     const net = await running(4)
     await net.clock.advance(1_000)

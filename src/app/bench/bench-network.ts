@@ -12,6 +12,8 @@ export interface DevnetInfo {
     readonly role: string
     readonly pid: number
     readonly rpcUrl: string
+    readonly wsUrl: string
+    readonly metricsUrl: string
   }[]
 }
 

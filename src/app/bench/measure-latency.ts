@@ -1,5 +1,7 @@
 import type { BenchAccount } from './bench-account.js'
 import { blockNumber, type DevnetInfo, nodesCpuSec, rpcCall, sleep } from './bench-network.js'
+import { type BlockStep, countBlockSteps } from './block-steps.js'
+import { HeadSubscription } from './head-subscription.js'
 
 /** Latency from eth_sendRawTransaction at one sequencer to the receipt at another, at low load. */
 export interface LatencyResult {
@@ -9,9 +11,10 @@ export interface LatencyResult {
   readonly p99Ms: number
   /** CPU of all nodes for one block with one transaction. */
   readonly cpuMsPerBlock: number
+  /** Where the time of a block goes. */
+  readonly blockSteps: readonly BlockStep[]
 }
 
-const pollMs = 1
 const patienceMs = 30_000
 
 export async function measureLatency({
@@ -25,22 +28,26 @@ export async function measureLatency({
 }): Promise<LatencyResult> {
   const nodes = info.nodes.filter(({ role }) => role === 'sequencer')
   const times: number[] = []
+  const heads = await Promise.all(nodes.map(({ wsUrl }) => HeadSubscription.open(wsUrl)))
+  const stepsSince = await countBlockSteps(info)
   const cpu = nodesCpuSec(info)
   const first = await blockNumber(nodes[0]!.rpcUrl)
   for (let i = 0; i < samples; i++) {
     const raw = account.sign({ to: account.address, value: 1n, gas: 21_000 })
     const from = nodes[i % nodes.length]!
-    const to = nodes[(i + 1) % nodes.length]!
+    const to = (i + 1) % nodes.length
     const began = performance.now()
     const hash = await rpcCall<string>(from.rpcUrl, 'eth_sendRawTransaction', [raw])
-    while ((await rpcCall(to.rpcUrl, 'eth_getTransactionReceipt', [hash])) === null) {
+    // As a wallet that listens: a look at each new head, no polling that would load what is measured.
+    while ((await rpcCall(nodes[to]!.rpcUrl, 'eth_getTransactionReceipt', [hash])) === null) {
       if (performance.now() - began > patienceMs) break
-      await sleep(pollMs)
+      await heads[to]!.next()
     }
     times.push(performance.now() - began)
     // Spread over the block interval, so that neither the best nor the worst phase is measured.
     await sleep(110 + ((i * 37) % 100))
   }
+  for (const subscription of heads) subscription.close()
   const blocks = (await blockNumber(nodes[0]!.rpcUrl)) - first
   const sorted = times.sort((a, b) => a - b)
   const at = (quantile: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))]!
@@ -50,5 +57,6 @@ export async function measureLatency({
     p90Ms: at(0.9),
     p99Ms: at(0.99),
     cpuMsPerBlock: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, blocks),
+    blockSteps: await stepsSince(),
   }
 }

@@ -51,6 +51,7 @@ function table({ sequencers, cpus, latency, transfers, erc20, consensusShare }: 
       'latency, send to receipt at another node',
       `p50 ${ms(latency.p50Ms)}, p90 ${ms(latency.p90Ms)}, p99 ${ms(latency.p99Ms)}`,
     ],
+    ...latency.blockSteps.map(({ step, meanMs }): [string, string] => [`  ${step}`, ms(meanMs)]),
     ['CPU of a block with one transaction, all nodes', ms(latency.cpuMsPerBlock)],
     [
       'transfers',

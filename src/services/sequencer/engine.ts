@@ -22,8 +22,10 @@ import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
+import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
 import { RoundGossip } from './round-gossip.js'
+import { StepTiming } from './step-timing.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
@@ -43,7 +45,7 @@ export interface EnginePorts {
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly signer: ConsensusSigner
   readonly verifier: SignatureVerifier
-  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'>
+  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'>
   readonly wal: AppendLog
   readonly clock: Clock
   readonly logger: Logger
@@ -71,6 +73,8 @@ export class ConsensusEngine {
   private readonly core: ConsensusCore
   private readonly door: MessageDoor
   private readonly watch: WorkWatch
+  private readonly members: MemberWatch
+  private readonly timing: StepTiming
   private readonly gossip: RoundGossip
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly loggedBlocks = new Set<BlockHash>()
@@ -108,10 +112,13 @@ export class ConsensusEngine {
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
         onStatus: (peer, status) => this.gossip.help(peer, status),
+        onHeard: (peer, height) => this.members.heard(peer, height),
         currentRound: () => this.round(),
         onFailure: ports.onFatal,
       },
     })
+    this.timing = new StepTiming(ports.clock, ports.metrics)
+    this.members = new MemberWatch(ports.network, () => this.passOverProposer())
     this.gossip = new RoundGossip({
       network: ports.network,
       clock: ports.clock,
@@ -197,6 +204,8 @@ export class ConsensusEngine {
     if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
     const begun = this.step({ type: 'start-height', height: this.height, set: this.set, self: this.self })
     this.door.startHeight(this.height, this.set)
+    this.timing.startHeight()
+    this.members.startHeight({ height: this.height, set: this.set, self: this.self })
     const unanswered = this.replay(records.filter(record => record.height === this.height))
     for (const output of [...begun, ...unanswered]) this.perform(output)
     this.watch.startHeight({ height: this.height, parentTimestampMs: parent.context.timestampMs })
@@ -255,7 +264,9 @@ export class ConsensusEngine {
     if (input.type === 'proposal') this.rememberProposal(input.proposal)
     this.log(input)
     if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes') this.clockStarted = true
-    for (const output of this.step(input)) this.perform(output)
+    const outputs = this.step(input)
+    this.timing.look(this.core.state)
+    for (const output of outputs) this.perform(output)
   }
 
   private step(input: ConsensusInput): readonly ConsensusOutput[] {
@@ -380,11 +391,26 @@ export class ConsensusEngine {
   }
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {
-    const cancel = this.ports.clock.schedule(delayMs, () => {
+    const waitMs = step === 'propose' && this.waitsInVain() ? 0 : delayMs
+    const cancel = this.ports.clock.schedule(waitMs, () => {
       this.timers.delete(cancel)
       this.feed({ type: 'timeout', height, round, step })
     })
     this.timers.add(cancel)
+  }
+
+  /** The proposer went down: its timeout comes now. */
+  private passOverProposer(): void {
+    if (!this.waitsInVain()) return
+    this.feed({ type: 'timeout', height: this.height, round: this.round(), step: 'propose' })
+  }
+
+  /** Whether the proposal that is waited for will not come. It decides how long a timeout is and no more: safety never hangs on it. */
+  private waitsInVain(): boolean {
+    const { state } = this.core
+    if (state?.step !== 'propose' || state.waiting || state.decided) return false
+    const hasProposal = this.core.messagesOf(state.height, state.round).proposals.length > 0
+    return !hasProposal && this.members.isSkippable(state.proposer)
   }
 
   private async decide({ certificate, blockHash, round }: Extract<ConsensusOutput, { type: 'decide' }>): Promise<void> {

@@ -65,6 +65,7 @@ beforeEach(() => {
       onProposal: one => proposals.push(one),
       onVotes: some => passed.push(...some),
       onStatus: (_peer, { height }) => statuses.push(height),
+      onHeard: () => {},
       currentRound: () => round,
       onFailure: error => expect.fail(String(error)),
     },

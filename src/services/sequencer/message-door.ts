@@ -27,6 +27,8 @@ export interface MessageDoorPorts {
   readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
   readonly onVotes: (votes: Verified<Vote>[]) => void
   readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
+  /** A member's node sent a well-formed message about this height. */
+  readonly onHeard: (peer: Peer, height: Height) => void
   readonly currentRound: () => Round
   readonly onFailure: (error: unknown) => void
 }
@@ -84,7 +86,9 @@ export class MessageDoor {
   private receive(from: Peer, bytes: Uint8Array): void {
     if (!from.consensusKey || !memberByKey(this.set, from.consensusKey)) return
     try {
-      this.admit(decodeConsensusMessage(bytes), from.id)
+      const message = decodeConsensusMessage(bytes)
+      this.args.ports.onHeard(from, heightOf(message))
+      this.admit(message, from.id)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.punish(from.id, 'malformed consensus message', error.message)
@@ -147,5 +151,16 @@ export class MessageDoor {
   private punish(peer: PeerId, reason: string, detail: string): void {
     this.args.ports.logger.warn('peer misbehaves on the consensus channel', { peer, reason, detail })
     this.args.ports.network.drop(peer, { reason, detail })
+  }
+}
+
+function heightOf(message: ConsensusMessage): Height {
+  switch (message.kind) {
+    case 'status':
+      return message.height
+    case 'proposal':
+      return message.proposal.height
+    case 'votes':
+      return message.votes.reduce((highest, { height }) => Math.max(highest, height), 0)
   }
 }
