@@ -94,7 +94,8 @@ export class ConsensusEngine {
   private draining = false
   private deciding = false
   private stopped = false
-  private clockStarted = false
+  /** When the height in progress had its first sign of work; null while it waits for one. */
+  private clockStartedAtMs: number | null = null
   private lastHeightAtMs = 0
 
   private constructor(
@@ -129,7 +130,7 @@ export class ConsensusEngine {
         validRound: () => this.core.state?.validRound ?? -1,
         messagesOf: round => this.core.messagesOf(this.height, round),
         block: hash => this.blocks.get(hash),
-        waitsSinceMs: () => (this.clockStarted && !this.deciding ? this.lastHeightAtMs : null),
+        waitsSinceMs: () => (this.deciding ? null : this.clockStartedAtMs),
       },
     })
     this.watch = new WorkWatch({
@@ -190,7 +191,7 @@ export class ConsensusEngine {
     this.set = this.ports.sets.setAt(this.height)
     this.self = memberByKey(this.set, this.ports.signer.publicKey)?.index ?? null
     this.deciding = false
-    this.clockStarted = false
+    this.clockStartedAtMs = null
     this.cancelTimers()
     this.blocks.clear()
     this.loggedBlocks.clear()
@@ -263,7 +264,8 @@ export class ConsensusEngine {
     if (block) this.remember(block)
     if (input.type === 'proposal') this.rememberProposal(input.proposal)
     this.log(input)
-    if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes') this.clockStarted = true
+    if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes')
+      this.clockStartedAtMs ??= this.ports.clock.nowMs()
     const outputs = this.step(input)
     this.timing.look(this.core.state)
     for (const output of outputs) this.perform(output)
@@ -415,6 +417,7 @@ export class ConsensusEngine {
 
   private async decide({ certificate, blockHash, round }: Extract<ConsensusOutput, { type: 'decide' }>): Promise<void> {
     this.deciding = true
+    if (this.clockStartedAtMs !== null) this.gossip.decided(this.ports.clock.nowMs() - this.clockStartedAtMs)
     const block = this.blocks.get(blockHash)
     if (!block) return this.ports.onFatal(new InvariantError('the decided block is not at hand', { blockHash }))
     this.ports.logger.debug('block decided', { height: this.height, round, blockHash })

@@ -12,8 +12,14 @@ import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js
 import type { Clock } from '../../io/time/clock.js'
 import type { RoundMessages } from '../../rules/consensus/core.js'
 
-/** How long a height may stand still before this node tells its peers where it stands. */
+/** How often this node tells its peers where it stands while a height stands still. */
 const statusIntervalMs = 200
+/** A height stands still once it takes so many times as long as heights did of late. */
+const standstillFactor = 2
+/** No height counts as longer, so that a standstill does not make the next one longer. */
+const maxUsualMs = 500
+/** Weight of the latest height in how long heights take. */
+const latestWeight = 1 / 8
 /** Rounds before the current one whose messages a peer may still lack. */
 const roundsBack = 2
 
@@ -25,7 +31,7 @@ export interface RoundView {
   validRound(): Round | -1
   messagesOf(round: Round): RoundMessages
   block(hash: BlockHash): Block | undefined
-  /** Since when the height has been waiting for its decision; null while nothing is due. */
+  /** Since when the height has had work and no decision; null while nothing is due. */
   waitsSinceMs(): number | null
 }
 
@@ -35,6 +41,8 @@ export interface RoundView {
  */
 export class RoundGossip {
   private cancel: () => void = () => {}
+  /** How long heights took of late from their first sign of work to their decision: on long wires, longer than `statusIntervalMs`. */
+  private usualMs = 0
 
   constructor(
     private readonly ports: {
@@ -51,6 +59,11 @@ export class RoundGossip {
 
   stop(): void {
     this.cancel()
+  }
+
+  /** A height was decided so long after its first sign of work. */
+  decided(tookMs: number): void {
+    this.usualMs += (Math.min(tookMs, maxUsualMs) - this.usualMs) * latestWeight
   }
 
   broadcast(message: ConsensusMessage): void {
@@ -96,7 +109,8 @@ export class RoundGossip {
     const { clock, view } = this.ports
     this.cancel = clock.schedule(statusIntervalMs, () => {
       const since = view.waitsSinceMs()
-      if (since !== null && clock.nowMs() - since >= statusIntervalMs) this.sendStatus(this.sequencerPeers())
+      const patienceMs = Math.max(statusIntervalMs, standstillFactor * this.usualMs)
+      if (since !== null && clock.nowMs() - since >= patienceMs) this.sendStatus(this.sequencerPeers())
       this.watch()
     })
   }
