@@ -34,14 +34,14 @@ import { CallHistory, type GrammarViolation, watchApplication } from '../fixture
 
 export const domain: SigningDomain = { l1ChainId: 31337, rollup: `0x${'12'.repeat(20)}` as const }
 
-const genesis: ParentBlock = chainEntry(makeBlock({ parent: null, timestampMs: 0, proposerIndex: 0 }))
+export const genesis: ParentBlock = chainEntry(makeBlock({ parent: null, timestampMs: 0, proposerIndex: 0 }))
 
-function chainEntry(block: Block): ParentBlock {
+export function chainEntry(block: Block): ParentBlock {
   return { hash: block.hash, header: block.header, context: block.context, feeCarryWei: 0n }
 }
 
 /** A block without execution: consensus cares only for its hash, height and links. */
-function makeBlock({
+export function makeBlock({
   parent,
   timestampMs,
   proposerIndex,
