@@ -1,4 +1,4 @@
-// Every check of the project, or those named as arguments: lint, contracts, unit, e2e. Prints, last, `N passed, N failed`.
+// Every check of the project, or those named as arguments: lint, contracts, unit, simulation, e2e. Prints, last, `N passed, N failed`.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
@@ -55,10 +55,24 @@ function contracts() {
   return { passed, failed: status === 0 ? failed : Math.max(1, failed) }
 }
 
+/** Every seed is a check: fresh faults at each run. */
+function simulation() {
+  console.log('\n== simulation')
+  const flags = ['simulate', '--seeds', '50', '--nodes', '4,7,10', '--heights', '100']
+  const { stdout, stderr } = spawnSync(process.execPath, ['bin/morphism.mjs', ...flags], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  process.stdout.write(stdout + stderr)
+  const passed = [...stdout.matchAll(/^ok /gm)].length
+  return { passed, failed: 50 - passed }
+}
+
 const checks = {
   lint: () => command('lint and format', bin('biome'), ['check', '.']),
   contracts,
   unit: () => vitest('unit and integration', 'vitest.config.mjs'),
+  simulation,
   e2e: () => vitest('end to end', 'vitest.e2e.config.mjs'),
 }
 

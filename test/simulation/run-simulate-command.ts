@@ -6,6 +6,7 @@ import type { SimulationResult, SimulationSpec } from './run-simulation.js'
 import { type ScenarioName, scenarioNames } from './scenario-names.js'
 import { SeedPool, type TimedResult } from './seed-pool.js'
 import { shrinkEvents } from './shrink.js'
+import { runWideArea } from './wide-area/run-wide-area.js'
 
 /** The flags of `morphism simulate`. */
 export interface SimulateFlags {
@@ -17,6 +18,7 @@ export interface SimulateFlags {
   readonly workers: number
   readonly realSignatures?: boolean
   readonly replay?: string
+  readonly wideArea?: boolean
   readonly mutations?: boolean | string
   readonly json?: boolean
 }
@@ -26,6 +28,7 @@ const maxShrinkRuns = 60
 
 /** Runs what the flags ask for, printing each run; the exit code: 1 when an invariant broke. @throws AppError SIMULATION_FLAGS */
 export async function runSimulateCommand(flags: SimulateFlags): Promise<number> {
+  if (flags.wideArea) return runWideAreaCommand(flags)
   if (flags.mutations) return runMutations(flags)
   const specs = flags.replay ? [await readReplay(flags.replay)] : specsOf(flags)
   const pool = new SeedPool({
@@ -68,12 +71,18 @@ async function runMutations({ seeds, workers, mutations, json }: SimulateFlags):
   return survivors > 0 ? 1 : 0
 }
 
+/** @throws AppError SIMULATION_FLAGS */
+function sizesOf(nodes: string): number[] {
+  const sizes = nodes.split(',').map(Number)
+  if (!sizes.every(size => Number.isInteger(size) && size >= 1 && size <= 200))
+    throw new AppError('SIMULATION_FLAGS', `--nodes ${nodes} is no list of whole numbers from 1 to 200`)
+  return sizes
+}
+
 function specsOf({ seed, seeds, nodes, heights, scenario }: SimulateFlags): SimulationSpec[] {
   if (!scenarioNames.includes(scenario as ScenarioName))
     throw new AppError('SIMULATION_FLAGS', `there is no scenario ${scenario}: ${scenarioNames.join(', ')}`)
-  const sizes = nodes.split(',').map(Number)
-  if (!sizes.every(size => Number.isInteger(size) && size >= 1 && size <= 64))
-    throw new AppError('SIMULATION_FLAGS', `--nodes ${nodes} is no list of whole numbers from 1 to 64`)
+  const sizes = sizesOf(nodes)
   return Array.from({ length: seeds }, (_, i) => ({
     seed: seed === undefined ? randomBytes(6).toString('hex') : seeds === 1 ? seed : `${seed}-${i}`,
     nodes: sizes[i % sizes.length]!,
@@ -143,4 +152,24 @@ async function readReplay(file: string): Promise<SimulationSpec> {
   } catch (cause) {
     throw new AppError('SIMULATION_FLAGS', `the schedule ${file} cannot be read`, { file }, { cause })
   }
+}
+
+/** Bytes of transactions in a block of the wide-area simulation: about 180 transfers. */
+const wideAreaBlockBytes = 20_000
+
+async function runWideAreaCommand({ nodes, heights, json }: SimulateFlags): Promise<number> {
+  for (const members of sizesOf(nodes)) {
+    const report = await runWideArea({ members, heights, transactionBytes: wideAreaBlockBytes })
+    if (json) {
+      console.log(JSON.stringify(report))
+      continue
+    }
+    const ratio = (report.decisionMs / report.floorMs).toFixed(2)
+    console.log(`${members} sequencers over ${report.regions} regions, ${heights} heights, ${report.lateHeights} beyond round 0
+  proposal to decision, median node  ${report.decisionMs.toFixed(0)} ms, ${ratio} of the ${report.floorMs.toFixed(0)} ms that latency needs
+  block time                         ${report.blockTimeMs.toFixed(0)} ms
+  sent by a node                     ${report.megabitPerSec.toFixed(1)} Mbit/s, ${report.kilobytesPerBlock.toFixed(0)} kB a block
+  CPU of a node                      ${report.cpuMsPerBlock.toFixed(0)} ms a block`)
+  }
+  return 0
 }

@@ -19,6 +19,10 @@ export function simulateCommand(): Command {
       '--mutations [text]',
       'instead: show that faults put into the code are caught (all, or those that name the text)',
     )
+    .option(
+      '--wide-area',
+      'no faults: latencies of cloud regions, links of 1 Gbit/s, CPU as measured; figures of a block',
+    )
     .option('--json', 'one JSON object a run')
     .action(async flags => {
       const { runSimulateCommand } = await import('./run-simulate-command.js')

@@ -77,6 +77,7 @@ export class WideAreaNode {
         clock: world.clock,
         logger: silentLogger,
         metrics: silentMetrics,
+        onEquivocation: () => {},
         onFatal: error => this.fatal.push(error),
       },
     })
@@ -129,6 +130,10 @@ export class WideAreaNode {
       }
     return {
       publicKey: inner.publicKey,
+      stop: null,
+      isReachable: true,
+      observe: message => inner.observe(message),
+      raiseFloor: height => inner.raiseFloor(height),
       signProposal: signing(content => {
         if (!world.moments.proposedMs.has(content.height))
           world.moments.proposedMs.set(content.height, world.clock.nowMs())
