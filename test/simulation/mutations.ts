@@ -17,6 +17,7 @@ export interface Mutation {
 const machine = 'src/rules/consensus/round-machine.js'
 const keeper = 'src/rules/consensus/vote-keeper.js'
 const engine = 'src/services/sequencer/engine.js'
+const ownMessages = 'src/services/sequencer/own-messages.js'
 const application = 'src/services/sequencer/chain-application.js'
 
 /** Mutations of the real code that the simulation must catch: what is not in this list is not known to be watched. */
@@ -86,9 +87,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the log is not synced before a vote is signed',
-    file: engine,
-    find: 'await this.ports.wal.sync();\n            const signature = await this.ports.signer.signVote(content);',
-    replace: 'const signature = await this.ports.signer.signVote(content);',
+    file: ownMessages,
+    find: 'await wal.sync();\n            const signature = await signer.signVote(content);',
+    replace: 'const signature = await signer.signVote(content);',
     scenario: 'crashes',
   },
   {
@@ -181,8 +182,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a message that could not be signed is forgotten',
-    file: engine,
-    find: 'this.setTimer(signRetryMs, again);',
+    file: ownMessages,
+    find: 'later(retryMs, again);',
     replace: '',
     scenario: 'crashes',
   },

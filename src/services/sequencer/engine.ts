@@ -2,7 +2,6 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
-import type { ConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
@@ -10,7 +9,6 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
-import { SignerRefusal } from '../../io/keys/signer-refusal.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { AppendLog } from '../../io/storage/append-log.js'
 import type { Logger } from '../../io/telemetry/logger.js'
@@ -20,20 +18,19 @@ import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
 import { type ConsensusCore, createConsensusCore } from '../../rules/consensus/core.js'
 import type { ConsensusInput, ConsensusOutput } from '../../rules/consensus/core-messages.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
-import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import type { Verified } from '../../rules/consensus/verified.js'
 import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
 import { type HeightInProgress, heightInProgress } from './height-in-progress.js'
 import { HeightProgress } from './height-progress.js'
 import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
+import { OwnMessages } from './own-messages.js'
 import { RoundGossip } from './round-gossip.js'
 import { StepTiming } from './step-timing.js'
 import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
-/** How soon a message is signed that could not be. */
-const signRetryMs = 250
 /** Bytes after which the log is emptied at the next height. */
 const maxWalBytes = 32 * 1024 * 1024
 
@@ -72,9 +69,7 @@ export interface EngineStatus {
 
 /**
  * Runs the consensus core against the world: every input is logged before it is stepped, and a height ends when the
- * application has the decided block. Inputs run one after the other. The log is synced before anything is signed: then a
- * crash leaves what the message follows from, replay comes to the same message, and the signer signs that one again. Were
- * it synced later, a node could come back to another message than its signer remembers, and be mute; enough of them halt.
+ * application has the decided block. Inputs run one after the other.
  */
 export class ConsensusEngine {
   private readonly core: ConsensusCore
@@ -83,6 +78,7 @@ export class ConsensusEngine {
   private readonly members: MemberWatch
   private readonly timing: StepTiming
   private readonly gossip: RoundGossip
+  private readonly own: OwnMessages
   private readonly progress: HeightProgress
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly loggedBlocks = new Set<BlockHash>()
@@ -145,6 +141,17 @@ export class ConsensusEngine {
         block: hash => this.blocks.get(hash),
         waitsSinceMs: () => (this.deciding ? null : this.clockStartedAtMs),
       },
+    })
+    this.own = new OwnMessages({
+      wal: ports.wal,
+      signer: ports.signer,
+      application: ports.application,
+      progress: this.progress,
+      logger: ports.logger,
+      height: () => (this.stopped ? null : this.height),
+      later: (delayMs, task) => this.setTimer(delayMs, task),
+      onProposal: proposal => this.sendProposal(proposal),
+      onVote: vote => this.sendVote(vote),
     })
     this.watch = new WorkWatch({
       parameters: config.parameters,
@@ -333,9 +340,12 @@ export class ConsensusEngine {
       case 'prepare-proposal':
         return void this.prepare(output.round)
       case 'sign-proposal':
-        return void this.signProposal(output.content)
+        if (this.self !== null && this.blocks.has(output.content.blockHash))
+          void this.own.signProposal(output.content, this.self)
+        return
       case 'sign-vote':
-        return void this.signVote(output.content)
+        if (this.self !== null) void this.own.signVote(output.content, this.self)
+        return
       case 'validate':
         return void this.validate(output)
       case 'schedule-timeout':
@@ -393,63 +403,18 @@ export class ConsensusEngine {
     }
   }
 
-  private async signProposal(content: Omit<Proposal, 'proposer' | 'signature'>): Promise<void> {
-    const block = this.blocks.get(content.blockHash)
-    if (this.self === null || !block) return
-    const member = this.self
-    try {
-      await this.ports.wal.sync()
-      const signature = await this.ports.signer.signProposal(content)
-      this.progress.signerAnswered()
-      const proposal = { ...content, proposer: member, signature }
-      this.sendOwn({ type: 'proposal', proposal: asVerified(proposal) }, { kind: 'proposal', proposal, block })
-    } catch (error) {
-      this.onUnsigned({ kind: 'proposal', content, error, again: () => this.signProposal(content) })
-    }
+  private sendProposal(proposal: Verified<Proposal>): void {
+    const block = this.blocks.get(proposal.blockHash)
+    if (!block) return
+    this.feed({ type: 'proposal', proposal })
+    this.gossip.broadcast({ kind: 'proposal', proposal, block })
   }
 
-  private async signVote(content: Pick<Vote, 'height' | 'round' | 'step' | 'blockHash'>): Promise<void> {
-    if (this.self === null) return
-    const member = this.self
-    try {
-      await this.ports.wal.sync()
-      const signature = await this.ports.signer.signVote(content)
-      this.progress.signerAnswered()
-      if (content.height !== this.height) return
-      const extends_ = content.step === precommit && !isNil(content.blockHash)
-      const extension = extends_ ? this.ports.application.extendVote({ height: content.height }) : new Uint8Array(0)
-      const vote = asVerified<Vote>({ ...content, member, signature, extension })
-      this.passExtension(vote)
-      this.door.countChecked(vote)
-      this.sendOwn({ type: 'votes', votes: [vote] }, { kind: 'votes', votes: [vote] })
-    } catch (error) {
-      this.onUnsigned({ kind: 'vote', content, error, again: () => this.signVote(content) })
-    }
-  }
-
-  /** A refusal stands. What else failed (a full disk) is tried again: without this node's vote there may be no quorum. */
-  private onUnsigned({
-    kind,
-    content,
-    error,
-    again,
-  }: {
-    kind: 'proposal' | 'vote'
-    content: Pick<Vote, 'height' | 'round'>
-    error: unknown
-    again: () => void
-  }): void {
-    this.progress.signerRefused(kind, content, error)
-    // A signer that has stopped has said so, once; a height that was decided while the signer was asked needs no vote.
-    const isQuiet = this.ports.signer.stop !== null || content.height < this.height
-    this.ports.logger[isQuiet ? 'debug' : 'error'](`a ${kind} was not signed`, { ...content, error })
-    if (error instanceof SignerRefusal || this.stopped || content.height !== this.height) return
-    this.setTimer(signRetryMs, again)
-  }
-
-  private sendOwn(input: LoggedInput, message: ConsensusMessage): void {
-    this.feed(input)
-    this.gossip.broadcast(message)
+  private sendVote(vote: Verified<Vote>): void {
+    this.passExtension(vote)
+    this.door.countChecked(vote)
+    this.feed({ type: 'votes', votes: [vote] })
+    this.gossip.broadcast({ kind: 'votes', votes: [vote] })
   }
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {

@@ -1,0 +1,84 @@
+import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import { isNil, precommit, type Vote, type VoteContent } from '../../base/protocol/vote.js'
+import type { ConsensusSigner, ProposalContent } from '../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../io/keys/signer-refusal.js'
+import type { AppendLog } from '../../io/storage/append-log.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import type { Application } from './application.js'
+import type { HeightProgress } from './height-progress.js'
+
+/** After how long a message that could not be signed, and was not refused, is tried again. */
+const retryMs = 250
+
+export interface OwnMessagesPorts {
+  readonly wal: Pick<AppendLog, 'sync'>
+  readonly signer: ConsensusSigner
+  readonly application: Pick<Application, 'extendVote'>
+  readonly progress: HeightProgress
+  readonly logger: Logger
+  /** The height in progress; null once the engine has stopped. */
+  readonly height: () => Height | null
+  /** Runs the task later, unless the height ends before. */
+  readonly later: (delayMs: number, task: () => void) => void
+  readonly onProposal: (proposal: Verified<Proposal>) => void
+  readonly onVote: (vote: Verified<Vote>) => void
+}
+
+/**
+ * Signs what the core asks for. The log is synced before anything is signed: then a crash leaves what the message follows
+ * from, replay comes to the same message, and the signer signs that one again. Were it synced later, a node could come back
+ * to another message than its signer remembers, and be mute; enough of them halt.
+ */
+export class OwnMessages {
+  constructor(private readonly ports: OwnMessagesPorts) {}
+
+  async signProposal(content: ProposalContent, member: MemberIndex): Promise<void> {
+    const { wal, signer, progress, onProposal } = this.ports
+    try {
+      await wal.sync()
+      const signature = await signer.signProposal(content)
+      progress.signerAnswered()
+      if (content.height === this.ports.height()) onProposal(asVerified({ ...content, proposer: member, signature }))
+    } catch (error) {
+      this.onUnsigned({ kind: 'proposal', content, error, again: () => void this.signProposal(content, member) })
+    }
+  }
+
+  async signVote(content: VoteContent, member: MemberIndex): Promise<void> {
+    const { wal, signer, application, progress, onVote } = this.ports
+    try {
+      await wal.sync()
+      const signature = await signer.signVote(content)
+      progress.signerAnswered()
+      const { height, step, blockHash } = content
+      if (height !== this.ports.height()) return
+      const isExtended = step === precommit && !isNil(blockHash)
+      const extension = isExtended ? application.extendVote({ height }) : new Uint8Array(0)
+      onVote(asVerified<Vote>({ ...content, member, signature, extension }))
+    } catch (error) {
+      this.onUnsigned({ kind: 'vote', content, error, again: () => void this.signVote(content, member) })
+    }
+  }
+
+  /** A refusal stands. What else failed (a full disk) is tried again: without this node's vote there may be no quorum. */
+  private onUnsigned({
+    kind,
+    content,
+    error,
+    again,
+  }: {
+    kind: 'proposal' | 'vote'
+    content: Pick<Vote, 'height' | 'round'>
+    error: unknown
+    again: () => void
+  }): void {
+    const { progress, signer, logger, height, later } = this.ports
+    progress.signerRefused(kind, content, error)
+    const isOver = content.height !== height()
+    // A signer that has stopped has said so, once; a height that was decided while the signer was asked needs no vote.
+    logger[signer.stop !== null || isOver ? 'debug' : 'error'](`a ${kind} was not signed`, { ...content, error })
+    if (!isOver && !(error instanceof SignerRefusal)) later(retryMs, again)
+  }
+}
