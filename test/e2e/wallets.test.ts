@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { promisify } from 'node:util'
 import {
   Contract,
@@ -73,6 +73,33 @@ describe("Foundry's cast", () => {
     expect(await cast('block', 'latest', '--field', 'gasLimit')).toBe('30000000')
     const legacy = await cast('send', '--private-key', key(0), '--legacy', '--json', stranger, '--value', '1')
     expect(JSON.parse(legacy)).toMatchObject({ status: '0x1', type: '0x0' })
+  })
+
+  it('subscribes to logs over WebSocket', async () => {
+    const deployed = JSON.parse(
+      await cast('send', '--private-key', key(0), '--json', '--create', tokenArtifact.bytecode),
+    ) as { contractAddress: Hex }
+    const token = deployed.contractAddress
+    const listener = spawn(
+      castBinary,
+      ['logs', '--subscribe', '--rpc-url', wsUrl, '--address', token, 'Transfer(address,address,uint256)'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    )
+    let heard = ''
+    listener.stdout.on('data', chunk => {
+      heard += chunk
+    })
+    try {
+      // Until the subscription stands its start is not told, so transfers go on until one is heard.
+      await until('a log that cast heard', 60_000, async () => {
+        await cast('send', '--private-key', key(0), token, 'transfer(address,uint256)', stranger, '77')
+        return heard.includes('data')
+      })
+    } finally {
+      listener.kill()
+    }
+    expect(heard.toLowerCase()).toContain(token.toLowerCase())
+    expect(heard).toContain(toHex(77, { size: 32 }))
   })
 })
 
@@ -251,12 +278,15 @@ describe('ethers', () => {
         resolve(value),
       )
     })
+    const blocks: number[] = []
+    await socket.on('block', (height: number) => blocks.push(height))
     await until('a subscription', 30_000, async () => (await socket.getBlockNumber()) > 0)
     await (await token.getFunction('transfer')(stranger, 9n)).wait()
     expect(await token.getFunction('balanceOf')(stranger)).toBe(9n)
     const events = (await token.queryFilter('Transfer', 0)) as EventLog[]
     expect(events.map(({ args }) => args[2])).toEqual([10n ** 30n, 9n])
     expect(await heard).toBe(9n)
+    await until('a head that ethers heard', 30_000, async () => blocks.length > 0)
     await socket.destroy()
     await expect(token.getFunction('transferFrom').staticCall(stranger, stranger, 1n)).rejects.toMatchObject({
       code: 'CALL_EXCEPTION',

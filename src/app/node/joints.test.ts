@@ -28,7 +28,7 @@ async function ask(view: { held: L1Block | null; refresh: (clock: VirtualClock) 
 const never = () => new Promise<void>(() => {})
 
 test('messages of an origin that is known are given at once', async () => {
-  expect(await ask({ held: block, refresh: never })).toMatchObject({ found: messages, tookMs: 10 })
+  expect(await ask({ held: block, refresh: never })).toEqual({ found: messages, tookMs: 0 })
 })
 
 test('a view that lags has a moment to reach the origin', async () => {
