@@ -249,6 +249,8 @@ describe('the morphism_ methods (protocol.md section 9)', () => {
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       ready: true,
       syncing: false,
+      readyToLead: false,
+      notReadyToLead: ['NOT_A_SEQUENCER'],
       height: quantity,
       round: quantity,
       step: 'follow',
