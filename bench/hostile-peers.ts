@@ -129,6 +129,10 @@ const ports = await sequencerPorts(file)
 let isOver = false
 const loading = load(info, () => isOver)
 await sleep(3_000)
+// With its first batch a node loads the trusted setup of KZG, once: that is not the attack's.
+for (const { rpcUrl } of info.nodes)
+  while (Number((await rpcCall<{ latestBatch: string }>(rpcUrl, 'morphism_nodeStatus')).latestBatch) < 1)
+    await sleep(200)
 const calm: Period[] = []
 const attacked: Period[] = []
 for (let round = 0; round < Number(rounds); round++) {

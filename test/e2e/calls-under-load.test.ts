@@ -94,6 +94,12 @@ it(`${calls} calls of ${burnedGas} gas at once do not stop the blocks of a seque
   const node = devnet.sequencers[0]!
   const transfers = startTransfers(node)
   await until('blocks with transfers', 20_000, async () => (await devnet.height(node)) > 10)
+  // With its first batch a node loads the trusted setup of KZG, once: seconds of CPU that are not the calls'.
+  for (const each of devnet.json.nodes)
+    await until('its first batch', 60_000, async () => {
+      const { latestBatch } = await devnet.rpc<{ latestBatch: string }>(each, 'morphism_nodeStatus')
+      return Number(latestBatch) > 0
+    })
   const beforeMs = await blockIntervalMs(node)
 
   const givingUp = new AbortController()
