@@ -1,4 +1,4 @@
-import { BlsSecretKey, parseBlsPublicKey } from '../../src/base/crypto/bls.js'
+import { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { keccak256Hex } from '../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
@@ -8,7 +8,8 @@ import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/p
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
 import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js'
 import { verifyCertificate } from '../../src/base/protocol/quorum-certificate.js'
-import { makeSequencerSet, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../src/base/protocol/sequencer-set.fixture.js'
+import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import type { VoteContent } from '../../src/base/protocol/vote.js'
 import type { ConsensusSigner } from '../../src/io/keys/consensus-signer.js'
@@ -261,14 +262,7 @@ export class TestConsensusNetwork {
 
   constructor(size: number) {
     this.keys = Array.from({ length: size }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))
-    const member = (key: BlsSecretKey) => ({
-      operator: zeroAddress,
-      submitter: zeroAddress,
-      feeRecipient: zeroAddress,
-      publicKey: parseBlsPublicKey(key.publicKey())!,
-      power: 1n,
-    })
-    this.set = makeSequencerSet(1, this.keys.map(member))
+    this.set = setOfKeys({ keys: this.keys })
     this.hub = new MemoryHub({ clock: this.clock, delayMs: () => 1, loses: passage => this.loses(passage) })
   }
 

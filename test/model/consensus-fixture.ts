@@ -1,27 +1,17 @@
-import { BlsSecretKey, parseBlsPublicKey } from '../../src/base/crypto/bls.js'
-import { type BlockHash, zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
+import { BlsSecretKey } from '../../src/base/crypto/bls.js'
+import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
 import type { Proposal } from '../../src/base/protocol/proposal.js'
-import { makeSequencerSet, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../src/base/protocol/sequencer-set.fixture.js'
+import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { Vote, VoteContent } from '../../src/base/protocol/vote.js'
 import { asVerified, type Verified } from '../../src/rules/consensus/verified.js'
 
 // The core takes verified messages, so one key and one signature serve all.
 const key = BlsSecretKey.fromSeed(new Uint8Array(32).fill(7))
-const publicKey = parseBlsPublicKey(key.publicKey())!
 const signature = key.sign(new Uint8Array(32))
 
 /** A set with these powers. */
-export const setOf = (powers: readonly bigint[]): SequencerSet =>
-  makeSequencerSet(
-    1,
-    powers.map(power => ({
-      operator: zeroAddress,
-      submitter: zeroAddress,
-      feeRecipient: zeroAddress,
-      publicKey,
-      power,
-    })),
-  )
+export const setOf = (powers: readonly bigint[]): SequencerSet => setOfKeys({ keys: powers.map(() => key), powers })
 
 /** A hash that tells its maker, round and kind. */
 export const blockOf = ({

@@ -1,8 +1,9 @@
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
-import { type BlockHash, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
+import { BlsSecretKey } from '../../base/crypto/bls.js'
+import { type BlockHash, zeroHash } from '../../base/primitives/hashes.js'
 import type { MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { defaultParameters } from '../../base/protocol/protocol-parameters.js'
-import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { precommit, prevote, type VoteStep } from '../../base/protocol/vote.js'
 import { createConsensusCore } from './core.js'
 import type { ConsensusInput, ConsensusOutput, TimeoutStep } from './core-messages.js'
@@ -10,20 +11,9 @@ import { asVerified } from './verified.js'
 
 // The core takes verified messages, so any well-formed key and signature will do.
 const key = BlsSecretKey.fromSeed(new Uint8Array(32).fill(7))
-const publicKey = parseBlsPublicKey(key.publicKey())!
 const signature = key.sign(new Uint8Array(32))
 /** A set with these powers. */
-export const setOf = (powers: readonly bigint[]): SequencerSet =>
-  makeSequencerSet(
-    1,
-    powers.map(power => ({
-      operator: zeroAddress,
-      submitter: zeroAddress,
-      feeRecipient: zeroAddress,
-      publicKey,
-      power,
-    })),
-  )
+export const setOf = (powers: readonly bigint[]): SequencerSet => setOfKeys({ keys: powers.map(() => key), powers })
 
 // With equal powers the proposer of round r at this height is member r mod 4.
 export const height = 4

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
-import { type Hash32, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
+import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import {
   decodeEvidence,
@@ -14,6 +14,7 @@ import {
   evidenceHash,
 } from '../../base/protocol/evidence.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
 import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
 import { type DomainVectors, domainOf, readVectors } from '../../base/protocol/vectors.fixture.js'
 import { precommit, prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
@@ -21,16 +22,7 @@ import { verifyEvidence } from './evidence.js'
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
 const keys = [1, 2, 3].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
-const set = makeSequencerSet(
-  5,
-  keys.map(key => ({
-    operator: zeroAddress,
-    submitter: zeroAddress,
-    feeRecipient: zeroAddress,
-    publicKey: parseBlsPublicKey(key.publicKey())!,
-    power: 1n,
-  })),
-)
+const set = setOfKeys({ setId: 5, keys })
 const a: Hash32 = `0x${'aa'.repeat(32)}`
 const b: Hash32 = `0x${'bb'.repeat(32)}`
 

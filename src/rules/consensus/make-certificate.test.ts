@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
-import { zeroAddress } from '../../base/primitives/hashes.js'
+import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import { verifyCertificate } from '../../base/protocol/quorum-certificate.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { precommit, voteDigest } from '../../base/protocol/vote.js'
 import { hashOf } from './core.fixture.js'
@@ -12,16 +11,7 @@ import { asVerified } from './verified.js'
 
 const domain: SigningDomain = { l1ChainId: 31337, rollup: '0x00000000000000000000000000000000000000aa' }
 const keys = [1, 2, 3, 4, 5].map(i => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i)))
-const set = makeSequencerSet(
-  3,
-  keys.map((key, i) => ({
-    operator: zeroAddress,
-    submitter: zeroAddress,
-    feeRecipient: zeroAddress,
-    publicKey: parseBlsPublicKey(key.publicKey())!,
-    power: BigInt(i + 1),
-  })),
-)
+const set = setOfKeys({ setId: 3, keys, powers: keys.map((_, i) => BigInt(i + 1)) })
 const content = { height: 9, round: 2, step: precommit, blockHash: hashOf('A') }
 const voteOf = (member: number) =>
   asVerified({

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { aggregateSignatures, BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
+import { aggregateSignatures, BlsSecretKey } from '../../base/crypto/bls.js'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { bytesEqual, concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
 import { type Address, type Hash32, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
@@ -16,7 +16,8 @@ import { emptyInboxRoot } from '../../base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../base/protocol/block-header.js'
 import { defaultParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { verifyQuorum } from '../../base/protocol/quorum-certificate.js'
-import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { brotliCodec } from '../../io/compression/brotli-codec.js'
 import { inlineCompression } from '../../io/compression/inline-compression.js'
 import { GuardedSigner } from '../../io/keys/guarded-signer.js'
@@ -38,16 +39,7 @@ const domain = { l1ChainId: 31_337, rollup: `0x${'42'.repeat(20)}` as Address }
 const parameters: ProtocolParameters = { ...defaultParameters, batchBlocks: 5, batchIntervalMs: 60_000 }
 const secrets = [1, 2, 3, 4, 5].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
 const setOf = (setId: number, members: readonly number[]): SequencerSet =>
-  makeSequencerSet(
-    setId,
-    members.map(n => ({
-      operator: zeroAddress,
-      submitter: zeroAddress,
-      publicKey: parseBlsPublicKey(secrets[n]!.publicKey())!,
-      power: 1n,
-      feeRecipient: zeroAddress,
-    })),
-  )
+  setOfKeys({ setId, keys: members.map(n => secrets[n]!) })
 const four = setOf(1, [0, 1, 2, 3])
 const genesis = genesisBatchHeader({ blockHash: zeroHash, stateRoot: zeroHash })
 

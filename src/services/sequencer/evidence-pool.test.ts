@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
-import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
+import { BlsSecretKey } from '../../base/crypto/bls.js'
+import { zeroHash } from '../../base/primitives/hashes.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import {
   decodeEvidenceMessage,
@@ -9,7 +9,7 @@ import {
   encodeEvidenceMessage,
 } from '../../base/protocol/evidence.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import { MemoryStore } from '../../io/storage/memory-store.js'
@@ -19,17 +19,7 @@ import { EvidencePool, type JudgingSet, maxPiecesPerKey } from './evidence-pool.
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
 const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
-const setOf = (setId: number, members: readonly number[]) =>
-  makeSequencerSet(
-    setId,
-    members.map(n => ({
-      operator: zeroAddress,
-      submitter: zeroAddress,
-      feeRecipient: zeroAddress,
-      publicKey: parseBlsPublicKey(keys[n]!.publicKey())!,
-      power: 1n,
-    })),
-  )
+const setOf = (setId: number, members: readonly number[]) => setOfKeys({ setId, keys: members.map(n => keys[n]!) })
 const set = setOf(1, [0, 1, 2])
 const other = `0x${'bb'.repeat(32)}` as const
 

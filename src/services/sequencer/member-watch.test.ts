@@ -1,22 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
-import { zeroAddress } from '../../base/primitives/hashes.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { BlsSecretKey } from '../../base/crypto/bls.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import { MemberWatch } from './member-watch.js'
 
-const keys = [1, 2, 3, 4].map(i => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i)).publicKey())
-const set = makeSequencerSet(
-  1,
-  keys.map(key => ({
-    operator: zeroAddress,
-    submitter: zeroAddress,
-    feeRecipient: zeroAddress,
-    publicKey: parseBlsPublicKey(key)!,
-    power: 1n,
-  })),
-)
-const peers = keys.map<Peer>((consensusKey, i) => ({ id: `peer-${i}`, consensusKey }))
+const keys = [1, 2, 3, 4].map(i => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i)))
+const set = setOfKeys({ keys })
+const peers = keys.map<Peer>((key, i) => ({ id: `peer-${i}`, consensusKey: key.publicKey() }))
 
 let connected: Peer[]
 let leave: (peer: Peer) => void

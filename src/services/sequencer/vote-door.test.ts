@@ -1,23 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
-import { type BlockHash, zeroAddress } from '../../base/primitives/hashes.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { BlsSecretKey } from '../../base/crypto/bls.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
 import { prevote, type Vote, type VoteContent, voteDigest } from '../../base/protocol/vote.js'
 import { inlineSignatureVerifier, type SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { VoteDoor } from './vote-door.js'
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
 const keys = Array.from({ length: 7 }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))
-const set = makeSequencerSet(
-  1,
-  keys.map(key => ({
-    operator: zeroAddress,
-    submitter: zeroAddress,
-    publicKey: parseBlsPublicKey(key.publicKey())!,
-    power: 1n,
-    feeRecipient: zeroAddress,
-  })),
-)
+const set = setOfKeys({ keys })
 const a = `0x${'aa'.repeat(32)}` as const
 const b = `0x${'bb'.repeat(32)}` as const
 const height = 5

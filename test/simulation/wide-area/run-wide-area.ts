@@ -1,9 +1,9 @@
-import { BlsSecretKey, parseBlsPublicKey } from '../../../src/base/crypto/bls.js'
+import { BlsSecretKey } from '../../../src/base/crypto/bls.js'
 import { keccak256 } from '../../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../../src/base/primitives/bytes.js'
-import { zeroAddress } from '../../../src/base/primitives/hashes.js'
 import { defaultParameters } from '../../../src/base/protocol/protocol-parameters.js'
-import { isQuorum, makeSequencerSet } from '../../../src/base/protocol/sequencer-set.js'
+import { setOfKeys } from '../../../src/base/protocol/sequencer-set.fixture.js'
+import { isQuorum } from '../../../src/base/protocol/sequencer-set.js'
 import { MemoryHub, type Passage } from '../../../src/io/network/memory-network.js'
 import { VirtualClock } from '../../../src/io/time/virtual-clock.js'
 import { latencyFloorMs, mean, median } from './latency-floor.js'
@@ -48,16 +48,7 @@ export async function runWideArea({ members, heights, transactionBytes }: WideAr
   const links = new Links(clock, latency, members)
   const hub = new MemoryHub({ clock, delayMs: passage => links.delayMs(passage) })
   const keys = Array.from({ length: members }, (_, i) => BlsSecretKey.fromSeed(keccak256(uintToBytes(i, 32))))
-  const set = makeSequencerSet(
-    1,
-    keys.map(key => ({
-      operator: zeroAddress,
-      submitter: zeroAddress,
-      feeRecipient: zeroAddress,
-      publicKey: parseBlsPublicKey(key.publicKey())!,
-      power: 1n,
-    })),
-  )
+  const set = setOfKeys({ keys })
   const moments: BlockMoments = { proposedMs: new Map(), decidedMs: new Map(), late: new Set() }
   const world = { clock, hub, set, keys, parameters: defaultParameters, transactionBytes, moments, verdicts: new Map() }
   const nodes = keys.map((_, i) => new WideAreaNode(i, world))
