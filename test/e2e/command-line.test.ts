@@ -4,7 +4,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort } from '../../src/app/devnet/ports.js'
+import { freePort, freePortRun } from '../../src/app/devnet/ports.js'
 import { morphismBin } from '../../src/app/package-root.js'
 import { RunningDevnet, until } from './running-devnet.js'
 
@@ -137,11 +137,8 @@ describe('morphism devnet', () => {
       new RegExp(`Port ${port} .* in use .* --rpc-port`),
     )
     holder.close()
-    const ports = [
-      ...l1Port,
-      '--rpc-port',
-      `${devnet.ports.rpc + 20_000 < 65_000 ? devnet.ports.rpc + 20_000 : devnet.ports.rpc - 20_000}`,
-    ]
+    // Four sequencers and a full node.
+    const ports = [...l1Port, '--rpc-port', `${await freePortRun(5)}`]
     for (const anvil of [file('no-anvil'), directory, file('password')])
       await refused(['devnet', ...dataDir, ...ports], /needs anvil, but .* cannot be run/, { ANVIL: anvil })
     await refused(['devnet', '--data-dir', file('password')], /The data directory .*password cannot be used: EEXIST/)

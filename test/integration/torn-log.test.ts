@@ -13,7 +13,8 @@ import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { FileLog } from '../../src/io/storage/file-log.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
 import { decodeWalRecord, type LoggedInput } from '../../src/services/sequencer/wal-record.js'
-import { Disk, TestConsensusNetwork, type TestNode } from './consensus-network.js'
+import { watchedSigner } from '../fixtures/watched-signer.js'
+import { Disk, domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
 /** A log in memory that remembers what each sync made durable: the frames that a FileLog would have written. */
 class FramedLog implements AppendLog {
@@ -53,35 +54,21 @@ class SignedMessages {
   readonly conflicts: string[] = []
 
   watch(signer: ConsensusSigner): ConsensusSigner {
-    const note = (position: string, signature: Uint8Array) => {
-      const before = this.byPosition.get(position)
-      if (before !== undefined && before !== bytesToHex(signature)) this.conflicts.push(position)
-      this.byPosition.set(position, bytesToHex(signature))
-      return signature
-    }
-    return {
-      publicKey: signer.publicKey,
-      get stop() {
-        return signer.stop
+    return watchedSigner({
+      signer,
+      domain,
+      onSigned: ({ kind, position, digest }) => {
+        const at = `${kind} ${position}`
+        const before = this.byPosition.get(at)
+        if (before !== undefined && before !== digest) this.conflicts.push(at)
+        this.byPosition.set(at, digest)
       },
-      get isReachable() {
-        return signer.isReachable
-      },
-      observe: message => signer.observe(message),
-      raiseFloor: height => signer.raiseFloor(height),
-      signProposal: async content =>
-        note(`proposal ${content.height}/${content.round}`, await signer.signProposal(content)),
-      signVote: async content =>
-        note(`vote ${content.height}/${content.round}/${content.step}`, await signer.signVote(content)),
-      signAttestation: content => signer.signAttestation(content),
-      signNodeBinding: peerId => signer.signNodeBinding(peerId),
-      close: () => signer.close(),
-    }
+    })
   }
 
   copy(): SignedMessages {
     const copy = new SignedMessages()
-    for (const [position, signature] of this.byPosition) copy.byPosition.set(position, signature)
+    for (const [position, digest] of this.byPosition) copy.byPosition.set(position, digest)
     return copy
   }
 }

@@ -1,12 +1,13 @@
 import { MorphismError } from '../../src/base/primitives/morphism-error.js'
 import { createInlineRecovery } from '../../src/io/recovery/inline-recovery.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
+import { type SeenSignature, watchedSigner } from '../fixtures/watched-signer.js'
 import { FaultInjector } from './fault-injector.js'
 import type { FaultSchedule } from './fault-schedule.js'
 import { agreement } from './invariants/agreement.js'
 import { deposits } from './invariants/deposits.js'
 import { derivability } from './invariants/derivability.js'
-import type { Invariant, SeenSignature, Violate, Violation } from './invariants/invariant-watch.js'
+import type { Invariant, Violate, Violation } from './invariants/invariant-watch.js'
 import { noBreakdown } from './invariants/no-breakdown.js'
 import { noFraming } from './invariants/no-framing.js'
 import { singleSigning } from './invariants/single-signing.js'
@@ -20,7 +21,6 @@ import { foundNetwork, l1BlockMs, randomOf, startMs } from './simulated-network.
 import { type NodeWatch, SimulatedNode } from './simulated-node.js'
 import { SimulatedWires } from './simulated-wires.js'
 import { Trace } from './trace.js'
-import { watchedSigner } from './watched-signer.js'
 import { Workload } from './workload.js'
 
 /** One run: everything in it follows from these. */

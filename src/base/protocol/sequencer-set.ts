@@ -38,6 +38,13 @@ export function makeSequencerSet(setId: SetId, members: readonly Omit<SequencerS
   }
 }
 
+/** The power of these members together; each must be given once. */
+export function powerOf(set: SequencerSet, members: Iterable<MemberIndex>): Power {
+  let power = 0n
+  for (const member of members) power += set.members[member]!.power
+  return power
+}
+
 /** Whether this power is more than two thirds of the set's. */
 export function isQuorum(set: SequencerSet, power: Power): boolean {
   return power * 3n > set.totalPower * 2n

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BlsSecretKey, parseBlsPublicKey, verifyBls } from '../../base/crypto/bls.js'
-import type { Hash32 } from '../../base/primitives/hashes.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
 import { proposalDigest } from '../../base/protocol/proposal.js'
-import { precommit, prevote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
+import { precommit, prevote, voteDigest } from '../../base/protocol/vote.js'
 import { silentLogger } from '../telemetry/logger.js'
 import { systemClock } from '../time/system-clock.js'
 import type { ConsensusSigner } from './consensus-signer.js'
@@ -15,25 +14,13 @@ import { GuardedSigner } from './guarded-signer.js'
 import { RemoteSigner } from './remote-signer.js'
 import { parseSignerAddress } from './signer-address.js'
 import { SignerServer } from './signer-server.js'
+import { hash, proposal, vote } from './signing-content.fixture.js'
 
 const domain = { l1ChainId: 31337, rollup: `0x${'11'.repeat(20)}` } as const
 const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
 const thief = BlsSecretKey.fromSeed(new Uint8Array(32).fill(2))
 const key = parseBlsPublicKey(secretKey.publicKey())!
 const token = 'a'.repeat(32)
-const hash = (n: number): Hash32 => `0x${n.toString(16).padStart(64, '0')}`
-const vote = (height: number, round: number, step: VoteStep, block = 1) => ({
-  height,
-  round,
-  step,
-  blockHash: hash(block),
-})
-const proposal = (height: number, round: number, block = 1, validRound = -1) => ({
-  height,
-  round,
-  validRound,
-  blockHash: hash(block),
-})
 const batch = (batchIndex: number, n = 1) => ({ batchIndex, batchHash: hash(n) })
 const refusal = (code: string) => expect.objectContaining({ name: 'SignerRefusal', code })
 

@@ -5,34 +5,21 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BlsSecretKey, parseBlsPublicKey, verifyBls } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
-import type { Hash32 } from '../../base/primitives/hashes.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
 import { proposalDigest } from '../../base/protocol/proposal.js'
-import { precommit, prevote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
+import { precommit, prevote, voteDigest } from '../../base/protocol/vote.js'
 import { FileSigningRecord } from './file-signing-record.js'
 import { GuardedSigner } from './guarded-signer.js'
 import { KeyError } from './key-error.js'
 import { MemorySigningRecord } from './memory-signing-record.js'
+import { hash, proposal, vote } from './signing-content.fixture.js'
 import type { SigningRecordStore } from './signing-record.js'
 
 const domain = { l1ChainId: 31337, rollup: `0x${'11'.repeat(20)}` } as const
 const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
 const key = parseBlsPublicKey(secretKey.publicKey())!
 const owner = { publicKey: bytesToHex(secretKey.publicKey()), ...domain }
-const hash = (n: number): Hash32 => `0x${n.toString(16).padStart(64, '0')}`
-const vote = (height: number, round: number, step: VoteStep, block = 1) => ({
-  height,
-  round,
-  step,
-  blockHash: hash(block),
-})
-const proposal = (height: number, round: number, block = 1, validRound = -1) => ({
-  height,
-  round,
-  validRound,
-  blockHash: hash(block),
-})
 const refusal = (code: string) => expect.objectContaining({ name: 'SignerRefusal', code })
 
 let directory: string

@@ -2,7 +2,7 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
-import { isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isQuorum, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { isNil, precommit, prevote, type Vote, type VoteStep } from '../../base/protocol/vote.js'
 import type { VerifiedMessages } from './signed-messages.js'
 
@@ -87,9 +87,7 @@ export function investigate({
   const culprits = earliest(isComplete ? [...contradictions, ...unjustified] : contradictions)
   const named = new Set(culprits.map(({ member }) => member))
   const accused = isComplete ? [] : earliest(unjustified)
-  let power = 0n
-  for (const member of named) power += set.members[member]!.power
-  return { height, commits, isFork, culprits, accused, power }
+  return { height, commits, isFork, culprits, accused, power: powerOf(set, named) }
 }
 
 /** Who said what in one round and step, each with the message that proves it. */
@@ -133,11 +131,9 @@ class HeightRecord {
 
   /** Blocks with more than two thirds of the power in a round, by round. */
   quorums(step: VoteStep): Commit[] {
-    return this.blockVotes(step).flatMap(({ round, blockHash, members }) => {
-      let power = 0n
-      for (const member of members.keys()) power += this.set.members[member]!.power
-      return isQuorum(this.set, power) ? [{ round, blockHash }] : []
-    })
+    return this.blockVotes(step).flatMap(({ round, blockHash, members }) =>
+      isQuorum(this.set, powerOf(this.set, members.keys())) ? [{ round, blockHash }] : [],
+    )
   }
 
   doubleVotes(): Finding[] {

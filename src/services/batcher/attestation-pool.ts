@@ -13,7 +13,7 @@ import {
   type BatchCertificate,
   encodeAttestation,
 } from '../../base/protocol/batch-attestation.js'
-import { isQuorum, maxSetSize, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isQuorum, maxSetSize, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { SealedBatch } from './batch-store.js'
 
@@ -113,7 +113,7 @@ export class AttestationPool {
     const other = batch.divergent.get(member)
     if (other) this.reportConflict(batch, member, [other, attestation])
     if (this.ended.has(batchIndex)) return 'ignored'
-    return isQuorum(batch.set, powerOf(batch)) ? 'ready' : 'added'
+    return hasQuorum(batch) ? 'ready' : 'added'
   }
 
   /** Takes this node's own attestation, which the next precommits carry. */
@@ -126,7 +126,7 @@ export class AttestationPool {
   /** Verifies what is collected, forgets what is forged, and aggregates when a quorum remains. */
   certify(index: BatchIndex): BatchCertificate | null {
     const batch = this.open.get(index)
-    if (!batch || !isQuorum(batch.set, powerOf(batch))) return null
+    if (!batch || !hasQuorum(batch)) return null
     const unverified = [...batch.signatures].filter(([, entry]) => !entry.isVerified)
     const valid = verifyManyOverOneDigest({
       digest: batch.digest,
@@ -136,7 +136,7 @@ export class AttestationPool {
       if (valid[i]) entry.isVerified = true
       else batch.signatures.delete(member)
     }
-    if (!isQuorum(batch.set, powerOf(batch))) return null
+    if (!hasQuorum(batch)) return null
     let absent = 0n
     for (const member of batch.set.members)
       if (!batch.signatures.has(member.index)) absent |= 1n << BigInt(member.index)
@@ -191,8 +191,6 @@ export class AttestationPool {
   }
 }
 
-function powerOf({ set, signatures }: Collected): bigint {
-  let power = 0n
-  for (const member of signatures.keys()) power += set.members[member]!.power
-  return power
+function hasQuorum({ set, signatures }: Collected): boolean {
+  return isQuorum(set, powerOf(set, signatures.keys()))
 }

@@ -1,7 +1,7 @@
 import type { Address, BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
-import { isQuorum, memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isQuorum, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { precommit, prevote, type VoteStep } from '../../base/protocol/vote.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import type { ConsensusState, RoundMessages } from '../../rules/consensus/core.js'
@@ -14,6 +14,7 @@ import type {
   RefusedProposal,
   RefusedSignature,
 } from './height-progress.js'
+import { membersBehind } from './members-behind.js'
 
 /** A member of the set that decides the height, as this node sees it. */
 export interface MemberInProgress {
@@ -102,9 +103,8 @@ export interface HeightSources {
 export function heightInProgress(from: HeightSources): HeightInProgress {
   const { set, self, state, progress, parameters, parentTimestampMs, height } = from
   const round = state?.round ?? 0
-  const members = membersOf(from)
+  const connected = membersBehind(from)
   const first = from.messages.proposals[0]
-  const connectedPower = members.reduce((sum, { connected, power }) => (connected ? sum + power : sum), 0n)
   return {
     nowMs: from.nowMs,
     height,
@@ -115,9 +115,9 @@ export function heightInProgress(from: HeightSources): HeightInProgress {
     stepSinceMs: progress.stepSinceMs,
     self,
     proposer: proposerOf(set, height, round),
-    members,
+    members: membersOf(from, connected),
     totalPower: set.totalPower,
-    quorumConnected: isQuorum(set, connectedPower),
+    quorumConnected: isQuorum(set, powerOf(set, connected)),
     proposal: first ? { blockHash: first.blockHash, verdict: progress.verdictOf(first.blockHash) ?? 'pending' } : null,
     prevotes: votesOf(from, prevote),
     precommits: votesOf(from, precommit),
@@ -137,13 +137,7 @@ export function heightInProgress(from: HeightSources): HeightInProgress {
   }
 }
 
-function membersOf({ set, self, peers, progress }: HeightSources): MemberInProgress[] {
-  const connected = new Set<MemberIndex>()
-  if (self !== null) connected.add(self)
-  for (const { consensusKey } of peers) {
-    const member = consensusKey && memberByKey(set, consensusKey)
-    if (member) connected.add(member.index)
-  }
+function membersOf({ set, progress }: HeightSources, connected: ReadonlySet<MemberIndex>): MemberInProgress[] {
   return set.members.map(({ index, feeRecipient, power }) => ({
     index,
     feeRecipient,

@@ -1,6 +1,7 @@
 import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
-import { isQuorum, memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isQuorum, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import { membersBehind } from './members-behind.js'
 
 /** Heights that a member may lag behind before it counts as down: its last votes may come after the decision. */
 const maxLagHeights = 2
@@ -38,23 +39,15 @@ export class MemberWatch {
 
   /** Members that are up, this node among them. */
   up(): Set<MemberIndex> {
-    const up = new Set<MemberIndex>()
-    if (this.self !== null) up.add(this.self)
-    for (const { id, consensusKey } of this.network.peers()) {
-      const heard = this.heardOf.get(id)
-      if (!consensusKey || heard === undefined || heard < this.height - maxLagHeights) continue
-      const member = memberByKey(this.set, consensusKey)
-      if (member) up.add(member.index)
-    }
-    return up
+    const peers = this.network
+      .peers()
+      .filter(({ id }) => (this.heardOf.get(id) ?? Number.NEGATIVE_INFINITY) >= this.height - maxLagHeights)
+    return membersBehind({ set: this.set, peers, self: this.self })
   }
 
   /** Whether it is pointless to wait for this member's proposal: it is down, and those who are up can do without it. */
   isSkippable(member: MemberIndex): boolean {
     const up = this.up()
-    if (up.has(member)) return false
-    let power = 0n
-    for (const index of up) power += this.set.members[index]!.power
-    return isQuorum(this.set, power)
+    return !up.has(member) && isQuorum(this.set, powerOf(this.set, up))
   }
 }

@@ -1,8 +1,8 @@
-import { type BlsPublicKeyBytes, blsKeyId } from '../../base/crypto/bls.js'
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
-import { isQuorum, memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isQuorum, memberByKey, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { precommit, type VoteContent } from '../../base/protocol/vote.js'
 import type {
   AttestationContent,
@@ -16,6 +16,7 @@ import type { SigningStop } from '../../io/keys/signing-record.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Clock } from '../../io/time/clock.js'
+import { membersBehind } from './members-behind.js'
 
 /** How long a quorum is connected before what its peers say of their heads counts as complete. */
 const greetingMs = 250
@@ -189,11 +190,8 @@ export class SigningWatch implements ConsensusSigner {
   /** Whether the connected sequencers and this one could decide a height: only then is a signature of use. */
   private isQuorumConnected(): boolean {
     const set = this.ports.sets.setAt(this.ports.height() + 1)
-    const connected = new Set([blsKeyId(this.publicKey)])
-    for (const { consensusKey } of this.ports.network.peers()) if (consensusKey) connected.add(blsKeyId(consensusKey))
-    let power = 0n
-    for (const member of set.members) if (connected.has(blsKeyId(member.publicKey.bytes))) power += member.power
-    return isQuorum(set, power)
+    const self = memberByKey(set, this.publicKey)?.index ?? null
+    return isQuorum(set, powerOf(set, membersBehind({ set, peers: this.ports.network.peers(), self })))
   }
 
   /** Raises the floor of the signer, one call at a time. */

@@ -1,4 +1,5 @@
 import type { CommittedBlock } from '../../../src/services/chain/chain.js'
+import type { SeenSignature } from '../../fixtures/watched-signer.js'
 import type { SimulatedNode } from '../simulated-node.js'
 
 /** A broken invariant, in words that name the culprits. */
@@ -7,14 +8,6 @@ export interface Violation {
   readonly detail: string
   /** Virtual ms since the start. */
   readonly atMs: number
-}
-
-/** A signature as it left a signer. */
-export interface SeenSignature {
-  readonly kind: 'proposal' | 'prevote' | 'precommit' | 'attestation'
-  /** Height and round, or the batch index. */
-  readonly position: string
-  readonly digest: string
 }
 
 /** One property that must hold after every event. What a faulty node commits or reports does not count. */
