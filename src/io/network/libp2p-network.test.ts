@@ -227,7 +227,9 @@ describe('Libp2pNetwork: strangers', () => {
   it('drops a peer that opens a second stream of one channel', async () => {
     const { connection } = await makeStranger({ n: 11, hello: encodeHello(plainHello), victim })
     const dropped = logger.next('peer dropped')
-    for (let i = 0; i < 2; i++) await connection.newStream('/morphism/consensus/1')
+    await connection.newStream('/morphism/consensus/1')
+    // The victim may be gone before it has agreed to the second.
+    connection.newStream('/morphism/consensus/1').catch(() => {})
     expect(await dropped).toMatchObject({ reason: 'SECOND_STREAM of consensus' })
   })
 

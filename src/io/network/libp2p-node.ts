@@ -6,6 +6,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import type { Clock } from '../time/clock.js'
+import { gatherWrites } from './gathered-writes.js'
 import type { InboundDoor } from './inbound-door.js'
 import { InboundSockets } from './inbound-sockets.js'
 import { guardMuxer } from './mux-guard.js'
@@ -93,10 +94,25 @@ const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
   return encrypter
 }
 
-/** TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them. */
+/**
+ * TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them, and which
+ * writes once a turn.
+ */
 function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
   return components => {
     const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
+    const dial = transport.dial.bind(transport)
+    transport.dial = (address, options) => {
+      const upgrader: typeof options.upgrader = Object.create(options.upgrader, {
+        upgradeOutbound: {
+          value: (...args: Parameters<typeof upgrader.upgradeOutbound>) => {
+            gatherWrites(args[0])
+            return options.upgrader.upgradeOutbound(...args)
+          },
+        },
+      })
+      return dial(address, { ...options, upgrader })
+    }
     const createListener = transport.createListener.bind(transport)
     transport.createListener = options => {
       const sockets = new InboundSockets(door)
@@ -104,6 +120,7 @@ function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
         upgradeInbound: {
           value: async (...args: Parameters<typeof upgrader.upgradeInbound>) => {
             const visitor = sockets.visitor()
+            gatherWrites(args[0])
             try {
               await options.upgrader.upgradeInbound(...args)
               door.shaken(visitor)

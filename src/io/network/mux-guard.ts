@@ -5,6 +5,7 @@ import { guardNegotiation } from './negotiation-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits } from './network-limits.js'
 import { TokenBucket } from './token-bucket.js'
+import { creditByHalves } from './window-credit.js'
 
 const headerLength = 12
 const dataFrame = 0
@@ -91,6 +92,7 @@ export interface MuxGuard {
 interface GuardedMuxer {
   onData(data: { subarray(): Uint8Array }): void
   onRemoteStream(stream: object): void
+  _newStream(...args: unknown[]): object
 }
 
 const guards = new WeakMap<object, MuxGuard>()
@@ -113,11 +115,11 @@ export function guardMuxer(
     connection.maxWriteBufferLength = muxLimits.unsentBytes
     const muxer = factory.createStreamMuxer(connection)
     const guarded = muxer as unknown as GuardedMuxer
-    if (typeof guarded.onData !== 'function' || typeof guarded.onRemoteStream !== 'function')
-      throw new InvariantError('a libp2p multiplexer takes data by onData and streams by onRemoteStream')
+    for (const name of ['onData', 'onRemoteStream', '_newStream'] as const)
+      if (typeof guarded[name] !== 'function') throw new InvariantError(`a Yamux multiplexer of libp2p has ${name}`)
     const guard: MuxGuard = { frames: new MuxFrames(clock.nowMs()), breach: null }
     guards.set(muxer, guard)
-    const { onData, onRemoteStream } = guarded
+    const { onData, onRemoteStream, _newStream } = guarded
     guarded.onData = data => {
       try {
         guard.frames.read(data.subarray(), clock.nowMs())
@@ -126,6 +128,11 @@ export function guardMuxer(
         throw error
       }
       onData.call(guarded, data)
+    }
+    guarded._newStream = (...args) => {
+      const stream = _newStream.apply(guarded, args)
+      creditByHalves(stream)
+      return stream
     }
     guarded.onRemoteStream = stream => {
       guardStream(stream, guard, isProtocol)
