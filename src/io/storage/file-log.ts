@@ -5,6 +5,9 @@ import { encodeFrame, frameHeadLength, readFrames, recordPrefixLength } from './
 import { fileFailure, StorageError, systemCode } from './storage-error.js'
 import { syncDirectory } from './sync-directory.js'
 
+/** A write is durable when it returns (O_DSYNC), without a second trip through the thread pool. */
+const durableWrites = constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC
+
 /**
  * AppendLog in one file. Everything between two syncs is one frame (head, then each record with its length), written
  * by one write: what a crash tears is the last frame, and nothing in it was promised to anybody.
@@ -15,7 +18,7 @@ export class FileLog implements AppendLog {
   private tail: Promise<unknown> = Promise.resolve()
   private queuedSync: Promise<void> | null = null
   private closed = false
-  /** A failed fdatasync leaves unknown what the disk holds: nothing is promised after it. */
+  /** A write that failed, but for want of space, leaves unknown what the disk holds: nothing is promised after it. */
   private broken: unknown = null
 
   private constructor(
@@ -28,7 +31,7 @@ export class FileLog implements AppendLog {
   static async open({ path }: { path: string }): Promise<FileLog> {
     let file: FileHandle | undefined
     try {
-      file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600)
+      file = await open(path, durableWrites, 0o600)
       const { end } = readWhole(await file.readFile(), path)
       await file.truncate(end)
       await file.sync()
@@ -55,7 +58,7 @@ export class FileLog implements AppendLog {
         const { records } = readFrames((await readFile(path)).subarray(0, end))
         // The damaged file has its second name before the mended one takes its place: nothing is lost between.
         const setAside = await linkAside(path)
-        file = await open(path, constants.O_RDWR)
+        file = await open(path, durableWrites)
         const log = new FileLog(path, file, end)
         await log.replace(records)
         return { log, setAside }
@@ -82,7 +85,7 @@ export class FileLog implements AppendLog {
     this.pendingLength += recordPrefixLength + record.length
   }
 
-  /** Concurrent calls share one write and one fdatasync. */
+  /** Concurrent calls share one write. */
   sync(): Promise<void> {
     this.queuedSync ??= this.exclusive(() => {
       this.queuedSync = null
@@ -99,10 +102,9 @@ export class FileLog implements AppendLog {
     this.pendingLength = 0
     return this.exclusive(async () => {
       const temporary = `${this.path}.new`
-      const file = await open(temporary, 'w+', 0o600)
+      const file = await open(temporary, durableWrites | constants.O_TRUNC, 0o600)
       try {
         await writeFully(file, frame, 0)
-        await file.sync()
         await rename(temporary, this.path)
       } catch (error) {
         await file.close()
@@ -141,15 +143,10 @@ export class FileLog implements AppendLog {
     try {
       await writeFully(this.file, frame, this.length)
     } catch (error) {
+      if (fileFailure(error, this.path).code !== 'DISK_FULL') this.broken = error
       this.pending = [...records, ...this.pending]
       this.pendingLength += frame.length - frameHeadLength
       await this.file.truncate(this.length)
-      throw error
-    }
-    try {
-      await this.file.datasync()
-    } catch (error) {
-      this.broken = error
       throw error
     }
     this.length += frame.length
