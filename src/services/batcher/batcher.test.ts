@@ -205,6 +205,8 @@ class FakeNetwork {
   readonly dropped: { peer: string; reason: string }[] = []
   handler: (from: Peer, message: Uint8Array) => void = () => {}
   greet: (peer: Peer) => void = () => {}
+  /** Handlers that were not taken back. */
+  handlers = 0
   constructor(private readonly connected: Peer[]) {}
   peers() {
     return this.connected
@@ -214,9 +216,17 @@ class FakeNetwork {
   }
   onMessage(_channel: Channel, handler: (from: Peer, message: Uint8Array) => void) {
     this.handler = handler
+    return this.counted()
   }
   onConnect(handler: (peer: Peer) => void) {
     this.greet = handler
+    return this.counted()
+  }
+  private counted() {
+    this.handlers++
+    return () => {
+      this.handlers--
+    }
   }
   drop(peer: string, { reason }: Misbehaviour) {
     this.dropped.push({ peer, reason })

@@ -79,7 +79,10 @@ class Batches {
     this.sidecarsMade++
     return [sidecar]
   }
-  onCertified = (handler: () => void) => void this.handlers.push(handler)
+  onCertified = (handler: () => void) => {
+    this.handlers.push(handler)
+    return () => void this.handlers.splice(this.handlers.indexOf(handler), 1)
+  }
 }
 
 const open: AsyncDisposable[] = []
