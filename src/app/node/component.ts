@@ -119,6 +119,8 @@ export class Component<Part extends object> {
   }
 
   private async replace(): Promise<void> {
+    if (this.isDisposed)
+      throw new ComponentError('COMPONENT_NOT_RUNNING', `the node stops, and with it the ${this.name}`)
     this.cancelRetry()
     await this.end(false)
     try {
@@ -131,8 +133,6 @@ export class Component<Part extends object> {
   }
 
   private async begin(): Promise<void> {
-    if (this.isDisposed)
-      throw new ComponentError('COMPONENT_NOT_RUNNING', `the node stops, and with it the ${this.name}`)
     this.enter('starting')
     const early: unknown[] = []
     let made: Part | null = null
