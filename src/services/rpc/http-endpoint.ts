@@ -64,12 +64,16 @@ export class HttpEndpoint {
     response: ServerResponse,
     { status, text }: { status: number; text: string },
   ): void {
+    const body = `${text}\n`
     response.writeHead(status, {
       'content-type': 'text/plain; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
       connection: 'close',
       ...(status === 405 ? { allow: 'POST, OPTIONS' } : {}),
     })
-    response.end(`${text}\n`)
+    response.write(body)
+    // Ended, the response would take the socket with it.
+    request.once('end', () => response.end())
     const cancel = this.options.clock.schedule(lingerMs, () => request.socket.destroy())
     request.socket.once('close', cancel)
     request.resume()
