@@ -8,6 +8,7 @@ import { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
 import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { IpcEndpoint } from '../../services/rpc/ipc-endpoint.js'
+import type { MorphismQueries } from '../../services/rpc/morphism-queries.js'
 import { adminMethods } from './admin-methods.js'
 import { adminSocketOf } from './admin-socket.js'
 import { assembleNode, type NodeGround, type NodeServices } from './assemble-node.js'
@@ -89,7 +90,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   }
 }
 
-/** JSON-RPC for users, metrics and health for operators. */
+/** JSON-RPC for users, then telemetry. */
 async function startServers(
   { config, clock, logger, metrics, lifecycle, fail }: Frame,
   { execution, network }: NodeGround,
@@ -133,6 +134,15 @@ async function startServers(
   })
   await rpc.start()
   lifecycle.own('rpc', () => rpc.dispose())
+  await startTelemetry({ config, metrics, lifecycle }, { morphism, follower, signing })
+  return rpc
+}
+
+/** Metrics and health for operators. */
+async function startTelemetry(
+  { config, metrics, lifecycle }: Pick<Frame, 'config' | 'metrics' | 'lifecycle'>,
+  { morphism, follower, signing }: Pick<NodeServices, 'follower' | 'signing'> & { readonly morphism: MorphismQueries },
+): Promise<void> {
   const health = async () => {
     const { ready, syncing, readyToLead, notReadyToLead, height, peers, signing: state } = await morphism.nodeStatus()
     const isStopped = signing !== null && signing.stop !== null
@@ -149,7 +159,6 @@ async function startServers(
   }
   const telemetry = await TelemetryServer.start({ port: config.metricsPort, metrics: () => metrics.text(), health })
   lifecycle.own('telemetry', () => telemetry.close())
-  return rpc
 }
 
 /** Takes administration on a Unix socket in the data directory. A node that cannot goes on without: it can still vote. */
