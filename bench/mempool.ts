@@ -117,8 +117,9 @@ const open = async (options: { isSequencer: boolean }) =>
         send: (_peer, _channel, message) => sent.push(message),
         onMessage: (_channel, handler) => {
           deliver = message => handler(sequencerPeer, message)
+          return () => {}
         },
-        onConnect() {},
+        onConnect: () => () => {},
         drop() {},
       },
       journal: await FileLog.open({ path: path.join(directory, `journal-${journals++}`) }),

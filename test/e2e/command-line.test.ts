@@ -64,6 +64,7 @@ describe('morphism', () => {
       ['node'],
       ['keys'],
       ['status'],
+      ['restart'],
       ['explain'],
       ['bench'],
       ['recovery'],
@@ -201,6 +202,26 @@ describe('a running devnet', () => {
         expect(log).not.toContain(readFileSync(path.join(dataDir, name), 'utf8').trim().replace(/^0x/, ''))
       }
     }
+  })
+
+  it('restarts a part of a node that runs, for its own user alone', async () => {
+    const [sequencer] = devnet.sequencers
+    const of = (node: typeof devnet.full) => ['--data-dir', node.dataDir]
+    expect(statSync(path.join(devnet.full.dataDir, 'morphism.ipc')).mode & 0o777).toBe(0o600)
+    const { stdout } = await morphism(['restart', 'rpc', ...of(devnet.full)])
+    expect(stdout).toMatch(/^rpc +running +\S+ +1 +-$/m)
+    expect(await devnet.height()).toBeGreaterThan(0)
+    const listed = JSON.parse((await morphism(['restart', '--list', '--json', ...of(sequencer!)])).stdout)
+    expect(listed.map(({ name, restarts }: { name: string; restarts: number }) => [name, restarts])).toEqual([
+      ['rpc', 0],
+      ['batcher', 0],
+      ['submitter', 0],
+    ])
+    await refused(['restart', 'submitter', ...of(devnet.full)], /no component 'submitter': it has rpc, batcher/)
+    await refused(['restart', ...of(devnet.full)], /Name one component to restart, or give --list/)
+    await refused(['restart', 'rpc', '--list', ...of(devnet.full)], /Name one component/)
+    await refused(['restart', 'rpc', '--data-dir', file('nobody')], /there is no .*nobody\/morphism.ipc/)
+    await refused(['restart', 'rpc', '--data-dir', file('x'.repeat(120))], /at most 107 bytes/)
   })
 
   it('leaves no process after Ctrl-C, nor after a kill -9', async () => {

@@ -54,15 +54,15 @@ export class ByzantineNetwork implements PeerNetwork {
     for (const twisted of this.twist(peer, decoded)) this.say(peer, twisted)
   }
 
-  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): void {
-    this.args.inner.onMessage(channel, (from, message) => {
+  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): () => void {
+    return this.args.inner.onMessage(channel, (from, message) => {
       if (channel === 'consensus' && this.args.hostility.isOn) this.overhear(decodeConsensusMessage(message))
       handler(from, message)
     })
   }
 
-  onConnect(handler: (peer: Peer) => void): void {
-    this.args.inner.onConnect(handler)
+  onConnect(handler: (peer: Peer) => void): () => void {
+    return this.args.inner.onConnect(handler)
   }
 
   onDisconnect(handler: (peer: Peer) => void): void {

@@ -96,6 +96,13 @@ export class FaultInjector {
           clock.skewMs -= event.ms
         }
       }
+      case 'restart': {
+        const { services } = this.node(event.node).simulated
+        const component = event.component === 'batcher' ? services?.batcher.component : services?.submitter
+        // What does not start again is tried again by itself.
+        component?.restart().catch(() => undefined)
+        return null
+      }
       case 'l1-down': {
         const { l1 } = this.node(event.node).simulated
         l1.isDown = true

@@ -35,6 +35,8 @@ export type FaultEvent = { readonly atMs: number } & (
       /** The node comes back without its write-ahead log: only for nodes that count as faulty. */
       readonly logLost?: boolean
     }
+  /** An operator restarts a part of a running node. */
+  | { readonly kind: 'restart'; readonly node: number; readonly component: 'batcher' | 'submitter' }
   | { readonly kind: 'disk-full' | 'l1-down'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'clock-skew'; readonly node: number; readonly ms: number; readonly forMs: number }
   | { readonly kind: 'l1-reorg'; readonly depth: number }

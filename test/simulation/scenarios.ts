@@ -13,6 +13,7 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
   crashes: { crash: 5, 'slow-disk': 2, 'disk-full': 1, delay: 1, loss: 1, partition: 1 },
   byzantine: { 'hidden-decision': 3, byzantine: 7, delay: 2, loss: 1, 'one-way': 2, partition: 1, crash: 1 },
   l1: { 'l1-reorg': 3, 'l1-lag': 3, 'l1-down': 2, 'clock-skew': 1, crash: 1, delay: 1 },
+  restarts: { restart: 8, crash: 1, delay: 1, loss: 1, 'l1-down': 1 },
   chaos: {
     'hidden-decision': 2,
     crash: 3,
@@ -145,6 +146,8 @@ function drawEvent({
       return { atMs, kind, node, forMs }
     case 'clock-skew':
       return { atMs, kind, node, ms: random.below(2_000) - 1_000, forMs }
+    case 'restart':
+      return { atMs, kind, node, component: random.chance(0.6) ? 'batcher' : 'submitter' }
     case 'l1-reorg':
       return { atMs, kind, depth: 1 + random.below(l1Confirmations) }
     case 'l1-lag':

@@ -7,6 +7,7 @@ import { forensicsCommand } from './forensics-command.js'
 import { keysCommand } from './keys-command.js'
 import { nodeCommand } from './node-command.js'
 import { recoveryCommand } from './recovery-command.js'
+import { restartCommand } from './restart-command.js'
 import { signerCommand } from './signer-command.js'
 import { statusCommand } from './status-command.js'
 import { version } from './version.js'
@@ -22,6 +23,7 @@ export async function main(more: readonly Command[] = []): Promise<void> {
     .addCommand(keysCommand())
     .addCommand(signerCommand())
     .addCommand(statusCommand())
+    .addCommand(restartCommand())
     .addCommand(forensicsCommand())
     .addCommand(explainCommand())
     .addCommand(benchCommand())

@@ -18,7 +18,6 @@ import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { createSetSchedule, type SetSchedule } from '../../rules/staking/set-schedule.js'
-import { type Batcher, createBatcher } from '../../services/batcher/batcher.js'
 import { Chain } from '../../services/chain/chain.js'
 import { createL1Follower, type L1Follower } from '../../services/l1-follower/l1-follower.js'
 import { createMempool } from '../../services/mempool/create-mempool.js'
@@ -28,13 +27,15 @@ import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
 import { EvidencePool } from '../../services/sequencer/evidence-pool.js'
 import { SigningWatch } from '../../services/sequencer/signing-watch.js'
-import { createSubmitter } from '../../services/submitter/submitter.js'
+import { createSubmitter, type Submitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
 import { takeCommittedCertificates } from './committed-certificates.js'
+import { Component } from './component.js'
 import { auditDeposits } from './deposit-audit.js'
 import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import { judgingSet } from './judging-set.js'
 import type { Lifecycle } from './lifecycle.js'
+import { ReplaceableBatcher } from './replaceable-batcher.js'
 
 /** How often L1 is looked at. */
 const l1PollMs = 500
@@ -86,10 +87,12 @@ export interface NodeServices {
   readonly follower: L1Follower
   readonly mempool: Mempool
   readonly chain: Chain
-  readonly batcher: Batcher
+  readonly batcher: ReplaceableBatcher
   readonly syncer: Syncer
   readonly evidence: EvidencePool
   readonly engine: ConsensusEngine | null
+  /** Null on a node that posts no batches. */
+  readonly submitter: Component<Submitter> | null
   /** Null on a node that does not sign. */
   readonly signing: SigningWatch | null
 }
@@ -135,7 +138,8 @@ export async function assembleNode({
     },
   })
   lifecycle.own('evidence', () => evidence.settled())
-  const batcher = await createBatcher({
+  const batcher = new ReplaceableBatcher({
+    fail: ground.fail,
     config: { parameters, domain, genesis: terms.genesisBatch },
     ports: {
       store,
@@ -152,7 +156,8 @@ export async function assembleNode({
       metrics,
     },
   })
-  lifecycle.own('batcher', () => batcher[Symbol.asyncDispose]())
+  await batcher.component.start()
+  lifecycle.own('batcher', () => batcher.component.dispose())
   const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
   lifecycle.own('syncer', () => syncer.stop())
   keepLabels({ chain, batcher, follower, fail: ground.fail })
@@ -161,8 +166,8 @@ export async function assembleNode({
   const joined = { sets, follower, mempool, chain, batcher, syncer, evidence }
   const signing = watchSigning({ terms, ground, lifecycle }, joined)
   const engine = await startConsensus({ terms, ground, lifecycle }, { ...joined, signing })
-  startSubmitter({ terms, ground, lifecycle }, joined)
-  return { ...joined, engine, signing }
+  const submitter = await startSubmitter({ terms, ground, lifecycle }, joined)
+  return { ...joined, engine, submitter, signing }
 }
 
 interface Making {
@@ -223,7 +228,7 @@ function watchSigning(
 /** The consensus engine, on a node with a consensus key. Its next height begins before the batcher hears of the last. */
 async function startConsensus(
   { terms, ground, lifecycle }: Making,
-  { chain, mempool, batcher, follower, sets, evidence, signing }: Omit<NodeServices, 'engine'>,
+  { chain, mempool, batcher, follower, sets, evidence, signing }: Omit<NodeServices, 'engine' | 'submitter'>,
 ): Promise<ConsensusEngine | null> {
   const { parameters, domain } = terms
   const { execution, network, clock, logger, metrics } = ground
@@ -264,24 +269,31 @@ async function startConsensus(
 }
 
 /** Posts batches, on a node with a submitter's account. */
-function startSubmitter(
+async function startSubmitter(
   { terms, ground, lifecycle }: Making,
   { batcher, follower }: Pick<NodeServices, 'batcher' | 'follower'>,
-): void {
-  if (!ground.submitter) return
-  const { clock, logger, metrics } = ground
+): Promise<Component<Submitter> | null> {
+  if (!ground.submitter) return null
+  const { clock, logger, metrics, fail } = ground
   const { genesisSet, parameters } = terms
-  const submitter = createSubmitter({
+  const args = {
     config: { parameters, staggerSec: submitterStaggerSec },
     ports: {
       batches: submittableBatches(batcher),
       l1: ground.submitter,
       follower,
-      sets: { set: id => (id === genesisSet.setId ? genesisSet : undefined) },
+      sets: { set: (id: number) => (id === genesisSet.setId ? genesisSet : undefined) },
       clock,
       logger: logger.child('submitter'),
       metrics,
     },
-  })
-  lifecycle.own('submitter', () => submitter[Symbol.asyncDispose]())
+  }
+  const recipe = {
+    start: async () => createSubmitter(args),
+    stop: (submitter: Submitter) => submitter[Symbol.asyncDispose](),
+  }
+  const submitter = new Component('submitter', recipe, { ...args.ports, fail })
+  await submitter.start()
+  lifecycle.own('submitter', () => submitter.dispose())
+  return submitter
 }

@@ -1,11 +1,11 @@
 import type { L1BlockHash } from '../../base/primitives/hashes.js'
-import { invariant } from '../../base/primitives/invariant.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
 import type { Chain } from '../../services/chain/chain.js'
 import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
 import type { SubmitterPorts } from '../../services/submitter/submitter.js'
+import { ComponentError } from './component.js'
 
 /** How long a block from elsewhere may wait for this node's own view of L1, in milliseconds: others wait behind it. */
 const maxViewWaitMs = 500
@@ -42,7 +42,7 @@ export function keepLabels({
   fail,
 }: {
   chain: Chain
-  batcher: Batcher
+  batcher: Pick<Batcher, 'batch'>
   follower: L1Follower
   fail: (error: unknown) => void
 }): void {
@@ -58,16 +58,14 @@ export function keepLabels({
 }
 
 /** The batcher as the submitter asks for batches. */
-export function submittableBatches(batcher: Batcher): SubmitterPorts['batches'] {
+export function submittableBatches(batcher: Pick<Batcher, 'batch' | 'onCertified'>): SubmitterPorts['batches'] {
   return {
     batch: index => batcher.batch(index),
     async sidecars(index) {
       const batch = await batcher.batch(index)
-      invariant(batch, 'a batch to submit is missing', { index })
+      if (!batch) throw new ComponentError('COMPONENT_NOT_RUNNING', 'the batcher is away', { index })
       return batch.blobs()
     },
-    onCertified(handler) {
-      batcher.onCertified(handler)
-    },
+    onCertified: handler => batcher.onCertified(handler),
   }
 }

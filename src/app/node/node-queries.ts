@@ -18,7 +18,7 @@ export interface NodeQueriesParts extends ExplainParts {
   readonly chain: Chain
   readonly execution: Pick<ExecutionClient, 'blockAt' | 'stateDiffOf'>
   readonly sets: { setAt(height: Height): SequencerSet; activeFrom(height: Height): Height }
-  readonly batcher: Batcher
+  readonly batcher: Pick<Batcher, 'batch' | 'latest'>
   readonly follower: L1Follower
   readonly syncer: Syncer
   readonly network: Pick<PeerNetwork, 'peers'>
@@ -75,7 +75,7 @@ async function batchInfo({
   follower,
   selector,
 }: {
-  batcher: Batcher
+  batcher: Pick<Batcher, 'batch' | 'latest'>
   follower: L1Follower
   selector: BatchSelector
 }): Promise<BatchInfo | null> {

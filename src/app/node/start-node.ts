@@ -1,17 +1,23 @@
 import { mkdir } from 'node:fs/promises'
 import type { BlsSecretKey } from '../../base/crypto/bls.js'
 import { memberByKey } from '../../base/protocol/sequencer-set.js'
+import { UnixSocketError } from '../../io/ipc/unix-socket.js'
 import type { SignerAddress } from '../../io/keys/signer-address.js'
 import { type LogLevel, PinoLogger } from '../../io/telemetry/pino-logger.js'
 import { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
 import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
 import { systemClock } from '../../io/time/system-clock.js'
-import { createRpcServer } from '../../services/rpc/rpc-server.js'
+import { IpcEndpoint } from '../../services/rpc/ipc-endpoint.js'
+import type { MorphismQueries } from '../../services/rpc/morphism-queries.js'
+import { adminMethods } from './admin-methods.js'
+import { adminSocketOf } from './admin-socket.js'
 import { assembleNode, type NodeGround, type NodeServices } from './assemble-node.js'
+import type { Component } from './component.js'
 import { failure, Lifecycle } from './lifecycle.js'
 import type { NetworkFile } from './network-file.js'
 import { nodeQueries, syncProgress } from './node-queries.js'
 import { type Frame, openGround } from './open-ground.js'
+import { rpcComponent } from './rpc-component.js'
 
 /** Where a sequencer's consensus key is: here, or with a signer process. */
 export type SignerConfig =
@@ -66,7 +72,9 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     const { sets, chain } = services
     network.recognize(key => memberByKey(sets.setAt(chain.height() + 1), key) !== undefined)
     await network.start()
-    await startServers(frame, ground, services)
+    const rpc = await startServers(frame, ground, services)
+    const components = [rpc, services.batcher.component, ...(services.submitter ? [services.submitter] : [])]
+    await openAdministration(frame, components)
     logger.info('node is running', { role: config.role, height: services.chain.height(), peer: network.localPeer })
   } catch (error) {
     stopping.abort()
@@ -82,12 +90,12 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   }
 }
 
-/** JSON-RPC for users, metrics and health for operators. */
+/** JSON-RPC for users, then telemetry. */
 async function startServers(
-  { config, clock, logger, metrics, lifecycle }: Frame,
+  { config, clock, logger, metrics, lifecycle, fail }: Frame,
   { execution, network }: NodeGround,
   { chain, mempool, batcher, syncer, follower, sets, evidence, engine, signing }: NodeServices,
-): Promise<void> {
+): Promise<Component<object>> {
   const { version, role } = config
   const morphism = nodeQueries({
     version,
@@ -106,7 +114,8 @@ async function startServers(
     engine: () => engine?.status() ?? null,
     progress: () => engine?.inProgress() ?? null,
   })
-  const rpc = await createRpcServer({
+  const rpc = rpcComponent({
+    fail,
     config: {
       ...config.rpc,
       chainId: config.network.l2.chainId,
@@ -123,7 +132,17 @@ async function startServers(
       metrics,
     },
   })
-  lifecycle.own('rpc', () => rpc[Symbol.asyncDispose]())
+  await rpc.start()
+  lifecycle.own('rpc', () => rpc.dispose())
+  await startTelemetry({ config, metrics, lifecycle }, { morphism, follower, signing })
+  return rpc
+}
+
+/** Metrics and health for operators. */
+async function startTelemetry(
+  { config, metrics, lifecycle }: Pick<Frame, 'config' | 'metrics' | 'lifecycle'>,
+  { morphism, follower, signing }: Pick<NodeServices, 'follower' | 'signing'> & { readonly morphism: MorphismQueries },
+): Promise<void> {
   const health = async () => {
     const { ready, syncing, readyToLead, notReadyToLead, height, peers, signing: state } = await morphism.nodeStatus()
     const isStopped = signing !== null && signing.stop !== null
@@ -140,4 +159,20 @@ async function startServers(
   }
   const telemetry = await TelemetryServer.start({ port: config.metricsPort, metrics: () => metrics.text(), health })
   lifecycle.own('telemetry', () => telemetry.close())
+}
+
+/** Takes administration on a Unix socket in the data directory. A node that cannot goes on without: it can still vote. */
+async function openAdministration(
+  { config, clock, logger, metrics, lifecycle }: Frame,
+  components: readonly Component<object>[],
+): Promise<void> {
+  const ports = { clock, metrics, logger: logger.child('admin') }
+  try {
+    const methods = adminMethods({ ...ports, components })
+    const endpoint = await IpcEndpoint.listen({ path: adminSocketOf(config.dataDir), methods, ports })
+    lifecycle.own('administration', () => endpoint[Symbol.asyncDispose]())
+  } catch (error) {
+    if (!(error instanceof UnixSocketError)) throw error
+    ports.logger.error('this node takes no administration (morphism restart)', { error })
+  }
 }

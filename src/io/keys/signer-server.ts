@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { createServer, type Server, type Socket } from 'node:net'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { listenOnUnixSocket } from '../ipc/unix-socket.js'
 import type { Logger } from '../telemetry/logger.js'
 import type { Clock } from '../time/clock.js'
 import type { ConsensusSigner } from './consensus-signer.js'
@@ -47,7 +48,6 @@ export class SignerServer {
 
   /** Listens; port 0 takes a free one, told by `address`. @throws RemoteSignerError SIGNER_ADDRESS when the address is taken */
   static async start({ address, ports }: { address: SignerAddress; ports: SignerServerPorts }): Promise<SignerServer> {
-    if (address.kind === 'unix') await removeDeadSocket(address.path)
     const server = createServer({ noDelay: true })
     await listen(server, address)
     const bound = server.address()
@@ -180,43 +180,14 @@ async function perform(signer: ConsensusSigner, request: SignerRequest): Promise
   }
 }
 
-/** Listens; a Unix socket is made for its owner alone (0600). */
-function listen(server: Server, address: SignerAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const refuse = (cause: Error) =>
-      reject(
-        new RemoteSignerError(
-          'SIGNER_ADDRESS',
-          `the signer cannot listen on ${showSignerAddress(address)}: ${cause.message}`,
-          {},
-          { cause },
-        ),
-      )
-    server.once('error', refuse)
-    server.once('listening', () => {
-      server.off('error', refuse)
-      resolve()
-    })
-    if (address.kind === 'tcp') return void server.listen({ host: address.host, port: address.port })
-    // The socket is bound within the call.
-    const mask = process.umask(0o177)
-    try {
-      server.listen({ path: address.path })
-    } finally {
-      process.umask(mask)
-    }
-  })
-}
-
-/** Removes the socket that a killed signer left behind; one that answers stays, and listening on it fails. */
-async function removeDeadSocket(path: string): Promise<void> {
-  const isDead = await new Promise<boolean>(resolve => {
-    const socket = connect({ path })
-    socket
-      .once('connect', () => resolve(false))
-      .once('error', error => resolve('code' in error && error.code === 'ECONNREFUSED'))
-    socket.once('close', () => socket.destroy()).setTimeout(greetingMs, () => socket.destroy())
-    socket.once('connect', () => socket.destroy())
-  })
-  if (isDead) await rm(path, { force: true })
+/** @throws RemoteSignerError SIGNER_ADDRESS */
+async function listen(server: Server, address: SignerAddress): Promise<void> {
+  try {
+    if (address.kind === 'unix') return await listenOnUnixSocket(server, address.path)
+    server.listen({ host: address.host, port: address.port })
+    await once(server, 'listening')
+  } catch (cause) {
+    const message = `the signer cannot listen on ${showSignerAddress(address)}: ${(cause as Error).message}`
+    throw new RemoteSignerError('SIGNER_ADDRESS', message, {}, { cause })
+  }
 }

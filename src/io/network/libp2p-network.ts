@@ -79,7 +79,7 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly kinds: PeerKinds
   private readonly dialer: PeerDialer
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
-  private readonly connectHandlers: ((peer: Peer) => void)[] = []
+  private readonly connectHandlers = new Set<(peer: Peer) => void>()
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
   private closed = false
@@ -210,12 +210,16 @@ export class Libp2pNetwork implements PeerNetwork {
     } else this.counters.dropped.inc()
   }
 
-  onMessage(channel: Channel, handler: MessageHandler): void {
+  onMessage(channel: Channel, handler: MessageHandler): () => void {
     this.messageHandlers.set(channel, handler)
+    return () => {
+      if (this.messageHandlers.get(channel) === handler) this.messageHandlers.delete(channel)
+    }
   }
 
-  onConnect(handler: (peer: Peer) => void): void {
-    this.connectHandlers.push(handler)
+  onConnect(handler: (peer: Peer) => void): () => void {
+    this.connectHandlers.add(handler)
+    return () => this.connectHandlers.delete(handler)
   }
 
   onDisconnect(handler: (peer: Peer) => void): void {

@@ -172,7 +172,7 @@ export class MemoryNetwork implements PeerNetwork {
   private readonly connections = new Map<PeerId, { peer: Peer; gone: AbortController }>()
   private readonly messageHandlers = new Map<Channel, (from: Peer, message: Uint8Array) => void>()
   private readonly requestHandlers = new Map<RequestKind, (from: Peer, body: Uint8Array) => Promise<Uint8Array>>()
-  private readonly connectHandlers: ((peer: Peer) => void)[] = []
+  private readonly connectHandlers = new Set<(peer: Peer) => void>()
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
   private readonly answers = new Map<number, (answer: Uint8Array | null) => void>()
   private nextRequest = 0
@@ -206,12 +206,16 @@ export class MemoryNetwork implements PeerNetwork {
     )
   }
 
-  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): void {
+  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): () => void {
     this.messageHandlers.set(channel, handler)
+    return () => {
+      if (this.messageHandlers.get(channel) === handler) this.messageHandlers.delete(channel)
+    }
   }
 
-  onConnect(handler: (peer: Peer) => void): void {
-    this.connectHandlers.push(handler)
+  onConnect(handler: (peer: Peer) => void): () => void {
+    this.connectHandlers.add(handler)
+    return () => this.connectHandlers.delete(handler)
   }
 
   onDisconnect(handler: (peer: Peer) => void): void {

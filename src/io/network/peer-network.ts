@@ -32,9 +32,10 @@ export interface PeerNetwork {
   peers(): readonly Peer[]
   /** Queues a message to one peer; dropped (and counted) when the peer is gone or its queue is full. */
   send(peer: PeerId, channel: Channel, message: Uint8Array): void
-  /** Calls the handler for each message of the channel, in order per peer. One handler a channel. */
-  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): void
-  onConnect(handler: (peer: Peer) => void): void
+  /** Calls the handler for each message of the channel, in order per peer. One handler a channel; the returned function ends it. */
+  onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): () => void
+  /** The returned function ends it. */
+  onConnect(handler: (peer: Peer) => void): () => void
   onDisconnect(handler: (peer: Peer) => void): void
   /** Asks one peer; @throws NetworkError (REQUEST_TIMEOUT, PEER_GONE, REQUEST_REFUSED) */
   request(peer: PeerId, kind: RequestKind, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>

@@ -13,7 +13,7 @@ export interface GossipDesk {
   attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void
   certificate(certificate: BatchCertificate): Promise<CertificateOutcome>
   certificatesFrom(index: BatchIndex, limit: number): BatchCertificate[]
-  /** Oldest batch without a certificate, if it should have one by now. */
+  /** Oldest batch without a certificate, if others may have one by now. */
   wanted(): BatchIndex | null
   /** This node's attestations that may still be needed. */
   ownAttestations(): BatchAttestation[]
@@ -25,13 +25,21 @@ export interface GossipDesk {
  */
 export class BatchGossip {
   private turn = 0
+  private readonly stops: readonly (() => void)[]
 
   constructor(
     private readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'>,
     private readonly desk: GossipDesk,
   ) {
-    network.onMessage('batches', (from, bytes) => this.receive(from, bytes))
-    network.onConnect(peer => this.greet(peer))
+    this.stops = [
+      network.onMessage('batches', (from, bytes) => this.receive(from, bytes)),
+      network.onConnect(peer => this.greet(peer)),
+    ]
+  }
+
+  /** Hears no more; what is under way goes on. */
+  close(): void {
+    for (const stop of this.stops) stop()
   }
 
   /** Sends to every peer. */

@@ -205,6 +205,8 @@ class FakeNetwork {
   readonly dropped: { peer: string; reason: string }[] = []
   handler: (from: Peer, message: Uint8Array) => void = () => {}
   greet: (peer: Peer) => void = () => {}
+  /** Handlers that were not taken back. */
+  handlers = 0
   constructor(private readonly connected: Peer[]) {}
   peers() {
     return this.connected
@@ -214,9 +216,17 @@ class FakeNetwork {
   }
   onMessage(_channel: Channel, handler: (from: Peer, message: Uint8Array) => void) {
     this.handler = handler
+    return this.counted()
   }
   onConnect(handler: (peer: Peer) => void) {
     this.greet = handler
+    return this.counted()
+  }
+  private counted() {
+    this.handlers++
+    return () => {
+      this.handlers--
+    }
   }
   drop(peer: string, { reason }: Misbehaviour) {
     this.dropped.push({ peer, reason })
@@ -600,5 +610,23 @@ describe('certificates', () => {
     expect(batcher.latestCertified()).toBe(3)
     expect(heard).toEqual([1])
     expect(errors).toEqual([])
+  })
+
+  it('that the others made while it was away are asked for at once, the newest too', async () => {
+    const chain = makeChain({ length: 5 })
+    const network = new FakeNetwork([peer('a')])
+    const first = await startNode({ chain, key: 0, head: 5, network })
+    await sealed(first.batcher, 1)
+    await attesting(first.batcher, 1)
+    const want = encodeBatchMessage({ type: 'want', from: 1 })
+    expect(network.has('a', want)).toBe(false)
+    const certificate = await certificateBy(first.batcher, 1, [0, 1, 2])
+    await first.batcher[Symbol.asyncDispose]()
+    expect(network.handlers).toBe(0)
+    expect(await first.batcher.acceptCertificate(certificate)).toBe('known')
+    const { batcher } = await startNode({ chain, key: 0, head: 5, disk: first.disk, network })
+    await until(() => network.has('a', want))
+    network.handler(peer('a'), encodeBatchMessage({ type: 'certificates', certificates: [certificate] }))
+    await certified(batcher, 1)
   })
 })

@@ -95,6 +95,8 @@ export class Batcher {
   private readonly recent = new Map<Height, Block>()
   private readonly sealedIndex: Gauge
   private readonly ignoredExtensions: Counter
+  /** Newest batch that was sealed when this batcher began. */
+  private readonly sealedBefore: BatchIndex
   private decided: Height
   private failures = 0
   private isRunning = false
@@ -117,6 +119,7 @@ export class Batcher {
     this.desk = new CertificateDesk(config.domain, { store: this.store, logger, metrics, onConflict })
     const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
     const { batchIndex, lastBlock } = parent
+    this.sealedBefore = batchIndex
     this.sealer = new BatchSealer(
       config.parameters,
       { ...ports, sets, store: this.store, blockAt: height => this.blockAt(height) },
@@ -198,9 +201,10 @@ export class Batcher {
   /** Stops, and waits until nothing is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.isClosed = true
+    this.gossip?.close()
     this.cancelRetry()
     await this.run
-    await this.desk.settled()
+    await this.desk.close()
   }
 
   private genesis(): SealedBatch {
@@ -314,11 +318,11 @@ export class Batcher {
     return attestation
   }
 
-  /** A batch that others have had time to certify: one older than the newest. */
+  /** The oldest open batch, if others have had time to certify it: older than the newest, or sealed before this start. */
   private wanted(): BatchIndex | null {
     for (const { sealed } of this.desk.openBatches()) {
       const { batchIndex } = sealed.header
-      return batchIndex < this.desk.last ? batchIndex : null
+      return batchIndex < this.desk.last || batchIndex <= this.sealedBefore ? batchIndex : null
     }
     return null
   }

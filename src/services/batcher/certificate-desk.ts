@@ -31,6 +31,7 @@ export class CertificateDesk {
   private readonly certified: Gauge
   private readonly divergences: Counter
   private queue: Promise<unknown> = Promise.resolve()
+  private isClosed = false
 
   constructor(
     private readonly domain: SigningDomain,
@@ -97,8 +98,9 @@ export class CertificateDesk {
     for (const { sealed } of this.pool.batches()) this.certify(sealed.header.batchIndex)
   }
 
-  /** Resolves when what was asked so far is done. */
-  async settled(): Promise<void> {
+  /** Takes nothing more; resolves when what was asked so far is done. */
+  async close(): Promise<void> {
+    this.isClosed = true
     await this.queue
   }
 
@@ -165,6 +167,7 @@ export class CertificateDesk {
 
   /** One after the other; a failure is logged and undone by the next try. */
   private serialized<Value>(task: () => Promise<Value>): Promise<Value | undefined> {
+    if (this.isClosed) return Promise.resolve(undefined)
     const run = this.queue.then(task).catch(error => {
       this.ports.logger.error('storing a batch certificate failed', { error: String(error) })
       return undefined

@@ -84,11 +84,13 @@ export class FakeNetwork implements GossipNetwork {
   send(peer: string, _channel: string, message: Uint8Array): void {
     this.sent.push({ to: peer, message })
   }
-  onMessage(_channel: string, handler: (from: Peer, message: Uint8Array) => void): void {
+  onMessage(_channel: string, handler: (from: Peer, message: Uint8Array) => void): () => void {
     this.handler = handler
+    return () => {}
   }
-  onConnect(handler: (peer: Peer) => void): void {
+  onConnect(handler: (peer: Peer) => void): () => void {
     this.connectHandler = handler
+    return () => {}
   }
   drop(peer: string, { reason }: { reason: string }): void {
     this.dropped.push({ peer, reason })

@@ -52,6 +52,7 @@ export class FakeNode {
   private readonly pendingHandlers = new Set<(pooled: readonly PooledTransaction[]) => void>()
   /** Answers of eth_call wait for this. */
   callGate: Promise<void> = Promise.resolve()
+  callsUnderWay = 0
   abortedCalls = 0
   syncing: { startingBlock: number; currentBlock: number; highestBlock: number } | null = null
 
@@ -155,7 +156,9 @@ export class FakeNode {
     calls: {
       call: async (request, signal) => {
         signal?.addEventListener('abort', () => this.abortedCalls++)
+        this.callsUnderWay++
         await this.callGate
+        this.callsUnderWay--
         return request.to === token
           ? { status: 'reverted', data: new Uint8Array(0), gasUsed: 1 }
           : { status: 'returned', data: request.data, gasUsed: 21_000, logs: [], createdAddress: null }
@@ -166,6 +169,11 @@ export class FakeNode {
     },
     chainId,
   })
+
+  /** Handlers that servers have not taken back. */
+  listeners(): number {
+    return this.headHandlers.size + this.pendingHandlers.size
+  }
 
   ports(): RpcPorts {
     const subscribe = <Handler>(handlers: Set<Handler>, handler: Handler) => {

@@ -191,6 +191,66 @@ describe('JSON-RPC 2.0 over HTTP', () => {
   })
 })
 
+describe('a server that hands over', () => {
+  const opened = async () => {
+    const socket = new WebSocket(server.address.wsUrl)
+    await new Promise(resolve => socket.once('open', resolve))
+    return socket
+  }
+  const codeOf = (socket: WebSocket) => new Promise<number>(resolve => socket.once('close', resolve))
+
+  it('finishes what is under way, tells WebSockets to come back, and leaves its port free', async () => {
+    let open = () => {}
+    server.node.callGate = new Promise(resolve => {
+      open = resolve
+    })
+    const agent = new http.Agent({ keepAlive: true })
+    const slow = new Promise<{ connection: string | undefined; text: string }>((resolve, reject) => {
+      const headers = { 'content-type': 'application/json' }
+      const request = http.request(server.address.url, { method: 'POST', headers, agent }, response => {
+        response.setEncoding('utf8').once('data', text => resolve({ connection: response.headers.connection, text }))
+      })
+      request.on('error', reject).end(JSON.stringify(message('eth_call', [{}])))
+    })
+    const socket = await opened()
+    const closed = codeOf(socket)
+    await expect.poll(() => server.node.callsUnderWay).toBe(1)
+    const { port } = server.address
+    const handedOver = server.handOver()
+    const next = await RunningServer.start({ port })
+    expect(await closed).toBe(1012)
+    open()
+    expect(await slow).toMatchObject({ connection: 'close', text: expect.stringContaining('"result":"0x"') })
+    await handedOver
+    expect((await next.ask('eth_chainId')).result).toBe('0x5')
+    await next[Symbol.asyncDispose]()
+    agent.destroy()
+  })
+
+  it('cuts what does not finish in time, and forgets its filters and subscriptions', async () => {
+    server.node.callGate = new Promise(() => {})
+    const hanging = server.ask('eth_call', {}).catch(() => 'cut')
+    await expect.poll(() => server.node.callsUnderWay).toBe(1)
+    await server.ask('eth_newBlockFilter')
+    const deaf = await opened()
+    deaf.send(JSON.stringify(message('eth_subscribe', ['newHeads'])))
+    await new Promise(resolve => deaf.once('message', resolve))
+    deaf.pause()
+    await server.handOver()
+    expect(await hanging).toBe('cut')
+    expect(server.node.listeners()).toBe(0)
+    deaf.terminate()
+    await start()
+  })
+
+  it('that stops for good says so', async () => {
+    const closed = codeOf(await opened())
+    await server[Symbol.asyncDispose]()
+    expect(await closed).toBe(1001)
+    await start()
+  })
+})
+
 /** Posts a large body chunk by chunk and stops when an answer comes. */
 function upload({ megabytes, declared }: { megabytes: number; declared: boolean }) {
   return new Promise<{ status: number; sent: number }>((resolve, reject) => {

@@ -11,6 +11,8 @@ const jsonContentTypes = new Set(['application/json', 'application/json-rpc', 'a
 
 /** Answers JSON-RPC posted over HTTP, with the status codes of geth. */
 export class HttpEndpoint {
+  private isClosing = false
+
   constructor(
     private readonly options: {
       config: Pick<RpcConfig, 'corsOrigins' | 'maxBodyBytes'>
@@ -25,6 +27,11 @@ export class HttpEndpoint {
     if (refusal) this.refuse(request, response, refusal)
     else if (request.method === 'OPTIONS') response.writeHead(204).end()
     else this.readBody(request, response)
+  }
+
+  /** From now on each answer is the last of its connection. */
+  closeAfterAnswers(): void {
+    this.isClosing = true
   }
 
   private allowOrigin(origin: string, response: ServerResponse): void {
@@ -57,12 +64,16 @@ export class HttpEndpoint {
     response: ServerResponse,
     { status, text }: { status: number; text: string },
   ): void {
+    const body = `${text}\n`
     response.writeHead(status, {
       'content-type': 'text/plain; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
       connection: 'close',
       ...(status === 405 ? { allow: 'POST, OPTIONS' } : {}),
     })
-    response.end(`${text}\n`)
+    response.write(body)
+    // Ended, the response would take the socket with it.
+    request.once('end', () => response.end())
     const cancel = this.options.clock.schedule(lingerMs, () => request.socket.destroy())
     request.socket.once('close', cancel)
     request.resume()
@@ -98,6 +109,7 @@ export class HttpEndpoint {
     response.writeHead(answer.isRateLimited ? 429 : 200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
+      ...(this.isClosing ? { connection: 'close' } : {}),
     })
     response.end(body)
   }

@@ -71,4 +71,6 @@ export interface RpcPorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** The server can take no more connections, and has to be started again. */
+  readonly onFailure?: (error: unknown) => void
 }

@@ -34,10 +34,14 @@ export interface RpcAddress {
 /** JSON-RPC over HTTP and WebSocket on one port. */
 export interface RpcServer extends AsyncDisposable {
   address(): RpcAddress
+  /** Stops for another to take its place: what is under way has a moment to finish, WebSockets hear 1012 (service restart). */
+  handOver(): Promise<void>
 }
 
 const readTimeoutMs = 30_000
 const idleTimeoutMs = 120_000
+/** How long requests under way may go on when the server hands over. */
+const handOverMs = 1_000
 
 /** Starts the server; it listens once this resolves. Disposing cuts every connection. @throws RpcServerError */
 export async function createRpcServer({
@@ -65,25 +69,32 @@ export async function createRpcServer({
   })
   const connections = metrics.gauge('morphism_rpc_websocket_connections', 'Open WebSocket connections')
   const webSockets = new WebSocketEndpoint({ config, dispatcher, hub, clock, logger, connections })
-  server.on('request', new HttpEndpoint({ config, dispatcher, clock }).handle)
+  const http = new HttpEndpoint({ config, dispatcher, clock })
+  server.on('request', http.handle)
   server.on('upgrade', webSockets.handleUpgrade)
   server.on('clientError', (_error, socket) => {
     if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n', () => socket.destroy())
     else socket.destroy()
   })
+  server.on('error', error => ports.onFailure?.(error))
   logger.info('rpc listens', { url: address.url })
 
-  return {
-    address: () => address,
-    async [Symbol.asyncDispose]() {
-      hub.close()
-      filters.close()
-      const closed = new Promise(resolve => server.close(resolve))
-      webSockets.close()
+  const stop = async (isHandOver: boolean) => {
+    hub.close()
+    filters.close()
+    const closed = new Promise(resolve => server.close(resolve))
+    const cut = () => {
+      webSockets.cut()
       server.closeAllConnections()
-      await closed
-    },
+    }
+    http.closeAfterAnswers()
+    webSockets.close(isHandOver)
+    if (!isHandOver) cut()
+    const cancelCut = clock.schedule(handOverMs, cut)
+    await closed
+    cancelCut()
   }
+  return { address: () => address, handOver: () => stop(true), [Symbol.asyncDispose]: () => stop(false) }
 }
 
 function allMethods({

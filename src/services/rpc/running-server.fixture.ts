@@ -58,6 +58,11 @@ export class RunningServer implements AsyncDisposable {
     return { socket, received, send: (value: unknown) => socket.send(JSON.stringify(value)) }
   }
 
+  /** Stops for another server to take its place. */
+  handOver(): Promise<void> {
+    return this.server.handOver()
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.server[Symbol.asyncDispose]() as Promise<void>
   }

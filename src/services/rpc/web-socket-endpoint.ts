@@ -14,6 +14,7 @@ const pingIntervalMs = 30_000
 /** Messages of one connection under way at once; above, it is not read. */
 const maxUnderWay = 128
 const goingAway = 1001
+const serviceRestart = 1012
 const tryAgainLater = 1013
 
 interface Options {
@@ -64,10 +65,18 @@ export class WebSocketEndpoint {
     })
   }
 
-  close(): void {
+  /** Takes no more connections and says goodbye to those there are; what then is still open is for `cut` to end. */
+  close(isRestart: boolean): void {
     this.cancelPing()
-    for (const connection of [...this.open]) connection.end(goingAway, 'server is stopping')
+    for (const connection of [...this.open])
+      if (isRestart) connection.sayGoodbye(serviceRestart, 'server restarts')
+      else connection.sayGoodbye(goingAway, 'server is stopping')
     this.server.close()
+  }
+
+  /** Ends every connection, whether its peer has answered or not. */
+  cut(): void {
+    for (const connection of [...this.open]) connection.cut()
   }
 
   private schedulePing(): () => void {
@@ -119,12 +128,16 @@ class Connection implements Subscriber {
 
   disconnect(reason: string): void {
     this.options.logger.info('rpc connection dropped', { remote: this.remote, reason })
-    this.end(tryAgainLater, reason)
+    this.sayGoodbye(tryAgainLater, reason)
+    this.cut()
   }
 
-  /** Says goodbye if the socket still takes it, and closes without waiting for the peer. */
-  end(code: number, reason: string): void {
+  /** Says goodbye if the socket still takes it; the peer's goodbye ends the connection. */
+  sayGoodbye(code: number, reason: string): void {
     this.webSocket.close(code, reason)
+  }
+
+  cut(): void {
     this.webSocket.terminate()
   }
 
@@ -139,6 +152,7 @@ class Connection implements Subscriber {
   }
 
   private async onMessage(data: RawData): Promise<void> {
+    if (this.webSocket.readyState !== this.webSocket.OPEN) return
     if (this.isBehind()) {
       this.disconnect('answers are not read')
       return

@@ -61,9 +61,11 @@ async function openPool(): Promise<EvidencePool> {
         send: (to, _, bytes) => sent.push({ to, pieces: decodeEvidenceMessage(bytes) }),
         onMessage: (_, handler) => {
           receive = handler
+          return () => {}
         },
         onConnect: handler => {
           connect = handler
+          return () => {}
         },
         drop: (id, { reason, detail }) => dropped.push(`${id}: ${reason}: ${detail}`),
       },

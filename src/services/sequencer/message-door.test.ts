@@ -70,6 +70,7 @@ beforeEach(() => {
       network: {
         onMessage: (_channel, handler) => {
           receive = handler
+          return () => {}
         },
         drop: (peer, { reason }) => drops.push(`${peer}: ${reason}`),
       },

@@ -74,12 +74,19 @@ class Batches {
     for (const handler of this.handlers) handler()
   }
 
+  get listeners(): number {
+    return this.handlers.length
+  }
+
   batch = async (index: number) => this.made[index] ?? null
   sidecars = async () => {
     this.sidecarsMade++
     return [sidecar]
   }
-  onCertified = (handler: () => void) => void this.handlers.push(handler)
+  onCertified = (handler: () => void) => {
+    this.handlers.push(handler)
+    return () => void this.handlers.splice(this.handlers.indexOf(handler), 1)
+  }
 }
 
 const open: AsyncDisposable[] = []
@@ -224,6 +231,7 @@ test('stopped while its transaction waits, and started again: no batch is lost o
   await scene.clock.advance(2_000)
   expect(before.submitter.status().sending).toBe(true)
   await before.submitter[Symbol.asyncDispose]()
+  expect(scene.batches.listeners).toBe(0)
   scene.l1.mine()
   const after = scene.start(1)
   await scene.seconds(5)

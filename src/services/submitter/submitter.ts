@@ -26,8 +26,8 @@ export interface SubmitterPorts {
   readonly batches: {
     batch(index: BatchIndex): Promise<SubmittableBatch | null>
     sidecars(index: BatchIndex): Promise<readonly BlobSidecar[]>
-    /** Calls the handler after each new certificate. */
-    onCertified(handler: () => void): void
+    /** Calls the handler after each new certificate; the returned function ends it. */
+    onCertified(handler: () => void): () => void
   }
   /** Sends from the account whose turns are taken. */
   readonly l1: L1Submitter
@@ -95,7 +95,7 @@ const passing = new Set([
 
 class BatchSubmitter implements Submitter {
   private readonly stopping = new AbortController()
-  private readonly unsubscribe: () => void
+  private readonly stops: readonly (() => void)[]
   private readonly commitGate: RetryGate
   private readonly finalizeGate: RetryGate
   private readonly metrics
@@ -123,8 +123,7 @@ class BatchSubmitter implements Submitter {
       alarm: metrics.gauge('morphism_submitter_alarm_bool', '1 while L1 refuses a batch for a reason that stays'),
     }
     const wake = () => this.wake()
-    batches.onCertified(wake)
-    this.unsubscribe = follower.onChange(wake)
+    this.stops = [batches.onCertified(wake), follower.onChange(wake)]
   }
 
   status(): SubmitterStatus {
@@ -145,7 +144,7 @@ class BatchSubmitter implements Submitter {
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort()
     this.cancelTimer()
-    this.unsubscribe()
+    for (const stop of this.stops) stop()
     await this.running
   }
 
