@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { RecoveryReport } from '../bench/measure-recovery.js'
 import { whole } from './devnet-command.js'
+import { writeReport } from './write-report.js'
 
 /** `morphism recovery`: how long a network takes to come back from what operators fear. */
 export function recoveryCommand(): Command {
@@ -13,11 +13,7 @@ export function recoveryCommand(): Command {
     .action(async ({ sequencers, blocks, json }: { sequencers: number; blocks: number; json?: string }) => {
       const { measureRecovery } = await import('../bench/measure-recovery.js')
       const report = await measureRecovery({ sequencers, blocks, say: line => console.error(line) })
-      if (json !== '-') console.log(recoveryTable(report))
-      if (!json) return
-      const text = `${JSON.stringify(report, null, 2)}\n`
-      if (json === '-') process.stdout.write(text)
-      else await writeFile(json, text)
+      await writeReport({ report, table: recoveryTable(report), json })
     })
 }
 
