@@ -31,6 +31,7 @@ interface NodeFlags {
   readonly resumeSigning?: boolean
   readonly submitterKey?: string
   readonly logLevel: NodeConfig['logLevel']
+  readonly traceApplication?: boolean
 }
 
 /** `morphism node`: one node in the foreground. */
@@ -64,6 +65,10 @@ export function nodeCommand(): Command {
       new Option('--log-level <level>', 'least level that is logged')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
+    )
+    .option(
+      '--trace-application',
+      'append each call of consensus to the chain to application-trace in the data directory',
     )
     .action(async (flags: NodeFlags) => {
       const config = await nodeConfig(flags)
@@ -108,6 +113,7 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
     nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, 'node-key'),
     sequencer,
     logLevel: flags.logLevel,
+    tracesApplication: flags.traceApplication ?? false,
   }
 }
 

@@ -24,6 +24,7 @@ import { LevelStore } from '../../io/storage/level-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
 import type { Clock } from '../../io/time/clock.js'
+import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
@@ -106,6 +107,7 @@ export async function openGround(
       mempoolJournal,
       sequencing: signer && { signer, wal: await openWal(frame), verifier: openVerifier(frame) },
       submitter: openSubmitter(frame),
+      ...openTrace(frame),
       fail,
     },
   }
@@ -181,6 +183,13 @@ async function openJournal({ config, lifecycle, logger }: Frame): Promise<FileLo
   }
   lifecycle.own('mempool-journal', () => log.close())
   return log
+}
+
+function openTrace({ config, clock, logger, lifecycle }: Frame): Pick<NodeGround, 'watchApplication'> {
+  if (!config.tracesApplication) return {}
+  const trace = new ApplicationTrace(path.join(config.dataDir, applicationTraceName), { clock, logger })
+  lifecycle.own('application-trace', async () => trace.close())
+  return { watchApplication: (application, head) => trace.watch(application, head) }
 }
 
 function openVerifier({ lifecycle }: Frame) {
