@@ -10,7 +10,7 @@ export interface KillIntervals {
   readonly killed: string
   /** From the kill on. */
   readonly down: BlockIntervals
-  /** From the start of its process until a block carried its precommit. */
+  /** From the start of its process until it was level with the others. */
   readonly returning: BlockIntervals
   readonly back: BlockIntervals
 }
@@ -104,7 +104,6 @@ async function killAndBringBack({ info, nodes, load, options }: Scene, index: nu
   const returning = await during(watch, async () => {
     node.start()
     await node.reach(await nodes[observed]!.height())
-    await nodes[observed]!.reachSignedBy(node.name, await node.height())
   })
   load.use(urls)
   await sleep(calmMs)

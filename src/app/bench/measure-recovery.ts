@@ -46,6 +46,8 @@ export interface RecoveryOptions {
   readonly sequencers: number
   /** Blocks that one node misses. */
   readonly blocks: number
+  /** Interval of blocks of the measured network, milliseconds. */
+  readonly intervalMs: number
   readonly say: (line: string) => void
 }
 
@@ -73,10 +75,10 @@ async function measure(
   dataDir: string,
   options: RecoveryOptions,
 ): Promise<RecoveryReport> {
-  const { say, sequencers, blocks } = options
-  say('setting empty blocks to the least interval …')
+  const { say, sequencers, blocks, intervalMs } = options
+  say(`setting the interval of blocks, empty ones too, to ${intervalMs} ms …`)
   await Promise.all(nodes.map(node => node.kill()))
-  makeEmptyBlocksFast(path.join(dataDir, 'network.json'))
+  setBlockInterval(path.join(dataDir, 'network.json'), intervalMs)
   for (const node of nodes) node.start()
   await Promise.all(nodes.map(node => node.reach(warmBlocks)))
   say('killing all nodes together …')
@@ -91,10 +93,10 @@ async function measure(
   return { sequencers, allKilled, wiped, oneBack, cutLog }
 }
 
-function makeEmptyBlocksFast(file: string): void {
+function setBlockInterval(file: string, intervalMs: number): void {
   const network = JSON.parse(readFileSync(file, 'utf8')) as { parameters: ProtocolParameters }
-  const { parameters } = network
-  const changed = { ...network, parameters: { ...parameters, emptyBlockIntervalMs: parameters.minBlockIntervalMs } }
+  const intervals = { minBlockIntervalMs: intervalMs, emptyBlockIntervalMs: intervalMs }
+  const changed = { ...network, parameters: { ...network.parameters, ...intervals } }
   writeFileSync(file, `${JSON.stringify(changed, null, 2)}\n`)
 }
 
