@@ -72,7 +72,7 @@ async function measure(scene: Scene): Promise<LivenessReport> {
   await sleep(calmMs)
   say(`all ${sequencers} up …`)
   const watch = await BlockWatch.open(info.nodes[0]!)
-  const healthy = await during(watch, () => sleep(seconds * 1_000))
+  const healthy = await during(watch, say, () => sleep(seconds * 1_000))
   watch.close()
   const found = []
   for (let i = 0; i < kills; i++) found.push(await killAndBringBack(scene, i % sequencers))
@@ -94,26 +94,32 @@ async function killAndBringBack({ info, nodes, load, options }: Scene, index: nu
   const watch = await BlockWatch.open(info.nodes[observed]!)
   await sleep(calmMs)
   options.say(`${node.name} killed …`)
-  const down = await during(watch, async () => {
+  const down = await during(watch, options.say, async () => {
     const killed = node.kill()
     load.use(urls.filter((_, i) => i !== index))
     await killed
     await sleep(options.seconds * 1_000)
   })
   options.say(`${node.name} started again …`)
-  const returning = await during(watch, async () => {
+  const returning = await during(watch, options.say, async () => {
     node.start()
     await node.reach(await nodes[observed]!.height())
   })
   load.use(urls)
   await sleep(calmMs)
-  const back = await during(watch, () => sleep(options.seconds * 1_000))
+  const back = await during(watch, options.say, () => sleep(options.seconds * 1_000))
   watch.close()
   return { killed: node.name, down, returning, back }
 }
 
-async function during(watch: BlockWatch, task: () => Promise<void>): Promise<BlockIntervals> {
+async function during(
+  watch: BlockWatch,
+  say: LivenessOptions['say'],
+  task: () => Promise<void>,
+): Promise<BlockIntervals> {
   const fromMs = performance.now()
   await task()
-  return watch.intervals({ fromMs, toMs: performance.now() })
+  const found = await watch.intervals({ fromMs, toMs: performance.now() })
+  say(`  mean interval ${found.meanMs.toFixed(1)} ms, longest gap ${found.longestMs.toFixed(0)} ms`)
+  return found
 }
