@@ -71,8 +71,7 @@ export function nodeCommand(): Command {
       'append each call of consensus to the chain to application-trace in the data directory',
     )
     .action(async (flags: NodeFlags) => {
-      const config = await nodeConfig(flags)
-      const { startNode } = await import('../node/start-node.js')
+      const [config, { startNode }] = await Promise.all([nodeConfig(flags), import('../node/start-node.js')])
       const node = await startNode(config)
       let stopping = false
       const stop = () => {
