@@ -138,6 +138,7 @@ export class TestNode {
           height: () => disk.chain.length,
           certificateAt: height => disk.chain[height - 1]?.certificate ?? null,
           certifiedBlockAt: async height => disk.chain[height - 1] ?? null,
+          prove: () => {},
           import: async certified => {
             if (certified.block.header.number === disk.chain.length + 1) node.append(certified)
             return ok(undefined)

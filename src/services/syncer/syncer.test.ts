@@ -68,6 +68,7 @@ class Node {
           height: () => this.height,
           certificateAt: at => this.blocks[at - 1]?.certificate ?? null,
           certifiedBlockAt: async at => this.blocks[at - 1] ?? null,
+          prove: () => {},
           import: async block => this.import(block),
           onCommitted: listener => this.listeners.push(listener),
         },
