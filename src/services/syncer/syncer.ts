@@ -313,16 +313,21 @@ export class Syncer {
     else await pause(this.ports.clock, checkMs, this.stopping.signal)
   }
 
-  /** Imports what the peer has up to a height; the next range is on its way meanwhile. */
+  /**
+   * Imports what the peer has beyond this node, until an answer brings nothing: others decide on meanwhile, and who asked
+   * only for what was known before would stay behind by as much. Below the known height the next range is on its way while
+   * one is imported.
+   */
   private async catchUpFrom(peer: PeerId, height: Height): Promise<void> {
     const { chain } = this.ports
-    let range = chain.height() < height ? this.fetch(peer, chain.height() + 1) : null
-    while (range && !this.stopping.signal.aborted) {
-      const blocks: readonly CertifiedBlock[] = await range
+    if (chain.height() >= height) return
+    let range: Promise<readonly CertifiedBlock[]> | null = null
+    while (!this.stopping.signal.aborted) {
+      const blocks: readonly CertifiedBlock[] = await (range ?? this.fetch(peer, chain.height() + 1))
       const last = blocks.at(-1)?.block.header.number
-      if (last === undefined) break
+      if (last === undefined) return
       range = last < height ? this.fetch(peer, last + 1) : null
-      if (!(await this.importAll(peer, blocks))) break
+      if (!(await this.importAll(peer, blocks))) return
       this.failing.delete(peer)
     }
   }
