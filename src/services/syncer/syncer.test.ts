@@ -318,6 +318,22 @@ describe('a liar', () => {
     expect(full.height).toBe(3)
   })
 
+  it('that gives the same blocks again and again is not asked for ever', async () => {
+    const liar = hub.join({ id: 'liar' })
+    let asked = 0
+    liar.onRequest('block-range', async () => {
+      // A node that never stops asking would hold the virtual clock up.
+      if (++asked > 100) throw new RangeError('asked for ever')
+      return encodeBlockRange([1, 2].map(height => encodeCertifiedBlock(blockOf(height))))
+    })
+    const full = join('f', 'full')
+    await clock.advance(10)
+    liar.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(50).certificate }))
+    await clock.advance(2_000)
+    expect(full.height).toBe(2)
+    expect(asked).toBeLessThan(15)
+  })
+
   it('cannot make a node keep blocks that no quorum signed', async () => {
     const liar = hub.join({ id: 'liar' })
     const honest = join('z', 'sequencer')

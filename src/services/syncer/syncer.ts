@@ -324,8 +324,8 @@ export class Syncer {
     let range: Promise<readonly CertifiedBlock[]> | null = null
     while (!this.stopping.signal.aborted) {
       const blocks: readonly CertifiedBlock[] = await (range ?? this.fetch(peer, chain.height() + 1))
-      const last = blocks.at(-1)?.block.header.number
-      if (last === undefined) return
+      const last = blocks.at(-1)?.block.header.number ?? 0
+      if (last <= chain.height()) return
       range = last < height ? this.fetch(peer, last + 1) : null
       if (!(await this.importAll(peer, blocks))) return
       this.failing.delete(peer)
