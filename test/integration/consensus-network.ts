@@ -232,6 +232,8 @@ export class TestNode {
   private append(certified: CertifiedBlock): void {
     this.disk.chain.push(certified)
     for (const listener of this.listeners) listener(certified)
+    // As in a node, where the mempool hears of a head before the engine does.
+    this.wake()
     this.engine?.onHead()
   }
 }
