@@ -5,8 +5,11 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processExists } from '../../src/app/devnet/node-process.js'
 import { freePort, freePortRun } from '../../src/app/devnet/ports.js'
+import { applicationTraceName } from '../../src/app/node/application-trace.js'
 import { morphismBin } from '../../src/app/package-root.js'
 import { callRpc } from '../../src/app/rpc-client.js'
+import { checkTrace } from '../fixtures/checked-trace.js'
+import { setOf } from '../model/consensus-fixture.js'
 
 /** A node as devnet.json describes it; `pid` follows restarts. */
 export interface DevnetNode {
@@ -71,7 +74,15 @@ export class RunningDevnet {
   } = {}): Promise<RunningDevnet> {
     const dataDir = again?.dataDir ?? mkdtempSync(path.join(os.tmpdir(), 'morphism-e2e-'))
     const ports = again?.ports ?? { l1: await freePort(), rpc: await freePortRun(sequencers + fullNodes + 1) }
-    const flags = ['--sequencers', `${sequencers}`, '--full-nodes', `${fullNodes}`, '--data-dir', dataDir]
+    const flags = [
+      '--sequencers',
+      `${sequencers}`,
+      '--full-nodes',
+      `${fullNodes}`,
+      '--data-dir',
+      dataDir,
+      '--trace-application',
+    ]
     const log = openSync(path.join(dataDir, 'devnet.log'), 'a')
     const supervisor = spawn(
       process.execPath,
@@ -147,12 +158,27 @@ export class RunningDevnet {
     return { code: this.supervisor.exitCode, left: this.json.nodes.map(({ pid }) => pid).filter(processExists) }
   }
 
-  /** Stops it and removes its directory, unless KEEP is set in the environment. */
+  /** Stops it, holds what its sequencers traced against the grammar, and removes its directory, unless KEEP is set in the environment. */
   async destroy(): Promise<void> {
     const { left } = await this.stop()
     for (const pid of left) process.kill(pid, 'SIGKILL')
+    this.checkApplicationCalls()
     if (process.env.KEEP) console.log(`kept ${this.dataDir}`)
     else rmSync(this.dataDir, { recursive: true, force: true })
+  }
+
+  /** @throws GrammarViolation, and an Error when no sequencer of the devnet was watched */
+  private checkApplicationCalls(): void {
+    const set = setOf(this.sequencers.map(() => 1n))
+    let finalized = 0
+    for (const [self, { name, dataDir }] of this.sequencers.entries()) {
+      const file = path.join(dataDir, applicationTraceName)
+      if (!existsSync(file)) continue
+      const trace = checkTrace(readFileSync(file, 'utf8'), () => ({ set, self }))
+      if (trace.violation) throw new Error(`${name}: ${trace.violation.message}`, { cause: trace.violation })
+      finalized += trace.finalized
+    }
+    if (finalized === 0) throw new Error('the calls of the application were not traced')
   }
 }
 

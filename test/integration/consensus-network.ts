@@ -138,6 +138,7 @@ export class TestNode {
           height: () => disk.chain.length,
           certificateAt: height => disk.chain[height - 1]?.certificate ?? null,
           certifiedBlockAt: async height => disk.chain[height - 1] ?? null,
+          prove: () => {},
           import: async certified => {
             if (certified.block.header.number === disk.chain.length + 1) node.append(certified)
             return ok(undefined)
@@ -231,6 +232,8 @@ export class TestNode {
   private append(certified: CertifiedBlock): void {
     this.disk.chain.push(certified)
     for (const listener of this.listeners) listener(certified)
+    // As in a node, where the mempool hears of a head before the engine does.
+    this.wake()
     this.engine?.onHead()
   }
 }

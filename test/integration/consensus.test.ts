@@ -21,6 +21,20 @@ describe('engine and syncer over memory wires, in virtual time', () => {
       )
   })
 
+  it('builds nothing for a height that sync has just brought', async () => {
+    const net = await running(4)
+    await net.clock.advance(500)
+    net.busy = false
+    await net.clock.advance(500)
+    const height = Math.max(...net.heights()) + 1
+    const proposer = height % 4
+    net.loses = ({ channel, to }) => channel === 'consensus' && to === `node-${proposer}`
+    net.busy = true
+    for (const node of net.nodes.values()) if (node.index !== proposer) node.wake()
+    while (net.nodes.get(proposer)!.height < height) await net.clock.advance(10)
+    expect(net.problems()).toEqual([])
+  })
+
   it('asks for no extension in a height that was decided while the signer worked', async () => {
     const net = await running(4)
     net.signingMs = index => (index === 3 ? 40 : 0)

@@ -3,8 +3,8 @@ import { stat, truncate } from 'node:fs/promises'
 import path from 'node:path'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { AppError } from '../app-error.js'
+import { KillableNode } from './killable-node.js'
 import { withOwnDevnet } from './own-devnet.js'
-import { RecoveryNode } from './recovery-node.js'
 
 /** How a node joins again: until it answers, is level with the others, and a block carries its precommit. */
 export interface JoinTimes {
@@ -46,6 +46,8 @@ export interface RecoveryOptions {
   readonly sequencers: number
   /** Blocks that one node misses. */
   readonly blocks: number
+  /** Interval of blocks of the measured network, milliseconds. */
+  readonly intervalMs: number
   readonly say: (line: string) => void
 }
 
@@ -59,7 +61,7 @@ const warmBlocks = 20
 /** Kills, wipes and cuts a network of its own, and times how it comes back. @throws AppError */
 export function measureRecovery(options: RecoveryOptions): Promise<RecoveryReport> {
   return withOwnDevnet(options, async (info, dataDir) => {
-    const nodes = info.nodes.map(node => new RecoveryNode(node))
+    const nodes = info.nodes.map(node => new KillableNode(node))
     try {
       return await measure(nodes, dataDir, options)
     } finally {
@@ -69,14 +71,14 @@ export function measureRecovery(options: RecoveryOptions): Promise<RecoveryRepor
 }
 
 async function measure(
-  nodes: readonly RecoveryNode[],
+  nodes: readonly KillableNode[],
   dataDir: string,
   options: RecoveryOptions,
 ): Promise<RecoveryReport> {
-  const { say, sequencers, blocks } = options
-  say('setting empty blocks to the least interval …')
+  const { say, sequencers, blocks, intervalMs } = options
+  say(`setting the interval of blocks, empty ones too, to ${intervalMs} ms …`)
   await Promise.all(nodes.map(node => node.kill()))
-  makeEmptyBlocksFast(path.join(dataDir, 'network.json'))
+  setBlockInterval(path.join(dataDir, 'network.json'), intervalMs)
   for (const node of nodes) node.start()
   await Promise.all(nodes.map(node => node.reach(warmBlocks)))
   say('killing all nodes together …')
@@ -91,14 +93,14 @@ async function measure(
   return { sequencers, allKilled, wiped, oneBack, cutLog }
 }
 
-function makeEmptyBlocksFast(file: string): void {
+function setBlockInterval(file: string, intervalMs: number): void {
   const network = JSON.parse(readFileSync(file, 'utf8')) as { parameters: ProtocolParameters }
-  const { parameters } = network
-  const changed = { ...network, parameters: { ...parameters, emptyBlockIntervalMs: parameters.minBlockIntervalMs } }
+  const intervals = { minBlockIntervalMs: intervalMs, emptyBlockIntervalMs: intervalMs }
+  const changed = { ...network, parameters: { ...network.parameters, ...intervals } }
   writeFileSync(file, `${JSON.stringify(changed, null, 2)}\n`)
 }
 
-async function killAll(nodes: readonly RecoveryNode[]): Promise<RecoveryReport['allKilled']> {
+async function killAll(nodes: readonly KillableNode[]): Promise<RecoveryReport['allKilled']> {
   const height = await highest(nodes)
   await Promise.all(nodes.map(node => node.kill()))
   const began = performance.now()
@@ -111,7 +113,7 @@ async function killAll(nodes: readonly RecoveryNode[]): Promise<RecoveryReport['
   return { height, answersMs, firstBlockMs, allNodesMs }
 }
 
-async function wipe([left, ...others]: readonly RecoveryNode[]): Promise<RecoveryReport['wiped']> {
+async function wipe([left, ...others]: readonly KillableNode[]): Promise<RecoveryReport['wiped']> {
   await Promise.all(others.map(node => node.kill()))
   const height = await left!.height()
   for (const { dataDir } of others)
@@ -143,7 +145,7 @@ async function wipe([left, ...others]: readonly RecoveryNode[]): Promise<Recover
 }
 
 async function comeBack(
-  nodes: readonly RecoveryNode[],
+  nodes: readonly KillableNode[],
   blocks: number,
   say: (line: string) => void,
 ): Promise<RecoveryReport['oneBack']> {
@@ -162,7 +164,7 @@ async function comeBack(
   return { blocks: made, awayMs, ...(await startAndJoin(last, others)) }
 }
 
-async function cut(nodes: readonly RecoveryNode[], bytes: number): Promise<RecoveryReport['cutLog'][number]> {
+async function cut(nodes: readonly KillableNode[], bytes: number): Promise<RecoveryReport['cutLog'][number]> {
   const [first, ...others] = nodes
   await first!.kill()
   const log = path.join(first!.dataDir, 'consensus-wal')
@@ -172,7 +174,7 @@ async function cut(nodes: readonly RecoveryNode[], bytes: number): Promise<Recov
 }
 
 /** Starts the node; times until it is level with the others, and until a block above that carries its precommit. */
-async function startAndJoin(node: RecoveryNode, others: readonly RecoveryNode[]): Promise<JoinTimes> {
+async function startAndJoin(node: KillableNode, others: readonly KillableNode[]): Promise<JoinTimes> {
   const began = performance.now()
   node.start()
   await node.height()
@@ -189,6 +191,6 @@ async function startAndJoin(node: RecoveryNode, others: readonly RecoveryNode[])
 
 const latest = async (times: readonly Promise<number>[]): Promise<number> => Math.max(...(await Promise.all(times)))
 
-async function highest(nodes: readonly RecoveryNode[]): Promise<number> {
+async function highest(nodes: readonly KillableNode[]): Promise<number> {
   return Math.max(...(await Promise.all(nodes.map(node => node.height()))))
 }

@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { BenchReport } from '../bench/run-bench.js'
 import { whole } from './devnet-command.js'
+import { writeReport } from './write-report.js'
 
 interface BenchFlags {
   readonly devnet?: string
@@ -33,12 +33,7 @@ export function benchCommand(): Command {
         erc20Transfers: erc20,
         say,
       })
-      if (json !== '-') console.log(table(report))
-      if (json) {
-        const text = `${JSON.stringify(report, null, 2)}\n`
-        if (json === '-') process.stdout.write(text)
-        else await writeFile(json, text)
-      }
+      await writeReport({ report, table: table(report), json })
     })
 }
 

@@ -9,6 +9,7 @@ interface DevnetFlags {
   readonly dataDir: string
   readonly fresh?: boolean
   readonly quiet?: boolean
+  readonly traceApplication?: boolean
 }
 
 /** `morphism devnet`: a whole network on this machine. */
@@ -27,6 +28,10 @@ export function devnetCommand(): Command {
     .option('--data-dir <dir>', 'where chains, keys and logs are kept', path.join('.morphism', 'devnet'))
     .option('--fresh', 'forget an earlier devnet in that directory')
     .option('--quiet', 'print only when the network is ready, and errors')
+    .option(
+      '--trace-application',
+      'sequencers append each call of consensus to the chain to a file in their directories',
+    )
     .action(async (flags: DevnetFlags) => {
       // Loaded when it is asked for: it takes ten times as long as the rest of the command line.
       const { runDevnet } = await import('../devnet/run-devnet.js')
@@ -38,6 +43,7 @@ export function devnetCommand(): Command {
         dataDir: path.resolve(flags.dataDir),
         fresh: flags.fresh ?? false,
         quiet: flags.quiet ?? false,
+        tracesApplication: flags.traceApplication ?? false,
       })
     })
 }

@@ -5,6 +5,7 @@ import { devnetCommand } from './devnet-command.js'
 import { explainCommand } from './explain-command.js'
 import { forensicsCommand } from './forensics-command.js'
 import { keysCommand } from './keys-command.js'
+import { livenessCommand } from './liveness-command.js'
 import { nodeCommand } from './node-command.js'
 import { recoveryCommand } from './recovery-command.js'
 import { restartCommand } from './restart-command.js'
@@ -28,6 +29,7 @@ export async function main(more: readonly Command[] = []): Promise<void> {
     .addCommand(explainCommand())
     .addCommand(benchCommand())
     .addCommand(recoveryCommand())
+    .addCommand(livenessCommand())
   for (const command of more) program.addCommand(command)
   try {
     await program.parseAsync()

@@ -31,6 +31,7 @@ interface NodeFlags {
   readonly resumeSigning?: boolean
   readonly submitterKey?: string
   readonly logLevel: NodeConfig['logLevel']
+  readonly traceApplication?: boolean
 }
 
 /** `morphism node`: one node in the foreground. */
@@ -65,9 +66,12 @@ export function nodeCommand(): Command {
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
+    .option(
+      '--trace-application',
+      'append each call of consensus to the chain to application-trace in the data directory',
+    )
     .action(async (flags: NodeFlags) => {
-      const config = await nodeConfig(flags)
-      const { startNode } = await import('../node/start-node.js')
+      const [config, { startNode }] = await Promise.all([nodeConfig(flags), import('../node/start-node.js')])
       const node = await startNode(config)
       let stopping = false
       const stop = () => {
@@ -108,6 +112,7 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
     nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, 'node-key'),
     sequencer,
     logLevel: flags.logLevel,
+    tracesApplication: flags.traceApplication ?? false,
   }
 }
 

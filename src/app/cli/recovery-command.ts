@@ -1,7 +1,14 @@
-import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { RecoveryReport } from '../bench/measure-recovery.js'
 import { whole } from './devnet-command.js'
+import { writeReport } from './write-report.js'
+
+interface RecoveryFlags {
+  readonly sequencers: number
+  readonly blocks: number
+  readonly interval: number
+  readonly json?: string
+}
 
 /** `morphism recovery`: how long a network takes to come back from what operators fear. */
 export function recoveryCommand(): Command {
@@ -9,15 +16,12 @@ export function recoveryCommand(): Command {
     .description('Kill, wipe and damage a devnet of its own, and measure how long it takes to come back.')
     .option('--sequencers <n>', 'number of sequencers', whole(4, 16), 4)
     .option('--blocks <n>', 'blocks that one node misses before it comes back', whole(1, 1_000_000), 2_000)
+    .option('--interval <ms>', 'interval of blocks; a short one makes many of them sooner', whole(1, 60_000), 100)
     .option('--json <file>', 'write the figures as JSON too (- for standard output)')
-    .action(async ({ sequencers, blocks, json }: { sequencers: number; blocks: number; json?: string }) => {
+    .action(async ({ sequencers, blocks, interval: intervalMs, json }: RecoveryFlags) => {
       const { measureRecovery } = await import('../bench/measure-recovery.js')
-      const report = await measureRecovery({ sequencers, blocks, say: line => console.error(line) })
-      if (json !== '-') console.log(recoveryTable(report))
-      if (!json) return
-      const text = `${JSON.stringify(report, null, 2)}\n`
-      if (json === '-') process.stdout.write(text)
-      else await writeFile(json, text)
+      const report = await measureRecovery({ sequencers, blocks, intervalMs, say: line => console.error(line) })
+      await writeReport({ report, table: recoveryTable(report), json })
     })
 }
 

@@ -28,6 +28,7 @@ export async function planNodes({
   dataDir,
   networkFile,
   l1RpcUrl,
+  tracesApplication,
   bin,
 }: {
   sequencers: number
@@ -36,6 +37,7 @@ export async function planNodes({
   dataDir: string
   networkFile: string
   l1RpcUrl: string
+  tracesApplication: boolean
   bin: string
 }): Promise<DevnetNode[]> {
   const names = [
@@ -63,6 +65,7 @@ export async function planNodes({
     if (role === 'sequencer') {
       flags.push('--keystore', path.join(dir, 'keystore.json'), '--password-file', path.join(dir, 'password'))
       flags.push('--submitter-key', path.join(dir, 'submitter-key'))
+      if (tracesApplication) flags.push('--trace-application')
     }
     return {
       name,

@@ -24,6 +24,7 @@ export interface DevnetOptions {
   readonly dataDir: string
   readonly fresh: boolean
   readonly quiet: boolean
+  readonly tracesApplication: boolean
 }
 
 /** How long the nodes may take to answer. */

@@ -48,6 +48,8 @@ export interface NodeConfig {
   /** Null on a full node. */
   readonly sequencer: { readonly signer: SignerConfig; readonly submitterKey: Uint8Array | null } | null
   readonly logLevel: LogLevel
+  /** Whether a sequencer keeps a trace of the calls of its application. */
+  readonly tracesApplication: boolean
 }
 
 export interface RunningNode {

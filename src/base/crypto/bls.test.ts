@@ -12,6 +12,7 @@ import {
   blsSignatureToEip2537,
   parseBlsPublicKey,
   verifyAggregate,
+  verifyAggregatesTogether,
   verifyBls,
   verifyManyOverOneDigest,
 } from './bls.js'
@@ -115,6 +116,8 @@ describe('verifyManyOverOneDigest', () => {
     const sum = aggregateSignatures(cancelling)
     expect(verifyAggregate({ digest, keys: keys.slice(0, 2), signature: sum })).toBe(true)
     expect(verifyManyOverOneDigest({ digest, signed: signedBy(cancelling) })).toEqual([false, false])
+    const claims = cancelling.map((signature, i) => ({ digest, keys: [keys[i]!], signature }))
+    expect(verifyAggregatesTogether(claims)).toBe(false)
   })
 
   it('refuses a rogue key only by its proof of possession: keys are checked elsewhere, signatures here', () => {

@@ -108,6 +108,22 @@ export function verifyAggregate({
   )
 }
 
+/**
+ * Whether each aggregate signature is that of its keys over its digest, all in one pairing with random multipliers: less
+ * than half of what checking each costs. False says nothing of which is wrong.
+ */
+export function verifyAggregatesTogether(
+  claims: readonly { digest: Uint8Array; keys: readonly BlsPublicKey[]; signature: BlsSignatureBytes }[],
+): boolean {
+  const parsed = []
+  for (const { digest, keys, signature } of claims) {
+    const sig = parseSignature(signature)
+    if (!sig || keys.length === 0) return false
+    parsed.push({ msg: digest, pk: blst.aggregatePublicKeys(keys.map(({ point }) => point)), sig })
+  }
+  return parsed.length === 0 || blst.verifyMultipleAggregateSignatures(parsed)
+}
+
 /** The sum of valid signatures. @throws RangeError when one does not parse or none is given */
 export function aggregateSignatures(signatures: readonly BlsSignatureBytes[]): BlsSignatureBytes {
   try {

@@ -1,4 +1,4 @@
-import { type BlsPublicKey, verifyAggregate } from '../crypto/bls.js'
+import { type BlsPublicKey, verifyAggregate, verifyAggregatesTogether } from '../crypto/bls.js'
 import { encodeRlp } from '../encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../encoding/rlp-fields.js'
 import type { BlockHash } from '../primitives/hashes.js'
@@ -39,43 +39,60 @@ export function signersOf(
   return ok({ keys, power })
 }
 
-/** Checks one aggregate signature by a quorum of the set over a digest. */
-export function verifyQuorum({
-  set,
-  absent,
-  digest,
-  signature,
-}: {
-  set: SequencerSet
-  absent: bigint
-  digest: Uint8Array
-  signature: Uint8Array
-}): Result<void, QuorumRefusal> {
+/** What a quorum claims to have signed together. */
+interface QuorumClaim {
+  readonly set: SequencerSet
+  readonly absent: bigint
+  readonly digest: Uint8Array
+  readonly signature: Uint8Array
+}
+
+/** Keys of the signers of a claim, when they are a quorum of the set. */
+function quorumKeys({ set, absent }: QuorumClaim): Result<readonly BlsPublicKey[], QuorumRefusal> {
   const signers = signersOf(set, absent)
   if (!signers.ok) return signers
   if (!isQuorum(set, signers.value.power)) return refuse('not-enough-power')
-  if (!verifyAggregate({ digest, keys: signers.value.keys, signature })) return refuse('bad-signature')
+  return ok(signers.value.keys)
+}
+
+/** Checks one aggregate signature by a quorum of the set over a digest. */
+export function verifyQuorum(claim: QuorumClaim): Result<void, QuorumRefusal> {
+  const keys = quorumKeys(claim)
+  if (!keys.ok) return keys
+  const { digest, signature } = claim
+  if (!verifyAggregate({ digest, keys: keys.value, signature })) return refuse('bad-signature')
   return ok(undefined)
 }
 
-/** Checks a certificate against the set of its height (protocol.md section 1). */
-export function verifyCertificate({
-  certificate,
-  set,
-  domain,
-}: {
-  certificate: QuorumCertificate
-  set: SequencerSet
-  domain: SigningDomain
-}): Result<void, QuorumRefusal> {
+/** A certificate, the set of its height, and the domain that its signers sign for. */
+interface CertificateCheck {
+  readonly certificate: QuorumCertificate
+  readonly set: SequencerSet
+  readonly domain: SigningDomain
+}
+
+function claimOf({ certificate, set, domain }: CertificateCheck): Result<QuorumClaim, QuorumRefusal> {
   if (certificate.setId !== set.setId) return refuse('wrong-set')
   const { height, round, blockHash, absent, signature } = certificate
-  return verifyQuorum({
-    set,
-    absent,
-    signature,
-    digest: voteDigest(domain, { height, round, step: precommit, blockHash }),
-  })
+  return ok({ set, absent, signature, digest: voteDigest(domain, { height, round, step: precommit, blockHash }) })
+}
+
+/** Checks a certificate against the set of its height (protocol.md section 1). */
+export function verifyCertificate(check: CertificateCheck): Result<void, QuorumRefusal> {
+  const claim = claimOf(check)
+  return claim.ok ? verifyQuorum(claim.value) : claim
+}
+
+/** Whether all these certificates are good, at less than half of what checking each costs. False says nothing of which is not. */
+export function verifyCertificatesTogether(checks: readonly CertificateCheck[]): boolean {
+  const claims = []
+  for (const check of checks) {
+    const claim = claimOf(check)
+    const keys = claim.ok ? quorumKeys(claim.value) : claim
+    if (!claim.ok || !keys.ok) return false
+    claims.push({ digest: claim.value.digest, keys: keys.value, signature: claim.value.signature })
+  }
+  return verifyAggregatesTogether(claims)
 }
 
 export function encodeCertificate(certificate: QuorumCertificate): Uint8Array {

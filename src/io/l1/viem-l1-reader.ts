@@ -9,8 +9,9 @@ import { boundedFetch } from './bounded-fetch.js'
 import { messageQueueAbi, registryAbi, rollupAbi } from './contract-abis.js'
 import { refusalOf } from './contract-refusal.js'
 import type { CommittedBatch, L1Block, L1Event, L1Reader } from './l1-client.js'
-import { L1Error, toL1Error } from './l1-error.js'
+import { L1Error } from './l1-error.js'
 import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
+import { toL1Error } from './viem-error.js'
 
 /** Where Morphism's contracts are on L1. */
 export interface L1Contracts {

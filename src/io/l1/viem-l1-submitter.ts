@@ -15,9 +15,10 @@ import type {
   L1Submitter,
   L1TransactionOutcome,
 } from './l1-client.js'
-import { L1Error, shortText, toL1Error } from './l1-error.js'
+import { L1Error } from './l1-error.js'
 import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
 import { createL1TransactionSender, type L1TransactionSender, type SenderRpc } from './l1-transaction-sender.js'
+import { shortText, toL1Error } from './viem-error.js'
 
 export interface ViemL1SubmitterConfig extends L1Endpoint {
   readonly chainId: number

@@ -2,8 +2,9 @@ import type { Logger } from '../telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../telemetry/metrics.js'
 import type { Clock } from '../time/clock.js'
 import type { L1Reader } from './l1-client.js'
-import { L1Error, toL1Error } from './l1-error.js'
+import { L1Error } from './l1-error.js'
 import { redactUrl, redactUrls } from './redact-url.js'
+import { toL1Error } from './viem-error.js'
 
 export interface WatchedEndpointConfig {
   readonly index: number

@@ -12,6 +12,7 @@ import { InboundSockets } from './inbound-sockets.js'
 import { guardMuxer } from './mux-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits, type NetworkLimits } from './network-limits.js'
+import { keepParsedKeys } from './noise-keys.js'
 import type { PeerId } from './peer-network.js'
 
 export type Libp2pNode = Awaited<ReturnType<typeof createLibp2p>>
@@ -85,6 +86,7 @@ export async function createLibp2pNode({
  */
 const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
   const encrypter = noise()(components)
+  keepParsedKeys(encrypter)
   const secureInbound = encrypter.secureInbound.bind(encrypter)
   encrypter.secureInbound = async (connection, options) => {
     const secured = await secureInbound(connection, options)

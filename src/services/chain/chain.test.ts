@@ -117,6 +117,16 @@ describe('importing', () => {
     expect(heard).toHaveLength(3)
   })
 
+  it('takes blocks whose certificates were checked together, and names the bad one among them', async () => {
+    const blocks = run(4)
+    chain.prove(blocks.slice(0, 2))
+    for (const block of blocks.slice(0, 2)) expect(await refusalOf(block)).toBe('ok')
+    const forged = certified(blocks[3]!.block, { signers: keys.slice(1) })
+    chain.prove([blocks[2]!, forged])
+    expect(await refusalOf(blocks[2]!)).toBe('ok')
+    expect(await refusalOf(forged)).toContain('forged-certificate: bad-signature')
+  })
+
   it('takes blocks that are offered together one after the other, each once', async () => {
     const [one, two] = run(2)
     expect(await Promise.all([one!, one!, two!].map(refusalOf))).toEqual(['ok', 'not-next: block 1, head 1', 'ok'])
@@ -204,6 +214,8 @@ describe('refusals', () => {
     ],
     ['invalid-execution: state root mismatch', certified(childOf(genesis, { header: { stateRoot: badRoot } }))],
   ])('%s', async (reason, forged) => {
+    expect(await refusalOf(forged)).toContain(reason)
+    chain.prove([forged])
     expect(await refusalOf(forged)).toContain(reason)
     expect(chain.height()).toBe(0)
     expect(execution.calls.filter(call => call.startsWith('head'))).toEqual([])

@@ -14,6 +14,7 @@ import {
   encodeCertificate,
   type QuorumCertificate,
   verifyCertificate,
+  verifyCertificatesTogether,
 } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
@@ -97,6 +98,8 @@ function decodeRecord(bytes: Uint8Array): ChainRecord {
 export class Chain {
   private readonly listeners: ((committed: CommittedBlock) => void)[] = []
   private queue: Promise<unknown> = Promise.resolve()
+  /** Certificates whose signatures were found good before their blocks came to be imported. */
+  private readonly proved = new WeakSet<QuorumCertificate>()
   private safe: Height = 0
   private finalized: Height = 0
 
@@ -183,6 +186,21 @@ export class Chain {
     })
   }
 
+  /**
+   * Checks the signatures of blocks that are about to be imported together, at less than half of what each costs alone.
+   * Where one of them is bad nothing is gained, and its import says which.
+   */
+  prove(blocks: readonly CertifiedBlock[]): void {
+    const { domain } = this.config
+    const checks = blocks.map(({ certificate }) => ({
+      certificate,
+      set: this.ports.sets.setAt(certificate.height),
+      domain,
+    }))
+    if (!verifyCertificatesTogether(checks)) return
+    for (const { certificate } of blocks) this.proved.add(certificate)
+  }
+
   /** Verifies a certified block from elsewhere, re-executes it and makes it the head. */
   import(certified: CertifiedBlock): Promise<Result<void, RefusedImport>> {
     return this.serialized(async () => {
@@ -221,7 +239,8 @@ export class Chain {
     if (certificate.height !== header.number || certificate.blockHash !== block.hash)
       return no('certificate-mismatch', `certificate for ${certificate.blockHash} at ${certificate.height}`)
     const set = this.ports.sets.setAt(header.number)
-    const verified = verifyCertificate({ certificate, set, domain: this.config.domain })
+    const isProved = this.proved.has(certificate) && certificate.setId === set.setId
+    const verified = isProved ? ok(undefined) : verifyCertificate({ certificate, set, domain: this.config.domain })
     if (!verified.ok) return no(verified.error === 'wrong-set' ? 'wrong-set' : 'forged-certificate', verified.error)
     if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
     if (contextHash(context) !== header.parentBeaconBlockRoot)

@@ -284,9 +284,14 @@ export class ConsensusEngine {
     this.ports.application.verifyVoteExtension({ set: this.set, member, extension })
   }
 
+  /** Whether the chain has a block of this height already: who hears of it before `onHead` may have woken the engine. */
+  private isOver(): boolean {
+    return this.ports.head().header.number >= this.height
+  }
+
   /** Queues an input; inputs that an input causes run after it. */
   private feed(input: LoggedInput, block?: Block): void {
-    if (this.stopped || this.deciding) return
+    if (this.stopped || this.deciding || this.isOver()) return
     this.inputs.push(block ? { input, block } : { input })
     if (this.draining) return
     this.draining = true

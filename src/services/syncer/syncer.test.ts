@@ -48,6 +48,7 @@ class Node {
   readonly syncer: Syncer
   /** How this node's own view of L1 keeps it from taking blocks. */
   l1Refusal: 'l1-behind' | 'l1-disagrees' | null = null
+  whenImported: () => void = () => {}
   private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
 
   constructor(
@@ -68,6 +69,7 @@ class Node {
           height: () => this.height,
           certificateAt: at => this.blocks[at - 1]?.certificate ?? null,
           certifiedBlockAt: async at => this.blocks[at - 1] ?? null,
+          prove: () => {},
           import: async block => this.import(block),
           onCommitted: listener => this.listeners.push(listener),
         },
@@ -98,6 +100,7 @@ class Node {
       return refuse({ reason: 'invalid-execution', detail: '' })
     if (this.l1Refusal) return refuse({ reason: this.l1Refusal, detail: '' })
     this.append(one)
+    this.whenImported()
     return ok(undefined)
   }
 
@@ -125,6 +128,20 @@ describe('a node whose messages were lost', () => {
   })
 })
 
+describe('a sequencer that is behind', () => {
+  it('is level at once, though others decide on while it imports', async () => {
+    const ahead = join('a', 'sequencer', 5)
+    const behind = join('b', 'sequencer')
+    let more = 3
+    behind.whenImported = () => {
+      if (more-- > 0) ahead.decideUpTo(ahead.height + 1)
+    }
+    while (behind.height < 5) await clock.advance(1)
+    await clock.advance(1)
+    expect([ahead.height, behind.height]).toEqual([8, 8])
+  })
+})
+
 describe('a full node', () => {
   it('gets every new block from one provider, without asking', async () => {
     const provider = join('a', 'sequencer')
@@ -145,7 +162,8 @@ describe('a full node', () => {
     const full = join('f', 'full')
     await clock.advance(2_000)
     expect(full.height).toBe(300)
-    expect(requests().filter(({ from }) => from === 'f')).toHaveLength(3)
+    // Three ranges, and an answer that brings nothing more.
+    expect(requests().filter(({ from }) => from === 'f')).toHaveLength(4)
   })
 
   it('fetches what is missing before a block that was pushed', async () => {
@@ -298,6 +316,22 @@ describe('a liar', () => {
     join('z', 'sequencer', 3)
     await clock.advance(1_000)
     expect(full.height).toBe(3)
+  })
+
+  it('that gives the same blocks again and again is not asked for ever', async () => {
+    const liar = hub.join({ id: 'liar' })
+    let asked = 0
+    liar.onRequest('block-range', async () => {
+      // A node that never stops asking would hold the virtual clock up.
+      if (++asked > 100) throw new RangeError('asked for ever')
+      return encodeBlockRange([1, 2].map(height => encodeCertifiedBlock(blockOf(height))))
+    })
+    const full = join('f', 'full')
+    await clock.advance(10)
+    liar.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(50).certificate }))
+    await clock.advance(2_000)
+    expect(full.height).toBe(2)
+    expect(asked).toBeLessThan(15)
   })
 
   it('cannot make a node keep blocks that no quorum signed', async () => {

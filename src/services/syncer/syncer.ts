@@ -29,6 +29,8 @@ const headIntervalMs = 100
 const headRepeatMs = 1_000
 /** How often a follower looks whether its provider still delivers. */
 const checkMs = 200
+/** Fetched blocks whose signatures are checked together: about 15 ms at a time. */
+const provedTogether = 32
 /** Pushed blocks beyond the next one that are kept until the gap is filled. */
 const maxAhead = 64
 
@@ -37,6 +39,8 @@ export interface SyncedChain {
   height(): Height
   certificateAt(height: Height): QuorumCertificate | null
   certifiedBlockAt(height: Height): Promise<CertifiedBlock | null>
+  /** Checks the signatures of blocks together before they are imported one by one. */
+  prove(blocks: readonly CertifiedBlock[]): void
   import(certified: CertifiedBlock): Promise<Result<void, { readonly reason: string; readonly detail: string }>>
   onCommitted(listener: (committed: CertifiedBlock) => void): void
 }
@@ -299,27 +303,45 @@ export class Syncer {
   }
 
   private async catchUp(): Promise<void> {
-    const { chain, network, logger } = this.ports
+    const { chain, logger } = this.ports
     const from = chain.height()
     for (const [peer, height] of this.byPromise()) {
-      while (chain.height() < height && !this.stopping.signal.aborted) {
-        let blocks: CertifiedBlock[]
-        try {
-          const request = encodeBlockRangeRequest({ from: chain.height() + 1, count: maxBlockRange })
-          blocks = decodeBlockRange(await network.request(peer, 'block-range', request, this.stopping.signal))
-        } catch (error) {
-          if (error instanceof DecodeError)
-            this.punish(peer, { reason: 'malformed block range', detail: error.message })
-          else if (!(error instanceof MorphismError)) throw error
-          break
-        }
-        if (blocks.length === 0 || !(await this.importAll(peer, blocks))) break
-        this.failing.delete(peer)
-      }
+      await this.catchUpFrom(peer, height)
       if (chain.height() < height) this.failing.add(peer)
     }
     if (chain.height() > from) logger.info('caught up with the network', { from, to: chain.height() })
     else await pause(this.ports.clock, checkMs, this.stopping.signal)
+  }
+
+  /**
+   * Imports what the peer has beyond this node, until an answer brings nothing: others decide on meanwhile, and who asked
+   * only for what was known before would stay behind by as much. Below the known height the next range is on its way while
+   * one is imported.
+   */
+  private async catchUpFrom(peer: PeerId, height: Height): Promise<void> {
+    const { chain } = this.ports
+    if (chain.height() >= height) return
+    let range: Promise<readonly CertifiedBlock[]> | null = null
+    while (!this.stopping.signal.aborted) {
+      const blocks: readonly CertifiedBlock[] = await (range ?? this.fetch(peer, chain.height() + 1))
+      const last = blocks.at(-1)?.block.header.number ?? 0
+      if (last <= chain.height()) return
+      range = last < height ? this.fetch(peer, last + 1) : null
+      if (!(await this.importAll(peer, blocks))) return
+      this.failing.delete(peer)
+    }
+  }
+
+  /** Certified blocks from a height on, as many as the peer gives; none when it gives nothing good. */
+  private async fetch(peer: PeerId, from: Height): Promise<readonly CertifiedBlock[]> {
+    try {
+      const request = encodeBlockRangeRequest({ from, count: maxBlockRange })
+      return decodeBlockRange(await this.ports.network.request(peer, 'block-range', request, this.stopping.signal))
+    } catch (error) {
+      if (error instanceof DecodeError) this.punish(peer, { reason: 'malformed block range', detail: error.message })
+      else if (!(error instanceof MorphismError)) throw error
+      return []
+    }
   }
 
   /** Peers to ask and their heads: those that answered last time first, of them the highest. */
@@ -329,9 +351,10 @@ export class Syncer {
   }
 
   private async importAll(peer: PeerId, blocks: readonly CertifiedBlock[]): Promise<boolean> {
-    for (const certified of blocks) {
+    for (const [i, certified] of blocks.entries()) {
       if (this.stopping.signal.aborted) return false
       if (certified.block.header.number <= this.ports.chain.height()) continue
+      if (i % provedTogether === 0) this.ports.chain.prove(blocks.slice(i, i + provedTogether))
       if (!(await this.importFrom(peer, certified))) return false
     }
     return true

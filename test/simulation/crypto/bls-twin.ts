@@ -129,6 +129,12 @@ export function verifyAggregate({
   return bytesEqual(signature, sum(keys.map(key => contribution(key.bytes, digest))))
 }
 
+export function verifyAggregatesTogether(
+  claims: readonly { digest: Uint8Array; keys: readonly BlsPublicKey[]; signature: BlsSignatureBytes }[],
+): boolean {
+  return claims.every(verifyAggregate)
+}
+
 export function aggregateSignatures(signatures: readonly BlsSignatureBytes[]): BlsSignatureBytes {
   if (signatures.length === 0 || !signatures.every(isSignature))
     throw new RangeError('a signature to aggregate is malformed')

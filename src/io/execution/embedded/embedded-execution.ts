@@ -140,7 +140,6 @@ class EmbeddedExecution implements ExecutionClient {
       maxWaiting: maxWaitingReads,
       maxRunning: 16,
     })
-    this.calls.warm()
     this.reads.warm()
   }
 
@@ -170,6 +169,8 @@ class EmbeddedExecution implements ExecutionClient {
     invariant(block, 'the new head is a block that was never handed in', { head: state.head })
     this.candidates.clear()
     this.currentHead = { hash: block.hash, header: block.header }
+    // Not sooner: loading an EVM would take CPU from a network that starts.
+    this.calls.warm()
     return { ...change, block }
   }
 

@@ -64,9 +64,9 @@ export class QueryLane {
     return answer as Promise<Value>
   }
 
-  /** Starts the thread before it is needed. */
+  /** Starts the thread before it is needed, if it does not run. */
   warm(): void {
-    this.start()
+    if (!this.link && !this.isClosed) this.start()
   }
 
   /** Refuses what waits and what runs, and joins the thread. */

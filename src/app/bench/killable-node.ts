@@ -10,7 +10,7 @@ const pollMs = 20
 const stallMs = 120_000
 
 /** A sequencer of a devnet that is killed and started again. */
-export class RecoveryNode {
+export class KillableNode {
   private child: ChildProcess | null = null
   private pid: number
 
@@ -44,7 +44,7 @@ export class RecoveryNode {
     this.pid = this.child.pid ?? 0
   }
 
-  /** Height of its head; waits while the node does not answer yet. @throws AppError RECOVERY_FAILED */
+  /** Height of its head; waits while the node does not answer yet. @throws AppError NODE_FAILED */
   async height(): Promise<number> {
     const deadline = Date.now() + stallMs
     for (;;) {
@@ -53,13 +53,13 @@ export class RecoveryNode {
       } catch (cause) {
         this.requireAlive()
         if (Date.now() > deadline)
-          throw new AppError('RECOVERY_FAILED', `${this.name} does not answer`, { node: this.name }, { cause })
+          throw new AppError('NODE_FAILED', `${this.name} does not answer`, { node: this.name }, { cause })
         await sleep(pollMs)
       }
     }
   }
 
-  /** Resolves when its head is at this height or above. @throws AppError RECOVERY_FAILED when it stands still */
+  /** Resolves when its head is at this height or above. @throws AppError NODE_FAILED when it stands still */
   async reach(height: number): Promise<void> {
     let best = -1
     let deadline = 0
@@ -69,7 +69,7 @@ export class RecoveryNode {
       if (now > best) deadline = Date.now() + stallMs
       best = Math.max(best, now)
       if (Date.now() > deadline)
-        throw new AppError('RECOVERY_FAILED', `${this.name} stands still at ${now} and should reach ${height}`)
+        throw new AppError('NODE_FAILED', `${this.name} stands still at ${now} and should reach ${height}`)
       await sleep(pollMs)
     }
   }
@@ -87,16 +87,24 @@ export class RecoveryNode {
     const index = BigInt(name.replace(/^sequencer-/, ''))
     for (let height = from + 1; height < from + 200; height++) {
       await this.reach(height)
-      const certificate = await rpcCall<{ absent: string }>(this.node.rpcUrl, 'morphism_getCertificate', [
+      if (((BigInt((await this.certificate(height)).absent) >> index) & 1n) === 0n) return
+    }
+    throw new AppError('NODE_FAILED', `${name} did not sign any of 200 blocks`, { node: name, from })
+  }
+
+  /** A block is a head of execution a moment before it is one of the chain, with its certificate. */
+  private async certificate(height: number): Promise<{ readonly absent: string }> {
+    for (;;) {
+      const found = await rpcCall<{ absent: string } | null>(this.node.rpcUrl, 'morphism_getCertificate', [
         `0x${height.toString(16)}`,
       ])
-      if (((BigInt(certificate.absent) >> index) & 1n) === 0n) return
+      if (found) return found
+      await sleep(pollMs)
     }
-    throw new AppError('RECOVERY_FAILED', `${name} did not sign any of 200 blocks`, { node: name, from })
   }
 
   private requireAlive(): void {
     if (this.child && (this.child.exitCode !== null || this.child.signalCode !== null))
-      throw new AppError('RECOVERY_FAILED', `${this.name} stopped: see ${path.join(this.dataDir, 'node.log')}`)
+      throw new AppError('NODE_FAILED', `${this.name} stopped: see ${path.join(this.dataDir, 'node.log')}`)
   }
 }
