@@ -185,7 +185,7 @@ const refusals: readonly ComplianceCheck[] = [
       { change: { parentBeaconBlockRoot: wrong }, reason: /^context hash mismatch/ },
       { change: { logsBloom: `0x${'01'.repeat(256)}` as Hex }, reason: /^logs bloom mismatch/ },
       { change: { gasUsed: 21_001 }, reason: /^gas used mismatch/ },
-      { change: { gasLimit: 31_000_000 }, reason: /^gas limit mismatch/ },
+      { change: { gasLimit: 31_000_000 }, reason: /^gas limit 31000000 must be/ },
       { change: { baseFeePerGas: header.baseFeePerGas + 1n }, reason: /^base fee mismatch/ },
       { change: { number: 2 }, reason: /^number mismatch/ },
       { change: { timestamp: 1 }, reason: /^timestamp 1 is before/ },

@@ -8,8 +8,11 @@ import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 export interface ProposalRefused {
   readonly reason: string
   readonly detail: string
-  /** Against the chain's rules, or only against this node's own view (its clock, its L1): then a quorum may still overrule it. */
-  readonly blame: 'block' | 'own-view'
+  /**
+   * Against the chain's rules; or only against this node's own view (its clock, its L1): then a quorum may still overrule it;
+   * or the node lacks the protocol version that would judge it: then there is no verdict.
+   */
+  readonly blame: 'block' | 'own-view' | 'own-version'
 }
 
 /**
