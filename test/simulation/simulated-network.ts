@@ -10,6 +10,7 @@ import { makeSequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import type { Genesis } from '../../src/io/execution/genesis.js'
 import { MemoryL1 } from '../../src/io/l1/memory-l1.js'
+import { createProtocolSchedule, type ProtocolUpgrade } from '../../src/rules/upgrades/protocol-schedule.js'
 import { SeededRandom } from '../model/seeded-random.js'
 import { userKeys } from './workload.js'
 
@@ -40,7 +41,15 @@ export function randomOf(seed: string, stream: string): SeededRandom {
 }
 
 /** What all nodes of one simulated network agree on, from its seed: keys, powers, genesis, and the L1 below it. */
-export function foundNetwork({ seed, size }: { seed: string; size: number }): {
+export function foundNetwork({
+  seed,
+  size,
+  upgrades = [],
+}: {
+  seed: string
+  size: number
+  upgrades?: readonly ProtocolUpgrade[]
+}): {
   readonly keys: readonly BlsSecretKey[]
   readonly submitters: readonly Address[]
   readonly terms: NodeTerms
@@ -85,7 +94,7 @@ export function foundNetwork({ seed, size }: { seed: string; size: number }): {
   for (let block = 0; block < 4; block++) l1.mine()
   const terms: NodeTerms = {
     role: 'sequencer',
-    parameters,
+    protocol: createProtocolSchedule({ parameters, upgrades }),
     domain,
     l2ChainId,
     genesisBatch,

@@ -137,7 +137,10 @@ function parseChange(given: Readonly<Record<string, unknown>>, what: string): Pa
   for (const [name, value] of Object.entries(given)) {
     if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `${what}.${name} is unknown`)
     if (!upgradable.includes(name))
-      throw new AppError('NETWORK_FILE', `${what}.${name} is fixed by genesis or in the L1 contracts: no upgrade changes it`)
+      throw new AppError(
+        'NETWORK_FILE',
+        `${what}.${name} is fixed by genesis or in the L1 contracts: no upgrade changes it`,
+      )
     whole(value, `${what}.${name}`)
   }
   return given

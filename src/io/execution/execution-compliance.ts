@@ -170,6 +170,20 @@ const refusals: readonly ComplianceCheck[] = [
     for (const wrong of [{ height: 2 }, { timestamp: head.header.timestamp - 1 }, { gasLimit: 29_000_000 }])
       await assert.rejects(client.buildBlock(attributesAfter(head, wrong)), { code: 'INVALID_ATTRIBUTES' })
   }),
+  check('lets the gas limit move by less than a 1024th of the parent’s, and no further', async client => {
+    for (const step of [29_295, -29_323]) {
+      const head = await client.head()
+      const { gasLimit } = head.header
+      const bound = Math.floor(gasLimit / 1_024)
+      assert.ok(Math.abs(step) < bound)
+      for (const beyond of [bound, -bound])
+        await assert.rejects(client.buildBlock(attributesAfter(head, { gasLimit: gasLimit + beyond })), {
+          code: 'INVALID_ATTRIBUTES',
+        })
+      const block = await advance(client, { gasLimit: gasLimit + step })
+      assert.equal(block.header.gasLimit, gasLimit + step)
+    }
+  }),
   check('finds a block invalid for anything that its header gets wrong, and says what', async client => {
     const { block } = await client.buildBlock(
       attributesAfter(await client.head(), { transactions: [sign({ value: 1n })] }),

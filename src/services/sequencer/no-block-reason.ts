@@ -158,7 +158,8 @@ export function noBlockSentence(reason: NoBlockReason, { progress, behind, halt 
 export function versionHaltSentence({ reason, height, version, own, of }: VersionHalt): string {
   if (reason === 'PROTOCOL_VERSION_NOT_ADOPTED')
     return `The network decided height ${height} with protocol version ${version}, and this node's network file has version ${own} there: give it the network's file.`
-  const has = of === 'software' ? `its software knows versions up to ${own}` : `its network file has version ${own} there`
+  const has =
+    of === 'software' ? `its software knows versions up to ${own}` : `its network file has version ${own} there`
   return `This node must be upgraded before height ${height}, which has protocol version ${version}: ${has}.`
 }
 

@@ -271,7 +271,10 @@ export class Syncer {
     }
     if (reason === 'other-version') {
       this.raiseHead(from, height)
-      this.ports.logger.error('a quorum decided a height by another protocol version than this node', { height, detail })
+      this.ports.logger.error('a quorum decided a height by another protocol version than this node', {
+        height,
+        detail,
+      })
       return false
     }
     this.punish(from, verdict.error)
