@@ -10,7 +10,11 @@ import { makeSequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import type { Genesis } from '../../src/io/execution/genesis.js'
 import { MemoryL1 } from '../../src/io/l1/memory-l1.js'
-import { createProtocolSchedule, type ProtocolUpgrade } from '../../src/rules/upgrades/protocol-schedule.js'
+import {
+  createProtocolSchedule,
+  type ProtocolSchedule,
+  type ProtocolUpgrade,
+} from '../../src/rules/upgrades/protocol-schedule.js'
 import { SeededRandom } from '../model/seeded-random.js'
 import { userKeys } from './workload.js'
 
@@ -40,14 +44,19 @@ export function randomOf(seed: string, stream: string): SeededRandom {
   return new SeededRandom(new DataView(keccak256(asciiToBytes(`${seed}/${stream}`)).buffer).getInt32(0))
 }
 
+/** What of a node is of before an upgrade. */
+export type Outdated = 'file' | 'software'
+
 /** What all nodes of one simulated network agree on, from its seed: keys, powers, genesis, and the L1 below it. */
 export function foundNetwork({
   seed,
   size,
   upgrades = [],
+  hasEqualPowers = false,
 }: {
   seed: string
   size: number
+  hasEqualPowers?: boolean
   upgrades?: readonly ProtocolUpgrade[]
 }): {
   readonly keys: readonly BlsSecretKey[]
@@ -55,13 +64,15 @@ export function foundNetwork({
   readonly terms: NodeTerms
   readonly genesis: Genesis
   readonly l1: MemoryL1
+  /** What a node has that was not upgraded: the network file of before, or the software of before with the file of today. */
+  readonly outdated: Readonly<Record<Outdated, ProtocolSchedule>>
 } {
   const random = randomOf(seed, 'network')
   const keys = Array.from({ length: size }, (_, i) =>
     BlsSecretKey.fromSeed(keccak256(asciiToBytes(`morphism simulation sequencer ${seed} ${i}`))),
   )
   const submitters = keys.map((_, i) => bytesToHex(uintToBytes(0xa000 + i, 20)))
-  const isEqual = random.chance(0.5)
+  const isEqual = random.chance(0.5) || hasEqualPowers
   const set = makeSequencerSet(
     1,
     keys.map((key, i) => ({
@@ -101,5 +112,9 @@ export function foundNetwork({
     l1StartBlock: 0,
     genesisSet: set,
   }
-  return { keys, submitters, terms, genesis, l1 }
+  const outdated = {
+    file: createProtocolSchedule({ parameters }),
+    software: createProtocolSchedule({ parameters, upgrades, latestKnown: 1 }),
+  }
+  return { keys, submitters, terms, genesis, l1, outdated }
 }

@@ -14,7 +14,7 @@ describe('the gas limit of the next block', () => {
   })
 
   it('goes to a new parameter by the largest steps that Ethereum allows', () => {
-    expect(walk(30_000_000, 30_060_000)).toEqual([30_000_000, 30_029_295, 30_058_618, 30_060_000])
+    expect(walk(30_000_000, 30_060_000)).toEqual([30_000_000, 30_029_295, 30_058_619, 30_060_000])
     expect(walk(30_060_000, 30_000_000)).toEqual([30_060_000, 30_030_646, 30_001_321, 30_000_000])
     expect(walk(30_000_000, 60_000_000).length).toBeLessThan(720)
   })

@@ -65,7 +65,7 @@ describe('upgrades', () => {
       'the upgrade to version 3: a block may take',
       [
         { ...second, parameters: { gasLimit: 200_000_000, maxBlockTransactionBytes: 500_000 } },
-        { ...third, parameters: { gasLimit: 5_000, maxBlockTransactionBytes: 740_000 } },
+        { ...third, parameters: { gasLimit: 5_000, maxBlockTransactionBytes: 760_000 } },
       ],
     ],
   ])('are refused where %s', (_, says, upgrades) => {

@@ -187,7 +187,7 @@ describe('refusals', () => {
       'header-mismatch: wrong-proposer',
       certified(childOf(genesis, { context: { proposerIndex: (block.context.proposerIndex + 1) % 4 } })),
     ],
-    ['header-mismatch: wrong-version', certified(childOf(genesis, { context: { version: 2 } }))],
+    ['other-version: protocol version 2', certified(childOf(genesis, { context: { version: 2 } }))],
     [
       'header-mismatch: timestamp-too-early',
       certified(childOf(genesis, { context: { timestampMs: genesis.context.timestampMs } })),

@@ -10,7 +10,7 @@ export interface ProposalRefused {
   readonly detail: string
   /**
    * Against the chain's rules; or only against this node's own view (its clock, its L1): then a quorum may still overrule it;
-   * or the node lacks the protocol version that would judge it: then there is no verdict.
+   * or it has another protocol version than the node: then there is no verdict, for the node may be the one that is wrong.
    */
   readonly blame: 'block' | 'own-view' | 'own-version'
 }

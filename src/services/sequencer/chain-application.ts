@@ -304,7 +304,9 @@ const ownView: ReadonlySet<Refused['reason']> = new Set([
 
 /** What a block credits follows from the block alone only when it consumes no messages: those are of this node's view of L1. */
 function refused(error: Refused, messages = 0): Result<void, ProposalRefused> {
-  if (error.reason === 'unknown-version') return refuse({ ...error, blame: 'own-version' })
+  // Whatever the version, a quorum may decide it: then it is this node that has another (see `versionHalt`).
+  if (error.reason === 'unknown-version' || error.reason === 'wrong-version')
+    return refuse({ ...error, blame: 'own-version' })
   const isOwnView = ownView.has(error.reason) || (error.reason === 'withdrawals-mismatch' && messages > 0)
   return refuse({ ...error, blame: isOwnView ? 'own-view' : 'block' })
 }

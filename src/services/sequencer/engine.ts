@@ -398,7 +398,7 @@ export class ConsensusEngine {
       if (!verdict.ok) {
         this.progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
         this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
-        // Nothing is logged as its verdict: with the version at hand the node judges it after a restart.
+        // Nothing is logged as its verdict: with that version at hand the node judges it after a restart.
         if (verdict.error.blame === 'own-version') return
       }
       const valid = verdict.ok || verdict.error.blame === 'own-view'

@@ -66,7 +66,7 @@ export function noBlockReason({ progress, behind, halt, parameters }: NoBlockFac
 
 /** Proposed for this height was a block of a protocol version that this node lacks; whether others take it is not known yet. */
 export function unknownVersionProposed({ refusedProposals, height }: HeightInProgress): RefusedProposal | undefined {
-  return refusedProposals.findLast(refusal => refusal.height === height && refusal.blame === 'own-version')
+  return refusedProposals.findLast(refusal => refusal.height === height && refusal.reason === 'unknown-version')
 }
 
 function signerRefusedHere({ signerRefuses, refusedSignatures, height, round }: HeightInProgress): boolean {
