@@ -66,6 +66,8 @@ export class SimulatedNode {
   private wires: MemoryNetwork | null = null
   /** Crashes that hold it down now. */
   private heldDown = 0
+  /** The newest head that it is known to have had. */
+  private reached = 0
 
   constructor(readonly machine: NodeMachine) {
     this.disk = new SimulatedDisk(machine.time)
@@ -110,7 +112,7 @@ export class SimulatedNode {
   /** Its next process has the software and network file of today. */
   upgrade(): void {
     const { protocol } = this.machine.terms
-    const next = this.height() + 1
+    const next = this.reached + 1
     // What it judged of this height by the version of before counts for nothing.
     if (this.protocol.at(next).version !== protocol.at(next).version) this.calls = new CallHistory()
     this.protocol = protocol
@@ -170,7 +172,11 @@ export class SimulatedNode {
       },
     })
     if (!life.isAlive) return
-    services.chain.onCommitted(committed => watch.committed(this, committed))
+    this.reached = services.chain.height()
+    services.chain.onCommitted(committed => {
+      this.reached = committed.block.header.number
+      watch.committed(this, committed)
+    })
     this.services = services
     wires.start()
   }
