@@ -16,8 +16,10 @@ it('tells what is scheduled, what becomes active, and where this node stops', ()
   const protocol = createProtocolSchedule({ parameters, upgrades, latestKnown: 2 })
   const told: string[] = []
   const active: number[] = []
-  const say = (level: string) => (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
-    void told.push(`${level} ${message} ${fields.version} ${fields.activationHeight ?? fields.height}`)
+  const say =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
+      void told.push(`${level} ${message} ${fields.version} ${fields.activationHeight ?? fields.height}`)
   const logger: Logger = { debug() {}, info: say('info'), warn: say('warn'), error: say('error'), child: () => logger }
   let head = genesis
   let committed: (committed: CommittedBlock) => void = () => {}

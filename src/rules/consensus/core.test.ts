@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import { defaultParameters } from '../../base/protocol/protocol-parameters.js'
-import { createConsensusCore } from './core.js'
 import { coreOf, hashOf, height, lockedOnA, set } from './core.fixture.js'
+import { createConsensusCore } from './core.js'
 
 describe('Algorithm 1, by line', () => {
   it('L11-L13: a later round starts at step propose with its timer', () => {
