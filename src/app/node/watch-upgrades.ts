@@ -1,4 +1,5 @@
 import type { Height } from '../../base/primitives/quantities.js'
+import { protocolVersions } from '../../base/protocol/protocol-version.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
@@ -48,7 +49,8 @@ function announceUpgrades({
 }): void {
   for (let next = protocol.nextAfter(height); next !== null; next = protocol.nextAfter(next.activationHeight)) {
     const { version, activationHeight } = next
-    if (version <= protocol.latestKnown) logger.info('an upgrade is scheduled', { version, activationHeight })
+    if (version <= protocol.latestKnown)
+      logger.info('an upgrade is scheduled', { version, activationHeight, brings: protocolVersions[version - 1] })
     else
       logger.warn('this node must be upgraded before the height at which an upgrade activates', {
         version,

@@ -14,8 +14,9 @@ export function batchCapacity({ maxBlobsPerBatch }: Pick<ProtocolParameters, 'ma
 }
 
 /**
- * Whether the batch that begins with `first` ends with `last`, by number of blocks, by time, or because another set signs
- * the next block or it has another protocol version. It also ends before a block that it has no room for (`PackedPayload.room`). All of it follows from the chain.
+ * Whether the batch that begins with `first` ends with `last`, by number of blocks, by time, or because the next block has
+ * another set or another protocol version. It also ends before a block that it has no room for (`PackedPayload.room`). All of it
+ * follows from the chain.
  */
 export function isSealedBy({
   first,
