@@ -142,7 +142,12 @@ async function startServers(
 /** Metrics and health for operators. */
 async function startTelemetry(
   { config, metrics, lifecycle }: Pick<Frame, 'config' | 'metrics' | 'lifecycle'>,
-  { morphism, chain, follower, signing }: Pick<NodeServices, 'chain' | 'follower' | 'signing'> & {
+  {
+    morphism,
+    chain,
+    follower,
+    signing,
+  }: Pick<NodeServices, 'chain' | 'follower' | 'signing'> & {
     readonly morphism: MorphismQueries
   },
 ): Promise<void> {
