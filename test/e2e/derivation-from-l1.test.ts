@@ -21,6 +21,7 @@ import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { depositWithdrawal } from '../../src/rules/blocks/block-withdrawals.js'
 import { deriveBlock, type L1History } from '../../src/rules/derivation/derive-block.js'
 import { openBatch } from '../../src/rules/derivation/open-batch.js'
+import { createProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 import { RunningDevnet, until } from './running-devnet.js'
 
 /** Runtime code: counts in slot 0 and logs when called without data, reverts when called with some. */
@@ -173,8 +174,9 @@ async function derive(reader: L1Reader): Promise<Block[]> {
     parentBatch = event.batchHash
     const blobs = await reader.blobs({ l1BlockNumber: event.l1BlockNumber, versionedHashes: blobVersionedHashes })
     const set = (await reader.sequencerSet(header.setId))!
+    const protocol = createProtocolSchedule(file).at(header.firstBlock)
     for (const block of openBatch({ header, blobs, codec: brotliCodec }).blocks) {
-      const next = deriveBlock({ block, parent, l1: history, set, parameters: file.parameters })
+      const next = deriveBlock({ block, parent, l1: history, set, protocol })
       if (!next.ok) throw new Error(`block ${parent.header.number + 1}: ${next.error}`)
       const { block: built } = await execution.buildBlock(next.value.attributes)
       await execution.forkchoiceUpdated({ head: built.hash, safe: built.hash, finalized: built.hash })

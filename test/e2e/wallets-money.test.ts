@@ -251,6 +251,8 @@ describe('the morphism_ methods (protocol.md section 9)', () => {
       syncing: false,
       readyToLead: false,
       notReadyToLead: ['NOT_A_SEQUENCER'],
+      protocolVersion: '0x1',
+      upgrade: null,
       height: quantity,
       round: quantity,
       step: 'follow',

@@ -25,6 +25,7 @@ import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { pause } from '../../src/io/time/clock.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
+import { createProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 import type { ProposalRefused } from '../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
@@ -144,6 +145,7 @@ export class TestNode {
             return ok(undefined)
           },
           onCommitted: listener => node.listeners.push(listener),
+          versionHalt: () => null,
         },
         network: wires,
         sets,
@@ -163,7 +165,7 @@ export class TestNode {
       },
     })
     node.engine = await ConsensusEngine.start({
-      config: { parameters: net.parameters, domain },
+      config: { protocol: createProtocolSchedule({ parameters: net.parameters }), domain },
       ports: {
         application: watchApplication(
           {
@@ -189,6 +191,7 @@ export class TestNode {
         ),
         work: { hasWork: () => net.busy, onWork: listener => node.wakers.push(listener) },
         head: () => node.head(),
+        takesPart: () => true,
         sets,
         signer: net.signer(index, disk.record),
         verifier: inlineSignatureVerifier,
@@ -207,7 +210,7 @@ export class TestNode {
   /** What `explain` is decided by at this node. */
   facts(): NoBlockFacts & { readonly progress: HeightInProgress } {
     const behind = this.syncer!.bestKnownHeight() - this.height
-    return { progress: this.engine!.inProgress(), behind, parameters: devnetParameters }
+    return { progress: this.engine!.inProgress(), behind, halt: null, parameters: devnetParameters }
   }
 
   get height(): number {

@@ -7,13 +7,9 @@ import { encodeRlp } from '../../src/base/encoding/rlp.js'
 import { rlpUint } from '../../src/base/encoding/rlp-fields.js'
 import { bytesToHex, concatBytes, hexToBytes, uintToBytes } from '../../src/base/primitives/bytes.js'
 import { type Address, zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
+import type { BatchHeader } from '../../src/base/protocol/batch-header.js'
 import type { Block } from '../../src/base/protocol/block.js'
-import {
-  type BlockContext,
-  contextHash,
-  contextVersion,
-  emptyInboxRoot,
-} from '../../src/base/protocol/block-context.js'
+import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
 import { ethDeposit, type L1Message } from '../../src/base/protocol/l1-message.js'
 import { defaultParameters } from '../../src/base/protocol/protocol-parameters.js'
@@ -22,9 +18,11 @@ import { withdrawalToRlp } from '../../src/base/protocol/withdrawal.js'
 import { brotliCodec } from '../../src/io/compression/brotli-codec.js'
 import { inlineCompression } from '../../src/io/compression/inline-compression.js'
 import { makeBatchHeader } from '../../src/rules/batch/make-batch-header.js'
+import { isSealedBy } from '../../src/rules/batch/seal-policy.js'
 import { type FixedAttributes, fixedAttributes, type ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { deriveBlock, type L1History } from '../../src/rules/derivation/derive-block.js'
 import { openBatch } from '../../src/rules/derivation/open-batch.js'
+import { createProtocolSchedule, type ProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 import { GrowingBatch } from '../../src/services/batcher/growing-batch.js'
 
 const account = (n: number): Address => bytesToHex(uintToBytes(n, 20))
@@ -78,7 +76,7 @@ const genesis: ParentBlock = {
   hash: headerHash(genesisHeader),
   header: genesisHeader,
   context: {
-    version: contextVersion,
+    version: 1,
     setId: 7,
     proposerIndex: 0,
     timestampMs: 1_000_000,
@@ -130,22 +128,30 @@ const steps = fc.array(
   { minLength: 1, maxLength: 25 },
 )
 
-function buildChain(plan: typeof steps extends fc.Arbitrary<infer Plan> ? Plan : never): Block[] {
+/** Nothing is scheduled. */
+const plain = createProtocolSchedule({ parameters: defaultParameters })
+
+function buildChain(
+  plan: typeof steps extends fc.Arbitrary<infer Plan> ? Plan : never,
+  protocol: ProtocolSchedule = plain,
+): Block[] {
   const chain: Block[] = []
   let parent = genesis
   for (const { ms, origins, proposerIndex, deposits, transactions } of plan) {
     const before = parent.context
     const l1OriginNumber = before.l1OriginNumber + origins
+    const { version, parameters } = protocol.at(parent.header.number + 1)
     const context: BlockContext = {
       ...before,
+      version,
       proposerIndex,
       timestampMs: before.timestampMs + ms,
       l1OriginNumber,
       l1OriginHash: l1.blockHash(l1OriginNumber)!,
-      messagesConsumed: before.messagesConsumed + deposits,
+      messagesConsumed: before.messagesConsumed + Math.min(deposits, parameters.maxMessagesPerBlock),
     }
     const messages = l1.messages(before.messagesConsumed, context.messagesConsumed)
-    const { gasLimit } = defaultParameters
+    const { gasLimit } = parameters
     const { attributes, feeCarryWei } = fixedAttributes({ parent, context, messages, set, gasLimit })
     const block = execute(attributes, transactions)
     chain.push(block)
@@ -155,7 +161,7 @@ function buildChain(plan: typeof steps extends fc.Arbitrary<infer Plan> ? Plan :
 }
 
 /** The batch of a whole chain: its header and its blobs. */
-async function batchOf(chain: readonly Block[]) {
+async function batchOf(chain: readonly Block[]): Promise<{ header: BatchHeader; blobs: Uint8Array[] }> {
   const growing = new GrowingBatch(chain[0]!, defaultParameters, inlineCompression)
   for (const block of chain.slice(1)) expect(await growing.tryAdd(block)).toBe(true)
   const header = makeBatchHeader({
@@ -169,22 +175,59 @@ async function batchOf(chain: readonly Block[]) {
   return { header, blobs: await growing.blobs() }
 }
 
+/** The chain cut into the batches that the rules seal. */
+function cut(chain: readonly Block[], protocol: ProtocolSchedule): Block[][] {
+  const batches: Block[][] = []
+  let open: Block[] = []
+  for (const block of chain) {
+    open.push(block)
+    const { number } = block.header
+    const { version: nextVersion } = protocol.at(number + 1)
+    const { parameters } = protocol.at(number)
+    const isSealed = isSealedBy({ first: open[0]!, last: block, nextSetId: 7, nextVersion, parameters })
+    if (!isSealed && block !== chain.at(-1)) continue
+    batches.push(open)
+    open = []
+  }
+  return batches
+}
+
+/** Derives the batches one after the other, each by one protocol; all that they say must come out. */
+async function expectDerived(chain: readonly Block[], protocol: ProtocolSchedule = plain): Promise<void> {
+  let parent = genesis
+  for (const batch of cut(chain, protocol)) {
+    const { header, blobs } = await batchOf(batch)
+    const ofBatch = protocol.at(header.firstBlock)
+    for (const block of openBatch({ header, blobs, codec: brotliCodec }).blocks) {
+      const derived = deriveBlock({ block, parent, l1, set, protocol: ofBatch })
+      if (!derived.ok) return expect.fail(derived.error)
+      const { transactions, onInvalidTransaction: _, ...attributes } = derived.value.attributes
+      parent = childOf(execute(attributes, transactions), derived.value.feeCarryWei)
+      expect(parent.hash).toBe(chain[attributes.height - 42]!.hash)
+    }
+    expect(parent.hash).toBe(header.lastBlockHash)
+    expect(parent.header.number).toBe(header.lastBlock)
+  }
+  expect(parent.hash).toBe(chain.at(-1)!.hash)
+}
+
 describe('derivation', () => {
   it('rebuilds from blobs, the parent and L1 every block of a chain, to the same hashes', async () => {
     await fc.assert(
-      fc.asyncProperty(steps, async plan => {
-        const chain = buildChain(plan)
-        const { header, blobs } = await batchOf(chain)
-        let parent = genesis
-        for (const block of openBatch({ header, blobs, codec: brotliCodec }).blocks) {
-          const derived = deriveBlock({ block, parent, l1, set, parameters: defaultParameters })
-          if (!derived.ok) return expect.fail(derived.error)
-          const { transactions, onInvalidTransaction: _, ...attributes } = derived.value.attributes
-          parent = childOf(execute(attributes, transactions), derived.value.feeCarryWei)
-          expect(parent.hash).toBe(chain[attributes.height - 42]!.hash)
-        }
-        expect(parent.hash).toBe(header.lastBlockHash)
-        expect(parent.header.number).toBe(header.lastBlock)
+      fc.asyncProperty(steps, plan => expectDerived(buildChain(plan))),
+      { numRuns: 60 },
+    )
+  })
+
+  it('rebuilds the blocks on both sides of an upgrade, whose parameters change what a batch leaves out', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer({ min: 42, max: 66 }), async (plan, activationHeight) => {
+        const parameters = { gasLimit: 30_100_000, maxMessagesPerBlock: 3, batchBlocks: 4 }
+        const upgrades = [{ version: 2, activationHeight, parameters }]
+        const protocol = createProtocolSchedule({ parameters: defaultParameters, upgrades })
+        const chain = buildChain(plan, protocol)
+        for (const { header, context } of chain) expect(header.number < activationHeight ? 1 : 2).toBe(context.version)
+        await expectDerived(chain, protocol)
       }),
       { numRuns: 60 },
     )

@@ -25,6 +25,7 @@ import { MemoryStore } from '../../src/io/storage/memory-store.js'
 import type { Logger } from '../../src/io/telemetry/logger.js'
 import { type Metrics, silentMetrics } from '../../src/io/telemetry/metrics.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
+import { createProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 
 const account = (n: number): Address => bytesToHex(uintToBytes(n, 20))
 /** Who deposits on L1. */
@@ -185,7 +186,7 @@ export class L1ViewsNetwork {
     }
     this.terms = {
       role: 'sequencer',
-      parameters: devnetParameters,
+      protocol: createProtocolSchedule({ parameters: devnetParameters }),
       domain,
       l2ChainId: this.genesis.chainId,
       genesisBatch: l2GenesisBatch(this.genesis),

@@ -65,6 +65,12 @@ export class FaultInjector {
         }
       case 'crash':
         return this.crash(event)
+      case 'upgrade': {
+        const { simulated } = this.node(event.node)
+        simulated.crash({ power: false, torn: 0 })
+        simulated.upgrade()
+        return () => simulated.release()
+      }
       case 'l1-reorg':
         l1.reorg({ depth: Math.min(event.depth, l1.head.number - 1), requeue: true })
         return null

@@ -1,3 +1,5 @@
+import type { Outdated } from './simulated-network.js'
+
 /** What a Byzantine sequencer does while its fault lasts. */
 export type ByzantineBehaviour =
   | 'silence'
@@ -37,6 +39,8 @@ export type FaultEvent = { readonly atMs: number } & (
     }
   /** An operator restarts a part of a running node. */
   | { readonly kind: 'restart'; readonly node: number; readonly component: 'batcher' | 'submitter' }
+  /** From the start on the node lacks the network's upgrade; then it is stopped, and comes back with it. */
+  | { readonly kind: 'upgrade'; readonly node: number; readonly lacks: Outdated; readonly forMs: number }
   | { readonly kind: 'disk-full' | 'l1-down'; readonly node: number; readonly forMs: number }
   | { readonly kind: 'clock-skew'; readonly node: number; readonly ms: number; readonly forMs: number }
   | { readonly kind: 'l1-reorg'; readonly depth: number }

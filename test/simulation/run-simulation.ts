@@ -1,6 +1,7 @@
 import { MorphismError } from '../../src/base/primitives/morphism-error.js'
 import { createInlineRecovery } from '../../src/io/recovery/inline-recovery.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
+import type { ProtocolUpgrade } from '../../src/rules/upgrades/protocol-schedule.js'
 import { type SeenSignature, watchedSigner } from '../fixtures/watched-signer.js'
 import { FaultInjector } from './fault-injector.js'
 import type { FaultSchedule } from './fault-schedule.js'
@@ -55,6 +56,13 @@ const progressMs = 60_000
 const heightMs = 1_500
 const drainMs = 60_000
 
+/** What the network of the scenario `upgrade` upgrades to in the middle of its run. */
+const upgradeAt = (activationHeight: number): ProtocolUpgrade => ({
+  version: 2,
+  activationHeight,
+  parameters: { gasLimit: 30_500_000, minBlockIntervalMs: 150, batchBlocks: 20, maxMessagesPerBlock: 2 },
+})
+
 /** Runs a network of real services in virtual time until the heights are reached or an invariant breaks. */
 export async function runSimulation(spec: SimulationSpec): Promise<SimulationResult> {
   return (await Simulation.found(spec)).run()
@@ -71,7 +79,8 @@ class Simulation {
   static async found(spec: SimulationSpec): Promise<Simulation> {
     const trace = await Trace.begin()
     const { seed, scenario, heights } = spec
-    const network = foundNetwork({ seed, size: spec.nodes })
+    const upgrades = scenario === 'upgrade' ? [upgradeAt(Math.ceil(heights / 2))] : []
+    const network = foundNetwork({ seed, size: spec.nodes, upgrades })
     const schedule = spec.schedule ?? drawSchedule({ seed, set: network.terms.genesisSet, heights, scenario })
     const simulation: { current: Simulation | null } = { current: null }
     const violate =
@@ -140,6 +149,8 @@ class Simulation {
           watch,
         }),
     )
+    for (const event of parts.schedule.events)
+      if (event.kind === 'upgrade') this.nodes[event.node]!.protocol = network.outdated[event.lacks]
     this.honest = this.nodes.filter(({ index }) => !isFaulty(index))
     const random = randomOf(spec.seed, 'workload')
     const { seed } = spec

@@ -1,3 +1,12 @@
 /** What can be asked for by name; `chaos` is all of it at once. */
-export const scenarioNames = ['calm', 'chaos', 'partitions', 'crashes', 'byzantine', 'l1', 'restarts'] as const
+export const scenarioNames = [
+  'calm',
+  'chaos',
+  'partitions',
+  'crashes',
+  'byzantine',
+  'l1',
+  'restarts',
+  'upgrade',
+] as const
 export type ScenarioName = (typeof scenarioNames)[number]

@@ -1,10 +1,11 @@
-import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
+import { isQuorum, type SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SeededRandom } from '../model/seeded-random.js'
 import type { ByzantineBehaviour, FaultEvent, FaultSchedule } from './fault-schedule.js'
 import type { ScenarioName } from './scenario-names.js'
 import { l1Confirmations, randomOf } from './simulated-network.js'
 
-type FaultKind = FaultEvent['kind']
+/** Those that strike at random; upgrades are planned. */
+type FaultKind = Exclude<FaultEvent['kind'], 'upgrade'>
 
 /** How often each kind strikes, relative to the others. */
 const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>> = {
@@ -14,6 +15,7 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
   byzantine: { 'hidden-decision': 3, byzantine: 7, delay: 2, loss: 1, 'one-way': 2, partition: 1, crash: 1 },
   l1: { 'l1-reorg': 3, 'l1-lag': 3, 'l1-down': 2, 'clock-skew': 1, crash: 1, delay: 1 },
   restarts: { restart: 8, crash: 1, delay: 1, loss: 1, 'l1-down': 1 },
+  upgrade: { partition: 2, delay: 2, loss: 1, crash: 2, 'slow-disk': 1 },
   chaos: {
     'hidden-decision': 2,
     crash: 3,
@@ -77,7 +79,7 @@ export function drawSchedule({
   const weights = Object.entries(kindsOf[scenario]) as [FaultKind, number][]
   const faulty = weights.some(([kind]) => kind === 'byzantine' || kind === 'crash') ? drawFaulty(set, random) : []
   const endMs = Math.max(leastMs, heights * msPerHeight)
-  const events: FaultEvent[] = []
+  const events: FaultEvent[] = scenario === 'upgrade' ? drawUpgrades({ set, endMs, random }) : []
   const size = set.members.length
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0)
   if (total === 0) return { faulty, events }
@@ -91,6 +93,28 @@ export function drawSchedule({
     if (event) events.push(event)
   }
   return { faulty, events }
+}
+
+/**
+ * Every node is upgraded once, some before the activation and some after. Those that have the network file of before are no quorum,
+ * which could go on without the upgrade.
+ */
+function drawUpgrades({
+  set,
+  endMs,
+  random,
+}: {
+  set: SequencerSet
+  endMs: number
+  random: SeededRandom
+}): FaultEvent[] {
+  let withOldFile = 0n
+  return shuffled(set.members, random).map(({ index: node, power }) => {
+    const lacks = random.chance(0.5) && !isQuorum(set, withOldFile + power) ? 'file' : 'software'
+    if (lacks === 'file') withOldFile += power
+    const atMs = Math.floor(endMs * (0.1 + 0.8 * random.fraction()))
+    return { atMs, kind: 'upgrade', node, lacks, forMs: 100 + random.below(2_000) }
+  })
 }
 
 /** Members in random order as long as their power stays below a third. */

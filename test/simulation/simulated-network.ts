@@ -10,6 +10,11 @@ import { makeSequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import type { Genesis } from '../../src/io/execution/genesis.js'
 import { MemoryL1 } from '../../src/io/l1/memory-l1.js'
+import {
+  createProtocolSchedule,
+  type ProtocolSchedule,
+  type ProtocolUpgrade,
+} from '../../src/rules/upgrades/protocol-schedule.js'
 import { SeededRandom } from '../model/seeded-random.js'
 import { userKeys } from './workload.js'
 
@@ -39,20 +44,35 @@ export function randomOf(seed: string, stream: string): SeededRandom {
   return new SeededRandom(new DataView(keccak256(asciiToBytes(`${seed}/${stream}`)).buffer).getInt32(0))
 }
 
+/** What of a node is of before an upgrade. */
+export type Outdated = 'file' | 'software'
+
 /** What all nodes of one simulated network agree on, from its seed: keys, powers, genesis, and the L1 below it. */
-export function foundNetwork({ seed, size }: { seed: string; size: number }): {
+export function foundNetwork({
+  seed,
+  size,
+  upgrades = [],
+  hasEqualPowers = false,
+}: {
+  seed: string
+  size: number
+  hasEqualPowers?: boolean
+  upgrades?: readonly ProtocolUpgrade[]
+}): {
   readonly keys: readonly BlsSecretKey[]
   readonly submitters: readonly Address[]
   readonly terms: NodeTerms
   readonly genesis: Genesis
   readonly l1: MemoryL1
+  /** What a node has that was not upgraded: the network file of before, or the software of before with the file of today. */
+  readonly outdated: Readonly<Record<Outdated, ProtocolSchedule>>
 } {
   const random = randomOf(seed, 'network')
   const keys = Array.from({ length: size }, (_, i) =>
     BlsSecretKey.fromSeed(keccak256(asciiToBytes(`morphism simulation sequencer ${seed} ${i}`))),
   )
   const submitters = keys.map((_, i) => bytesToHex(uintToBytes(0xa000 + i, 20)))
-  const isEqual = random.chance(0.5)
+  const isEqual = random.chance(0.5) || hasEqualPowers
   const set = makeSequencerSet(
     1,
     keys.map((key, i) => ({
@@ -85,12 +105,16 @@ export function foundNetwork({ seed, size }: { seed: string; size: number }): {
   for (let block = 0; block < 4; block++) l1.mine()
   const terms: NodeTerms = {
     role: 'sequencer',
-    parameters,
+    protocol: createProtocolSchedule({ parameters, upgrades }),
     domain,
     l2ChainId,
     genesisBatch,
     l1StartBlock: 0,
     genesisSet: set,
   }
-  return { keys, submitters, terms, genesis, l1 }
+  const outdated = {
+    file: createProtocolSchedule({ parameters }),
+    software: createProtocolSchedule({ parameters, upgrades, latestKnown: 1 }),
+  }
+  return { keys, submitters, terms, genesis, l1, outdated }
 }

@@ -13,6 +13,7 @@ import type { SenderRecovery } from '../../src/io/recovery/sender-recovery.js'
 import { type Logger, silentLogger } from '../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import type { Clock } from '../../src/io/time/clock.js'
+import type { ProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 import type { CommittedBlock } from '../../src/services/chain/chain.js'
 import { CallHistory, watchApplication } from '../fixtures/application-grammar.js'
 import { byzantineExecution } from './byzantine-execution.js'
@@ -54,7 +55,9 @@ const operatorMs = 3_000
 /** One sequencer of the simulated network: the services of a real node on a ground in memory, which crashes and comes back. */
 export class SimulatedNode {
   /** What the application of this node was asked, over all its processes. */
-  private readonly calls = new CallHistory()
+  private calls = new CallHistory()
+  /** What its next process knows of the protocol. */
+  protocol: ProtocolSchedule
   readonly disk: SimulatedDisk
   readonly clock: MachineClock
   readonly hostility = new Hostility()
@@ -63,10 +66,13 @@ export class SimulatedNode {
   private wires: MemoryNetwork | null = null
   /** Crashes that hold it down now. */
   private heldDown = 0
+  /** The newest head that it is known to have had. */
+  private reached = 0
 
   constructor(readonly machine: NodeMachine) {
     this.disk = new SimulatedDisk(machine.time)
     this.clock = new MachineClock(machine.time)
+    this.protocol = machine.terms.protocol
   }
 
   get index(): number {
@@ -103,6 +109,15 @@ export class SimulatedNode {
     this.start()
   }
 
+  /** Its next process has the software and network file of today. */
+  upgrade(): void {
+    const { protocol } = this.machine.terms
+    const next = this.reached + 1
+    // What it judged of this height by the version of before counts for nothing.
+    if (this.protocol.at(next).version !== protocol.at(next).version) this.calls = new CallHistory()
+    this.protocol = protocol
+  }
+
   private end(crash: DiskCrash): void {
     if (!this.life) return
     this.life.end()
@@ -115,7 +130,8 @@ export class SimulatedNode {
 
   private async open(life: ProcessLife): Promise<void> {
     const { machine, disk } = this
-    const { terms, genesis, secretKey, hub, watch, isFaulty } = machine
+    const { genesis, secretKey, hub, watch, isFaulty } = machine
+    const terms = { ...machine.terms, protocol: this.protocol }
     const clock = this.clock.of(life)
     const execution = await createInProcessExecution({ store: disk.chain.open(life), genesis })
     const wires = hub.prepare({ id: nodeName(machine.index), consensusKey: secretKey.publicKey() })
@@ -156,7 +172,11 @@ export class SimulatedNode {
       },
     })
     if (!life.isAlive) return
-    services.chain.onCommitted(committed => watch.committed(this, committed))
+    this.reached = services.chain.height()
+    services.chain.onCommitted(committed => {
+      this.reached = committed.block.header.number
+      watch.committed(this, committed)
+    })
     this.services = services
     wires.start()
   }

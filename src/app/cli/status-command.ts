@@ -16,6 +16,11 @@ export function statusCommand(): Command {
 }
 
 function shown(value: unknown): string {
-  if (typeof value === 'string' && /^0x[0-9a-f]{1,13}$/.test(value)) return `${Number(value)}`
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  const plain = decimal(value)
+  return typeof plain === 'object' ? JSON.stringify(plain, (_, inner) => decimal(inner)) : String(plain)
+}
+
+/** A quantity as a person reads it; hashes and addresses are longer. */
+function decimal(value: unknown): unknown {
+  return typeof value === 'string' && /^0x[0-9a-f]{1,13}$/.test(value) ? Number(value) : value
 }

@@ -87,6 +87,7 @@ export async function createNetwork({
     l1: { chainId: domain.l1ChainId, startBlock: Math.min(startBlock, l2.genesis.l1Origin.number), contracts },
     l2,
     parameters: devnetParameters,
+    upgrades: [],
   }
   await writeFile(`${file}.new`, `${JSON.stringify(network, null, 2)}\n`)
   await rename(`${file}.new`, file)

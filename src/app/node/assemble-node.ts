@@ -1,6 +1,5 @@
 import type { Height } from '../../base/primitives/quantities.js'
 import type { BatchHeader } from '../../base/protocol/batch-header.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Compression } from '../../io/compression/compression.js'
@@ -18,6 +17,7 @@ import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { createSetSchedule, type SetSchedule } from '../../rules/staking/set-schedule.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { Chain } from '../../services/chain/chain.js'
 import { createL1Follower, type L1Follower } from '../../services/l1-follower/l1-follower.js'
 import { createMempool } from '../../services/mempool/create-mempool.js'
@@ -36,6 +36,7 @@ import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import { judgingSet } from './judging-set.js'
 import type { Lifecycle } from './lifecycle.js'
 import { ReplaceableBatcher } from './replaceable-batcher.js'
+import { watchUpgrades } from './watch-upgrades.js'
 
 /** How often L1 is looked at. */
 const l1PollMs = 500
@@ -45,7 +46,8 @@ const submitterStaggerSec = 2
 /** What a network's nodes have in common, as their services need it. */
 export interface NodeTerms {
   readonly role: 'sequencer' | 'full'
-  readonly parameters: ProtocolParameters
+  /** What the network file schedules, as far as this software knows it. */
+  readonly protocol: ProtocolSchedule
   readonly domain: SigningDomain
   readonly l2ChainId: number
   readonly genesisBatch: BatchHeader
@@ -107,7 +109,8 @@ export async function assembleNode({
   ground: NodeGround
   lifecycle: Lifecycle
 }): Promise<NodeServices> {
-  const { parameters, domain, role, genesisSet } = terms
+  const { protocol, domain, role, genesisSet } = terms
+  const parameters = protocol.genesis
   const { clock, logger, metrics, store, execution, network, reader, kzg, compression } = ground
   const sets = createSetSchedule({ genesisSet, minSequencers: parameters.minSequencers })
   const follower = createL1Follower({
@@ -117,7 +120,7 @@ export async function assembleNode({
   lifecycle.own('l1-follower', () => follower[Symbol.asyncDispose]())
   const mempool = await openMempool({ terms, ground, lifecycle })
   const chain = await Chain.open({
-    config: { parameters, domain },
+    config: { protocol, domain },
     ports: {
       execution,
       store,
@@ -140,7 +143,7 @@ export async function assembleNode({
   lifecycle.own('evidence', () => evidence.settled())
   const batcher = new ReplaceableBatcher({
     fail: ground.fail,
-    config: { parameters, domain, genesis: terms.genesisBatch },
+    config: { protocol, domain, genesis: terms.genesisBatch },
     ports: {
       store,
       execution,
@@ -160,6 +163,7 @@ export async function assembleNode({
   lifecycle.own('batcher', () => batcher.component.dispose())
   const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
   lifecycle.own('syncer', () => syncer.stop())
+  watchUpgrades({ chain, protocol, logger, metrics })
   keepLabels({ chain, batcher, follower, fail: ground.fail })
   auditDeposits({ chain, follower, logger: logger.child('l1'), metrics })
   takeCommittedCertificates({ batcher, follower, reader, logger: logger.child('batcher'), fail: ground.fail })
@@ -177,14 +181,14 @@ interface Making {
 }
 
 async function openMempool({ terms, ground, lifecycle }: Making): Promise<Mempool> {
-  const { parameters, role, genesisSet } = terms
+  const { role, genesisSet } = terms
   const { execution, network, recovery, mempoolJournal, clock, logger, metrics } = ground
   const { header } = await execution.head()
   const mempool = await createMempool({
     config: {
       ...defaultMempoolConfig,
       chainId: BigInt(terms.l2ChainId),
-      blockGasLimit: parameters.gasLimit,
+      blockGasLimit: header.gasLimit,
       baseFeePerGas: nextBaseFee(header),
     },
     ports: {
@@ -230,13 +234,13 @@ async function startConsensus(
   { terms, ground, lifecycle }: Making,
   { chain, mempool, batcher, follower, sets, evidence, signing }: Omit<NodeServices, 'engine' | 'submitter'>,
 ): Promise<ConsensusEngine | null> {
-  const { parameters, domain } = terms
+  const { protocol, domain } = terms
   const { execution, network, clock, logger, metrics } = ground
   let engine: ConsensusEngine | null = null
   chain.onCommitted(() => engine?.onHead())
   chain.onCommitted(({ block }) => batcher.onDecided(block))
   if (!ground.sequencing || !signing) return null
-  const application = new ChainApplication(parameters, {
+  const application = new ChainApplication(protocol, {
     chain,
     execution,
     mempool,
@@ -247,13 +251,14 @@ async function startConsensus(
     metrics,
   })
   const started = await ConsensusEngine.start({
-    config: { parameters, domain },
+    config: { protocol, domain },
     ports: {
       ...ground.sequencing,
       signer: signing,
       application: ground.watchApplication?.(application, () => chain.head().header.number) ?? application,
       work: application,
       head: () => chain.head(),
+      takesPart: () => chain.versionHalt() === null,
       sets,
       network,
       clock,
@@ -275,9 +280,9 @@ async function startSubmitter(
 ): Promise<Component<Submitter> | null> {
   if (!ground.submitter) return null
   const { clock, logger, metrics, fail } = ground
-  const { genesisSet, parameters } = terms
+  const { genesisSet, protocol } = terms
   const args = {
-    config: { parameters, staggerSec: submitterStaggerSec },
+    config: { parameters: protocol.genesis, staggerSec: submitterStaggerSec },
     ports: {
       batches: submittableBatches(batcher),
       l1: ground.submitter,

@@ -1,7 +1,7 @@
 import type { Height } from '../../base/primitives/quantities.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { Chain } from '../../services/chain/chain.js'
 import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
 import type { HeightInProgress } from '../../services/sequencer/height-in-progress.js'
@@ -12,8 +12,8 @@ import type { Syncer } from '../../services/syncer/syncer.js'
 
 /** What an explanation is read from. */
 export interface ExplainParts {
-  readonly parameters: ProtocolParameters
-  readonly chain: Pick<Chain, 'height' | 'certificateAt' | 'head'>
+  readonly protocol: ProtocolSchedule
+  readonly chain: Pick<Chain, 'height' | 'certificateAt' | 'head' | 'versionHalt'>
   readonly syncer: Pick<Syncer, 'bestKnownHeight'>
   readonly follower: Pick<L1Follower, 'health' | 'head'>
   readonly sets: { setAt(height: Height): SequencerSet }
@@ -27,6 +27,7 @@ export function notReadyReasons({ chain, syncer, follower, progress }: ExplainPa
   return notReadyToLead({
     progress: progress(),
     behind: syncer.bestKnownHeight() - chain.height(),
+    halt: chain.versionHalt(),
     l1: follower.health(),
   })
 }
@@ -34,11 +35,12 @@ export function notReadyReasons({ chain, syncer, follower, progress }: ExplainPa
 /** Why there is no block now, or how an earlier height was decided: sentences for people, and the data behind them. */
 export function explainNode(parts: ExplainParts, height: Height | null): object {
   if (height !== null && height !== parts.chain.height() + 1) return explainOtherHeight(parts, height)
-  const { parameters, chain, syncer, follower, clock } = parts
+  const { protocol, chain, syncer, follower, clock } = parts
   const nowMs = clock.nowMs()
   const progress = parts.progress()
   const behind = syncer.bestKnownHeight() - chain.height()
-  const facts = { progress, behind, parameters }
+  const { parameters, version } = protocol.at(chain.height() + 1)
+  const facts = { progress, behind, halt: chain.versionHalt(), parameters }
   const reason = noBlockReason(facts)
   const notReady = notReadyReasons(parts)
   const health = follower.health()
@@ -56,18 +58,47 @@ export function explainNode(parts: ExplainParts, height: Height | null): object 
       ...(progress ? progressSentences(progress) : []),
       behind > 0 ? `Peers have proved ${behind} more blocks.` : 'No peer has proved a later block.',
       l1Sentence(l1),
+      ...upgradeSentences(parts),
       notReady.length === 0
         ? 'It is ready to lead.'
         : `It is not ready to lead: ${notReady.map(name => notReadyWords[name]).join('; ')}.`,
       ...(progress ? refusalSentences(progress) : []),
     ],
     height: chain.height() + 1,
+    protocolVersion: version,
+    upgrade: nextUpgrade(parts),
     readyToLead: notReady.length === 0,
     notReadyToLead: notReady,
     sync: { height: chain.height(), bestKnownHeight: chain.height() + behind },
     l1,
     inProgress: progress && withAges(progress),
   }
+}
+
+/** The next scheduled upgrade after the head, and whether this node's software knows its version; null when there is none. */
+export function nextUpgrade({ chain, protocol }: Pick<ExplainParts, 'chain' | 'protocol'>): {
+  readonly version: number
+  readonly activationHeight: Height
+  readonly known: boolean
+} | null {
+  const next = protocol.nextAfter(chain.height())
+  if (!next) return null
+  const { version, activationHeight } = next
+  return { version, activationHeight, known: version <= protocol.latestKnown }
+}
+
+function upgradeSentences(parts: Pick<ExplainParts, 'chain' | 'protocol'>): string[] {
+  const upgrade = nextUpgrade(parts)
+  if (!upgrade) return []
+  const { version, activationHeight, known } = upgrade
+  const left = activationHeight - parts.chain.height()
+  const when = left === 1 ? 'at this height' : `in ${left} blocks, at height ${activationHeight}`
+  const todo = known
+    ? left === 1
+      ? ': members that were not upgraded take no part from here on'
+      : ''
+    : ': this node must be upgraded before, its software does not know it'
+  return [`Protocol version ${version} activates ${when}${todo}.`]
 }
 
 /** Refusals that are told in sentences; the data holds all that are remembered. */

@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import type { Address } from '../../base/primitives/hashes.js'
-import { defaultParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import {
+  defaultParameters,
+  type ParameterChange,
+  type ProtocolParameters,
+  upgradableParameters,
+} from '../../base/protocol/protocol-parameters.js'
+import { type ProtocolUpgrade, upgradesProblem } from '../../rules/upgrades/protocol-schedule.js'
 import { AppError } from '../app-error.js'
 
 /** One account of genesis, hex as in geth's genesis.json. */
@@ -37,6 +43,8 @@ export interface NetworkFile {
     }
   }
   readonly parameters: ProtocolParameters
+  /** Versions of the protocol after the first, each with the height at which it activates (spec/upgrades.md). */
+  readonly upgrades: readonly ProtocolUpgrade[]
 }
 
 /** Reads a network file; parameters that it leaves out take their defaults. @throws AppError NETWORK_FILE */
@@ -65,6 +73,7 @@ function parseNetworkFile(json: unknown): NetworkFile {
   const l2 = object(root.l2, 'l2')
   const genesis = object(l2.genesis, 'l2.genesis')
   const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
+  const parameters = parseParameters(root.parameters === undefined ? {} : object(root.parameters, 'parameters'))
   const contract = (name: string): Address =>
     match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
   return {
@@ -91,7 +100,8 @@ function parseNetworkFile(json: unknown): NetworkFile {
         alloc: object(genesis.alloc, 'l2.genesis.alloc') as Record<Address, GenesisAccountJson>,
       },
     },
-    parameters: parseParameters(root.parameters === undefined ? {} : object(root.parameters, 'parameters')),
+    parameters,
+    upgrades: parseUpgrades(root.upgrades ?? [], parameters),
   }
 }
 
@@ -102,6 +112,38 @@ function parseParameters(given: Readonly<Record<string, unknown>>): ProtocolPara
     whole(value, `parameters.${name}`)
   }
   return { ...defaultParameters, ...given }
+}
+
+function parseUpgrades(given: unknown, parameters: ProtocolParameters): ProtocolUpgrade[] {
+  if (!Array.isArray(given)) throw new AppError('NETWORK_FILE', 'upgrades must be a list')
+  const upgrades = given.map((entry, i) => parseUpgrade(object(entry, `upgrades[${i}]`), `upgrades[${i}]`))
+  const problem = upgradesProblem({ parameters, upgrades })
+  if (problem !== null) throw new AppError('NETWORK_FILE', `upgrades: ${problem}`)
+  return upgrades
+}
+
+function parseUpgrade(entry: Readonly<Record<string, unknown>>, what: string): ProtocolUpgrade {
+  const { version, activationHeight, parameters = {}, ...rest } = entry
+  for (const name of Object.keys(rest)) throw new AppError('NETWORK_FILE', `${what}.${name} is unknown`)
+  return {
+    version: whole(version, `${what}.version`),
+    activationHeight: whole(activationHeight, `${what}.activationHeight`),
+    parameters: parseChange(object(parameters, `${what}.parameters`), `${what}.parameters`),
+  }
+}
+
+function parseChange(given: Readonly<Record<string, unknown>>, what: string): ParameterChange {
+  const upgradable: readonly string[] = upgradableParameters
+  for (const [name, value] of Object.entries(given)) {
+    if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `${what}.${name} is unknown`)
+    if (!upgradable.includes(name))
+      throw new AppError(
+        'NETWORK_FILE',
+        `${what}.${name} is fixed by genesis or in the L1 contracts: no upgrade changes it`,
+      )
+    whole(value, `${what}.${name}`)
+  }
+  return given
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

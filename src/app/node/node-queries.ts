@@ -10,7 +10,7 @@ import type { EngineStatus } from '../../services/sequencer/engine.js'
 import type { EvidencePool } from '../../services/sequencer/evidence-pool.js'
 import { syncingBehind } from '../../services/sequencer/no-block-reason.js'
 import type { Syncer } from '../../services/syncer/syncer.js'
-import { type ExplainParts, explainNode, notReadyReasons } from './explain-node.js'
+import { type ExplainParts, explainNode, nextUpgrade, notReadyReasons } from './explain-node.js'
 
 export interface NodeQueriesParts extends ExplainParts {
   readonly version: string
@@ -112,10 +112,12 @@ function nodeStatus(parts: NodeQueriesParts): NodeStatus {
   return {
     role,
     version,
-    ready: !syncing && network.peers().length >= Math.min(1, set.members.length - 1),
+    ready: !syncing && chain.versionHalt() === null && network.peers().length >= Math.min(1, set.members.length - 1),
     syncing,
     readyToLead: notReady.length === 0,
     notReadyToLead: notReady,
+    protocolVersion: chain.head().context.version,
+    upgrade: nextUpgrade(parts),
     height,
     round: engine?.round ?? 0,
     step: engine?.step ?? 'follow',

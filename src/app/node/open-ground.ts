@@ -16,6 +16,7 @@ import { LevelStore } from '../../io/storage/level-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
 import type { Clock } from '../../io/time/clock.js'
+import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
 import { loadSet } from './l1-sets.js'
@@ -78,7 +79,7 @@ export async function openGround(
     network,
     terms: {
       role: config.role,
-      parameters: file.parameters,
+      protocol: createProtocolSchedule(file),
       domain,
       l2ChainId: file.l2.chainId,
       genesisBatch,

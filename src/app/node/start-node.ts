@@ -9,9 +9,10 @@ import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { IpcEndpoint } from '../../services/rpc/ipc-endpoint.js'
 import type { MorphismQueries } from '../../services/rpc/morphism-queries.js'
+import { versionHaltSentence } from '../../services/sequencer/no-block-reason.js'
 import { adminMethods } from './admin-methods.js'
 import { adminSocketOf } from './admin-socket.js'
-import { assembleNode, type NodeGround, type NodeServices } from './assemble-node.js'
+import { assembleNode, type NodeGround, type NodeServices, type NodeTerms } from './assemble-node.js'
 import type { Component } from './component.js'
 import { failure, Lifecycle } from './lifecycle.js'
 import type { NetworkFile } from './network-file.js'
@@ -74,7 +75,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     const { sets, chain } = services
     network.recognize(key => memberByKey(sets.setAt(chain.height() + 1), key) !== undefined)
     await network.start()
-    const rpc = await startServers(frame, ground, services)
+    const rpc = await startServers(frame, { terms, ground, services })
     const components = [rpc, services.batcher.component, ...(services.submitter ? [services.submitter] : [])]
     await openAdministration(frame, components)
     logger.info('node is running', { role: config.role, height: services.chain.height(), peer: network.localPeer })
@@ -95,9 +96,9 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
 /** JSON-RPC for users, then telemetry. */
 async function startServers(
   { config, clock, logger, metrics, lifecycle, fail }: Frame,
-  { execution, network }: NodeGround,
-  { chain, mempool, batcher, syncer, follower, sets, evidence, engine, signing }: NodeServices,
+  { terms, ground: { execution, network }, services }: { terms: NodeTerms; ground: NodeGround; services: NodeServices },
 ): Promise<Component<object>> {
+  const { chain, mempool, batcher, syncer, follower, sets, evidence, engine, signing } = services
   const { version, role } = config
   const morphism = nodeQueries({
     version,
@@ -111,7 +112,7 @@ async function startServers(
     network,
     evidence,
     signing: () => signing?.state() ?? null,
-    parameters: config.network.parameters,
+    protocol: terms.protocol,
     clock,
     engine: () => engine?.status() ?? null,
     progress: () => engine?.inProgress() ?? null,
@@ -136,22 +137,34 @@ async function startServers(
   })
   await rpc.start()
   lifecycle.own('rpc', () => rpc.dispose())
-  await startTelemetry({ config, metrics, lifecycle }, { morphism, follower, signing })
+  await startTelemetry({ config, metrics, lifecycle }, { morphism, chain, follower, signing })
   return rpc
 }
 
 /** Metrics and health for operators. */
 async function startTelemetry(
   { config, metrics, lifecycle }: Pick<Frame, 'config' | 'metrics' | 'lifecycle'>,
-  { morphism, follower, signing }: Pick<NodeServices, 'follower' | 'signing'> & { readonly morphism: MorphismQueries },
+  {
+    morphism,
+    chain,
+    follower,
+    signing,
+  }: Pick<NodeServices, 'chain' | 'follower' | 'signing'> & {
+    readonly morphism: MorphismQueries
+  },
 ): Promise<void> {
   const health = async () => {
-    const { ready, syncing, readyToLead, notReadyToLead, height, peers, signing: state } = await morphism.nodeStatus()
+    const status = await morphism.nodeStatus()
+    const { ready, syncing, readyToLead, notReadyToLead, height, peers, signing: state } = status
     const isStopped = signing !== null && signing.stop !== null
+    const halt = chain.versionHalt()
     return {
       healthy: ready && !isStopped,
-      status: isStopped ? 'signing-stopped' : ready ? 'ok' : syncing ? 'syncing' : 'starting',
+      status: halt ? 'halted' : isStopped ? 'signing-stopped' : ready ? 'ok' : syncing ? 'syncing' : 'starting',
+      ...(halt ? { reason: halt.reason, detail: versionHaltSentence(halt) } : {}),
       height,
+      protocolVersion: status.protocolVersion,
+      upgrade: status.upgrade,
       peers,
       signing: state,
       readyToLead,

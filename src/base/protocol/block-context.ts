@@ -8,6 +8,7 @@ import type { L1BlockNumber, MemberIndex, SetId } from '../primitives/quantities
 
 /** What consensus adds to an Ethereum block; its hash is the header's parentBeaconBlockRoot (protocol.md section 2). */
 export interface BlockContext {
+  /** The protocol version by which the block is judged (spec/upgrades.md). */
   readonly version: number
   readonly setId: SetId
   readonly proposerIndex: MemberIndex
@@ -20,8 +21,6 @@ export interface BlockContext {
   readonly inboxRoot: Hash32
 }
 
-/** The only version so far. */
-export const contextVersion = 1
 /** inboxRoot while no contract message was consumed. */
 export const emptyInboxRoot: Hash32 = bytesToHex(merkleRoot([]))
 

@@ -30,6 +30,26 @@ export interface ProtocolParameters {
   readonly unbondingSec: number
 }
 
+/** The parameters that an upgrade may change: the others are fixed in the L1 contracts or by genesis (spec/upgrades.md). */
+export const upgradableParameters = [
+  'minBlockIntervalMs',
+  'emptyBlockIntervalMs',
+  'maxClockDriftMs',
+  'gasLimit',
+  'maxBlockTransactionBytes',
+  'proposeTimeoutMs',
+  'proposeTimeoutDeltaMs',
+  'voteTimeoutMs',
+  'voteTimeoutDeltaMs',
+  'maxTimeoutMs',
+  'batchBlocks',
+  'batchIntervalMs',
+  'maxL1LagSec',
+  'maxMessagesPerBlock',
+] as const satisfies readonly (keyof ProtocolParameters)[]
+/** New values of some of them. */
+export type ParameterChange = Partial<Pick<ProtocolParameters, (typeof upgradableParameters)[number]>>
+
 /** Defaults of a public network. */
 export const defaultParameters: ProtocolParameters = {
   minSequencers: 4,

@@ -170,6 +170,20 @@ const refusals: readonly ComplianceCheck[] = [
     for (const wrong of [{ height: 2 }, { timestamp: head.header.timestamp - 1 }, { gasLimit: 29_000_000 }])
       await assert.rejects(client.buildBlock(attributesAfter(head, wrong)), { code: 'INVALID_ATTRIBUTES' })
   }),
+  check('lets the gas limit move by less than a 1024th of the parent’s, and no further', async client => {
+    for (const step of [29_295, -29_323]) {
+      const head = await client.head()
+      const { gasLimit } = head.header
+      const bound = Math.floor(gasLimit / 1_024)
+      assert.ok(Math.abs(step) < bound)
+      for (const beyond of [bound, -bound])
+        await assert.rejects(client.buildBlock(attributesAfter(head, { gasLimit: gasLimit + beyond })), {
+          code: 'INVALID_ATTRIBUTES',
+        })
+      const block = await advance(client, { gasLimit: gasLimit + step })
+      assert.equal(block.header.gasLimit, gasLimit + step)
+    }
+  }),
   check('finds a block invalid for anything that its header gets wrong, and says what', async client => {
     const { block } = await client.buildBlock(
       attributesAfter(await client.head(), { transactions: [sign({ value: 1n })] }),
@@ -185,7 +199,7 @@ const refusals: readonly ComplianceCheck[] = [
       { change: { parentBeaconBlockRoot: wrong }, reason: /^context hash mismatch/ },
       { change: { logsBloom: `0x${'01'.repeat(256)}` as Hex }, reason: /^logs bloom mismatch/ },
       { change: { gasUsed: 21_001 }, reason: /^gas used mismatch/ },
-      { change: { gasLimit: 31_000_000 }, reason: /^gas limit mismatch/ },
+      { change: { gasLimit: 31_000_000 }, reason: /^gas limit 31000000 must be/ },
       { change: { baseFeePerGas: header.baseFeePerGas + 1n }, reason: /^base fee mismatch/ },
       { change: { number: 2 }, reason: /^number mismatch/ },
       { change: { timestamp: 1 }, reason: /^timestamp 1 is before/ },

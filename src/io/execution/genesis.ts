@@ -1,7 +1,8 @@
 import type { Hex } from '../../base/primitives/bytes.js'
 import type { Address, Hash32, L1BlockHash } from '../../base/primitives/hashes.js'
 import type { L1BlockNumber, Wei } from '../../base/primitives/quantities.js'
-import { type BlockContext, contextVersion, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import { type BlockContext, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import { genesisVersion } from '../../base/protocol/protocol-version.js'
 
 /** What an account holds at genesis. */
 export interface GenesisAccount {
@@ -31,7 +32,7 @@ export const defaultGenesisBaseFee: Wei = 1_000_000_000n
 /** The context behind the genesis block: set 0, no proposer, nothing consumed. */
 export function genesisContext(genesis: Genesis): BlockContext {
   return {
-    version: contextVersion,
+    version: genesisVersion,
     setId: 0,
     proposerIndex: 0,
     timestampMs: genesis.timestamp * 1000,

@@ -14,24 +14,29 @@ export function batchCapacity({ maxBlobsPerBatch }: Pick<ProtocolParameters, 'ma
 }
 
 /**
- * Whether the batch that begins with `first` ends with `last`, by number of blocks, by time, or because another set signs
- * the next block. It also ends before a block that it has no room for (`PackedPayload.room`). All of it follows from the chain.
+ * Whether the batch that begins with `first` ends with `last`, by number of blocks, by time, or because the next block has
+ * another set or another protocol version. It also ends before a block that it has no room for (`PackedPayload.room`). All of it
+ * follows from the chain.
  */
 export function isSealedBy({
   first,
   last,
   nextSetId,
+  nextVersion,
   parameters,
 }: {
   first: Pick<Block, 'header' | 'context'>
   last: Pick<Block, 'header' | 'context'>
   nextSetId: SetId
+  nextVersion: number
+  /** Those that hold at the batch's heights. */
   parameters: Pick<ProtocolParameters, 'batchBlocks' | 'batchIntervalMs'>
 }): boolean {
   return (
     last.header.number - first.header.number + 1 >= parameters.batchBlocks ||
     last.context.timestampMs - first.context.timestampMs >= parameters.batchIntervalMs ||
-    last.context.setId !== nextSetId
+    last.context.setId !== nextSetId ||
+    last.context.version !== nextVersion
   )
 }
 

@@ -12,7 +12,7 @@ describe('fixedAttributes', () => {
       context,
       messages: [deposit(0, 10)],
       set,
-      gasLimit: 123,
+      gasLimit: 30_000_123,
     })
     expect(attributes).toEqual({
       parentHash: parent.hash,
@@ -20,7 +20,7 @@ describe('fixedAttributes', () => {
       timestamp: 1_234,
       feeRecipient: set.members[2]!.feeRecipient,
       prevRandao: prevRandaoOf(parent.hash, 1),
-      gasLimit: 123,
+      gasLimit: 30_000_123,
       context,
       withdrawals: [expect.objectContaining({ amount: 1n }), expect.objectContaining({ amount: 2n })],
     })

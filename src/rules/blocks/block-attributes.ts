@@ -6,6 +6,7 @@ import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Withdrawal } from '../../base/protocol/withdrawal.js'
 import { blockWithdrawals } from './block-withdrawals.js'
+import { nextGasLimit } from './gas-limit.js'
 
 /** A block as its child needs it. */
 export interface ParentBlock {
@@ -41,6 +42,7 @@ export function fixedAttributes({
   context: BlockContext
   messages: readonly L1Message[]
   set: SequencerSet
+  /** The parameter at the child's height. */
   gasLimit: number
 }): { attributes: FixedAttributes; feeCarryWei: Wei } {
   const height = parent.header.number + 1
@@ -56,7 +58,7 @@ export function fixedAttributes({
     timestamp: Math.floor(context.timestampMs / 1_000),
     feeRecipient: set.members[context.proposerIndex]!.feeRecipient,
     prevRandao: prevRandaoOf(parent.hash, height),
-    gasLimit,
+    gasLimit: nextGasLimit({ parentGasLimit: parent.header.gasLimit, gasLimit }),
     context,
     withdrawals,
   }

@@ -85,11 +85,14 @@ export function childOf(
     header: headerChange = {},
     messages = [],
     transactions = [],
+    gasLimit = devnetParameters.gasLimit,
   }: {
     context?: Partial<BlockContext>
     header?: Partial<BlockHeader>
     messages?: readonly L1Message[]
     transactions?: readonly Uint8Array[]
+    /** The parameter at its height. */
+    gasLimit?: number
   } = {},
 ): Block {
   const context: BlockContext = {
@@ -100,7 +103,6 @@ export function childOf(
     messagesConsumed: parent.context.messagesConsumed + messages.length,
     ...contextChange,
   }
-  const { gasLimit } = devnetParameters
   const { attributes } = fixedAttributes({ parent, context, messages, set, gasLimit })
   const { height, timestamp, feeRecipient, prevRandao, withdrawals } = attributes
   const header: BlockHeader = {
@@ -110,7 +112,7 @@ export function childOf(
     timestamp,
     feeRecipient,
     prevRandao,
-    gasLimit,
+    gasLimit: attributes.gasLimit,
     transactionsRoot: keccak256Hex(encodeRlp(transactions)),
     withdrawalsRoot: keccak256Hex(encodeRlp(withdrawals.map(withdrawalToRlp))),
     parentBeaconBlockRoot: contextHash(context),

@@ -12,7 +12,16 @@ const other = (round: number) => proposerOf(set, 1, round)
 
 describe('checkContext', () => {
   const verdict = (block: Block, changed: Partial<Parameters<typeof checkContext>[0]> = {}) => {
-    const checked = checkContext({ block, parent, set, round: 0, validRound: -1, parameters, nowMs: now, ...changed })
+    const checked = checkContext({
+      block,
+      parent,
+      set,
+      round: 0,
+      validRound: -1,
+      protocol: { version: 1, parameters },
+      nowMs: now,
+      ...changed,
+    })
     return checked.ok ? 'ok' : checked.error.reason
   }
 
@@ -23,7 +32,8 @@ describe('checkContext', () => {
   it.each<[string, Change]>([
     ['wrong-parent', { header: { parentHash: zeroHash } }],
     ['wrong-height', { header: { number: 2 } }],
-    ['wrong-version', { context: { version: 2 } }],
+    ['unknown-version', { context: { version: 2 } }],
+    ['wrong-version', { context: { version: 0 } }],
     ['wrong-set', { context: { setId: 2 } }],
     ['wrong-proposer', { context: { proposerIndex: (other(0) + 1) % 4 } }],
     ['context-hash-mismatch', { header: { parentBeaconBlockRoot: zeroHash } }],
@@ -33,6 +43,14 @@ describe('checkContext', () => {
     ['block-too-large', { transactions: [new Uint8Array(parameters.maxBlockTransactionBytes + 1)] }],
   ])('refuses: %s', (reason, change) => {
     expect(verdict(childOf(parent, change))).toBe(reason)
+  })
+
+  it('judges by the version and the parameters of the height', () => {
+    const protocol = { version: 2, parameters: { ...parameters, minBlockIntervalMs: 1_001 } }
+    expect(verdict(childOf(parent), { protocol })).toBe('wrong-version')
+    expect(verdict(childOf(parent, { context: { version: 2 } }), { protocol })).toBe('timestamp-too-early')
+    const timestampMs = now + 1
+    expect(verdict(childOf(parent, { context: { version: 2, timestampMs } }), { protocol })).toBe('ok')
   })
 
   it('takes what is just within the bounds', () => {

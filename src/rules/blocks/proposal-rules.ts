@@ -2,13 +2,14 @@ import type { L1BlockHash } from '../../base/primitives/hashes.js'
 import type { MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block } from '../../base/protocol/block.js'
-import { contextHash, contextVersion, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import { contextHash, emptyInboxRoot } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Withdrawal } from '../../base/protocol/withdrawal.js'
 import { proposerOf } from '../consensus/proposer-rotation.js'
 import { timeoutMs } from '../consensus/timeouts.js'
+import type { Protocol } from '../upgrades/protocol-schedule.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from './block-attributes.js'
 
 /** Why a proposed block is refused before it is executed. */
@@ -16,6 +17,7 @@ export type ProposalRefusal =
   | 'wrong-parent'
   | 'wrong-height'
   | 'wrong-version'
+  | 'unknown-version'
   | 'wrong-set'
   | 'wrong-proposer'
   | 'context-hash-mismatch'
@@ -55,7 +57,7 @@ export function checkContext({
   set,
   round,
   validRound,
-  parameters,
+  protocol,
   nowMs,
 }: {
   block: Block
@@ -63,14 +65,20 @@ export function checkContext({
   set: SequencerSet
   round: Round
   validRound: Round | -1
-  parameters: ProtocolParameters
+  /** What holds at the block's height. */
+  protocol: Pick<Protocol, 'version' | 'parameters'>
   nowMs: number
 }): Result<void, Refused> {
   const { header, context } = block
+  const { parameters, version } = protocol
   const no = (reason: ProposalRefusal, detail: string) => refuse<Refused>({ reason, detail })
   if (header.parentHash !== parent.hash) return no('wrong-parent', `parent ${header.parentHash}, head ${parent.hash}`)
   if (header.number !== parent.header.number + 1) return no('wrong-height', `number ${header.number}`)
-  if (context.version !== contextVersion) return no('wrong-version', `context version ${context.version}`)
+  if (context.version !== version)
+    return no(
+      context.version > version ? 'unknown-version' : 'wrong-version',
+      `protocol version ${context.version}, here ${version} at height ${header.number}`,
+    )
   if (context.setId !== set.setId) return no('wrong-set', `set ${context.setId}, active ${set.setId}`)
   if (!mayHaveProposed({ member: context.proposerIndex, set, height: header.number, round, validRound }))
     return no('wrong-proposer', `member ${context.proposerIndex} does not propose in round ${round}`)

@@ -4,6 +4,7 @@ import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Vote, VoteContent } from '../../base/protocol/vote.js'
+import type { TimeoutParameters } from './timeouts.js'
 import type { Verified } from './verified.js'
 
 /** The step of a round in which a timeout runs (arXiv 1807.04938, Algorithm 1). */
@@ -13,13 +14,14 @@ export type TimeoutStep = 'propose' | 'prevote' | 'precommit'
 export type ConsensusInput =
   /**
    * Begins a height: waits in round 0 without a timer until there is work. `self` is this node's index in the set, null
-   * for none; when it is left out, the index that the core was created with holds.
+   * for none; when it or the parameters are left out, those that the core was created with hold.
    */
   | {
       readonly type: 'start-height'
       readonly height: Height
       readonly set: SequencerSet
       readonly self?: MemberIndex | null
+      readonly parameters?: TimeoutParameters
     }
   /** There is something to put into a block (or an empty block is due): round 0 starts its clock or its proposal. */
   | { readonly type: 'work-available'; readonly height: Height }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvariantError } from '../../base/primitives/invariant.js'
+import { defaultParameters } from '../../base/protocol/protocol-parameters.js'
 import { coreOf, hashOf, height, lockedOnA, set } from './core.fixture.js'
+import { createConsensusCore } from './core.js'
 
 describe('Algorithm 1, by line', () => {
   it('L11-L13: a later round starts at step propose with its timer', () => {
@@ -188,6 +190,17 @@ describe('Algorithm 1, by line', () => {
     expect(node.precommits('nil', 0, 1)).toEqual([])
     expect(node.step({ type: 'start-height', height: height + 1, set })).toEqual(['round 0'])
     expect(node.core.state).toMatchObject({ height: height + 1, lockedRound: -1, validRound: -1, decided: false })
+  })
+
+  it('L21: the timeout follows from the parameters that the height was begun with', () => {
+    const delays = (change: object) => {
+      const core = createConsensusCore({ self: 1, parameters: defaultParameters })
+      core.step({ type: 'start-height', height, set, parameters: { ...defaultParameters, ...change } })
+      const outputs = core.step({ type: 'work-available', height })
+      return outputs.flatMap(output => (output.type === 'schedule-timeout' ? [output.delayMs] : []))
+    }
+    expect(delays({})).toEqual([defaultParameters.proposeTimeoutMs])
+    expect(delays({ proposeTimeoutMs: 77 })).toEqual([77])
   })
 
   it('L49: a decision waits for the block and its validation', () => {

@@ -42,7 +42,7 @@ export interface ConsensusCore {
 
 const noMessages: RoundMessages = { proposals: [], prevotes: [], precommits: [] }
 
-/** A core whose node is the member `self` of the sets it is given (null only watches) unless 'start-height' says otherwise. */
+/** A core whose node is the member `self` of the sets it is given (null only watches) unless 'start-height' says otherwise, as of the parameters. */
 export function createConsensusCore({
   self,
   parameters,
@@ -56,7 +56,12 @@ export function createConsensusCore({
     const { height, set } = input
     // Beginning a height twice would forget its locks.
     if (machine && height <= machine.height) return []
-    machine = new RoundMachine({ height, set, self: input.self === undefined ? self : input.self, parameters })
+    machine = new RoundMachine({
+      height,
+      set,
+      self: input.self === undefined ? self : input.self,
+      parameters: input.parameters ?? parameters,
+    })
     return machine.begin()
   }
 

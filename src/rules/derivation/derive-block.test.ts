@@ -3,6 +3,7 @@ import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { type Hash32, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
 import type { BlockHeader } from '../../base/protocol/block-header.js'
 import { ethDeposit, type L1Message } from '../../base/protocol/l1-message.js'
+import { defaultParameters } from '../../base/protocol/protocol-parameters.js'
 import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { ParentBlock } from '../blocks/block-attributes.js'
 import { deriveBlock, type L1History } from './derive-block.js'
@@ -17,7 +18,7 @@ const set = makeSequencerSet(4, [
 ])
 const parent: ParentBlock = {
   hash: hashOf(1),
-  header: { number: 9, gasUsed: 21_000, baseFeePerGas: 1_000_000_007n } as BlockHeader,
+  header: { number: 9, gasLimit: 30_000_000, gasUsed: 21_000, baseFeePerGas: 1_000_000_007n } as BlockHeader,
   context: {
     version: 1,
     setId: 4,
@@ -50,9 +51,9 @@ const block = {
   messagesConsumed: 5,
   transactions: [Uint8Array.of(1, 2, 3)],
 }
-const parameters = { gasLimit: 30_000_000, maxMessagesPerBlock: 2 }
+const protocol = { version: 1, parameters: { ...defaultParameters, maxMessagesPerBlock: 2 }, isKnown: true }
 const derive = (change: Partial<typeof block>) =>
-  deriveBlock({ block: { ...block, ...change }, parent, l1, set, parameters })
+  deriveBlock({ block: { ...block, ...change }, parent, l1, set, protocol })
 
 describe('deriveBlock', () => {
   it('finds in L1, the set and the parent everything that the batch leaves out', () => {
@@ -86,9 +87,19 @@ describe('deriveBlock', () => {
     expect(derive(change)).toEqual({ ok: false, error })
   })
 
+  it('derives by the version of the batch, and nothing of a version that this software does not know', () => {
+    const { parameters } = protocol
+    const raised = { version: 2, parameters: { ...parameters, gasLimit: 60_000_000 }, isKnown: true }
+    const derived = deriveBlock({ block, parent, l1, set, protocol: raised })
+    if (!derived.ok) return expect.fail(derived.error)
+    expect(derived.value.attributes).toMatchObject({ gasLimit: 30_029_295, context: { version: 2 } })
+    const unknown = deriveBlock({ block, parent, l1, set, protocol: { ...raised, isKnown: false } })
+    expect(unknown).toEqual({ ok: false, error: 'unknown-version' })
+  })
+
   it('refuses messages that L1 does not have', () => {
     const known: L1History = { ...l1, messages: () => [deposit(3, 21)] }
-    expect(deriveBlock({ block, parent, l1: known, set, parameters })).toEqual({
+    expect(deriveBlock({ block, parent, l1: known, set, protocol })).toEqual({
       ok: false,
       error: 'unknown-l1-message',
     })

@@ -1,12 +1,12 @@
 import type { L1BlockHash } from '../../base/primitives/hashes.js'
 import type { L1BlockNumber, Wei } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
-import { type BlockContext, contextVersion, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import { type BlockContext, emptyInboxRoot } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { PayloadBlock } from '../batch/payload.js'
 import { type FixedAttributes, fixedAttributes, type ParentBlock } from '../blocks/block-attributes.js'
+import type { Protocol } from '../upgrades/protocol-schedule.js'
 
 /** The part of L1 that derivation reads, fetched beforehand. */
 export interface L1History {
@@ -24,6 +24,7 @@ export interface DerivedAttributes extends FixedAttributes {
 
 /** Why a block of a batch cannot be derived. */
 export type DerivationRefusal =
+  | 'unknown-version'
   | 'unknown-proposer'
   | 'unknown-l1-block'
   | 'unknown-l1-message'
@@ -39,17 +40,20 @@ export function deriveBlock({
   parent,
   l1,
   set,
-  parameters,
+  protocol,
 }: {
   block: PayloadBlock
   parent: ParentBlock
   l1: L1History
   /** The set that the batch names. */
   set: SequencerSet
-  parameters: Pick<ProtocolParameters, 'gasLimit' | 'maxMessagesPerBlock'>
+  /** What holds at the batch's heights: a batch never spans two versions. */
+  protocol: Protocol
 }): Result<{ attributes: DerivedAttributes; feeCarryWei: Wei }, DerivationRefusal> {
   const { timestampMs, l1OriginNumber, proposerIndex, messagesConsumed } = block
   const before = parent.context
+  const { version, parameters, isKnown } = protocol
+  if (!isKnown) return refuse('unknown-version')
   if (proposerIndex >= set.members.length) return refuse('unknown-proposer')
   if (timestampMs < before.timestampMs) return refuse('timestamp-behind-parent')
   if (l1OriginNumber < before.l1OriginNumber) return refuse('l1-origin-behind-parent')
@@ -62,7 +66,7 @@ export function deriveBlock({
   if (messages.length !== count) return refuse('unknown-l1-message')
   if (messages.some(message => message.l1BlockNumber > l1OriginNumber)) return refuse('message-after-origin')
   const context: BlockContext = {
-    version: contextVersion,
+    version,
     setId: set.setId,
     proposerIndex,
     timestampMs,

@@ -2,13 +2,14 @@ import { type BatchHash, type Hash32, zeroHash } from '../../base/primitives/has
 import type { BatchIndex, Height } from '../../base/primitives/quantities.js'
 import { batchHash } from '../../base/protocol/batch-header.js'
 import type { Block } from '../../base/protocol/block.js'
-import { outboxAddress, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { outboxAddress } from '../../base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Compression } from '../../io/compression/compression.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { Kzg } from '../../io/kzg/kzg.js'
 import { makeBatchHeader } from '../../rules/batch/make-batch-header.js'
 import { isSealedBy } from '../../rules/batch/seal-policy.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { BatchStore, SealedBatch } from './batch-store.js'
 import { GrowingBatch } from './growing-batch.js'
 
@@ -42,7 +43,7 @@ export class BatchSealer {
   private nextHeight: Height
 
   constructor(
-    private readonly parameters: ProtocolParameters,
+    private readonly protocol: Pick<ProtocolSchedule, 'at'>,
     private readonly ports: SealerPorts,
     private parent: BatchParent,
   ) {
@@ -69,14 +70,21 @@ export class BatchSealer {
   }
 
   private async take(block: Block): Promise<void> {
-    const nextSetId = this.ports.sets.setAt(block.header.number + 1).setId
+    const { number } = block.header
+    const { parameters } = this.protocol.at(number)
     if (this.growing && !(await this.growing.tryAdd(block))) {
       this.isDue = true
       return
     }
-    this.growing ??= new GrowingBatch(block, this.parameters, this.ports.compression)
+    this.growing ??= new GrowingBatch(block, parameters, this.ports.compression)
     this.nextHeight++
-    this.isDue = isSealedBy({ first: this.growing.first, last: block, nextSetId, parameters: this.parameters })
+    this.isDue = isSealedBy({
+      first: this.growing.first,
+      last: block,
+      nextSetId: this.ports.sets.setAt(number + 1).setId,
+      nextVersion: this.protocol.at(number + 1).version,
+      parameters,
+    })
   }
 
   private async seal(growing: GrowingBatch): Promise<SealedBatch | 'l1-behind'> {

@@ -32,6 +32,7 @@ import { silentMetrics } from '../../io/telemetry/metrics.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { payloadBlockOf } from '../../rules/batch/payload.js'
 import { openBatch } from '../../rules/derivation/open-batch.js'
+import { createProtocolSchedule, type ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { encodeBatchMessage } from './batch-message.js'
 import { type Batcher, type BatcherPorts, createBatcher } from './batcher.js'
 
@@ -66,15 +67,22 @@ interface ChainPlan {
   readonly setAt?: (height: number) => SequencerSet
   readonly transactionBytes?: (height: number) => number
   readonly messagesConsumed?: number
+  readonly versionAt?: (height: number) => number
 }
 
 /** Blocks 1 to `length`, 100 ms apart. */
-function makeChain({ length, setAt = () => four, transactionBytes = () => 100, messagesConsumed = 0 }: ChainPlan) {
+function makeChain({
+  length,
+  setAt = () => four,
+  transactionBytes = () => 100,
+  messagesConsumed = 0,
+  versionAt = () => 1,
+}: ChainPlan) {
   const blocks: Block[] = []
   for (let number = 1; number <= length; number++) {
     const timestampMs = 1_000_000 + number * 100
     const context = {
-      version: 1,
+      version: versionAt(number),
       setId: setAt(number).setId,
       proposerIndex: number % 4,
       timestampMs,
@@ -123,6 +131,7 @@ interface NodeOptions {
   readonly head?: number
   readonly setAt?: (height: number) => SequencerSet
   readonly parameters?: ProtocolParameters
+  readonly protocol?: ProtocolSchedule
   readonly rollingHashAt?: (messagesConsumed: number) => Hash32 | null
   readonly network?: FakeNetwork
   readonly onConflict?: BatcherPorts['onConflict']
@@ -135,7 +144,11 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
   const errors: [string, Readonly<Record<string, unknown>> | undefined][] = []
   const clock = new VirtualClock()
   const batcher = await createBatcher({
-    config: { parameters: options.parameters ?? parameters, domain, genesis },
+    config: {
+      protocol: options.protocol ?? createProtocolSchedule({ parameters: options.parameters ?? parameters }),
+      domain,
+      genesis,
+    },
     ports: {
       store: options.store ?? disk.store,
       execution: {
@@ -264,6 +277,25 @@ describe('sealing', () => {
     expect(await batcher.batch(3)).toBeNull()
     expect(batcher.batchHashOf(3)).toBeNull()
     expect((await batcher.batch(0))?.header).toEqual(genesis)
+  })
+
+  it('ends a batch where an upgrade activates, and seals the next ones by its parameters', async () => {
+    const upgrades = [{ version: 2, activationHeight: 8, parameters: { batchBlocks: 3 } }]
+    const chain = makeChain({ length: 14, versionAt: height => (height < 8 ? 1 : 2) })
+    const { batcher, decide } = await startNode({
+      chain,
+      key: 0,
+      protocol: createProtocolSchedule({ parameters, upgrades }),
+    })
+    decide(14)
+    await sealed(batcher, 4)
+    const headers = await Promise.all([1, 2, 3, 4].map(async index => (await batcher.batch(index))!.header))
+    expect(headers.map(({ firstBlock, lastBlock }) => [firstBlock, lastBlock])).toEqual([
+      [1, 5],
+      [6, 7],
+      [8, 10],
+      [11, 13],
+    ])
   })
 
   it('ends a batch before the block that it has no room for, alike for a node that restarts in between', async () => {

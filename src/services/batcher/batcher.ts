@@ -9,7 +9,6 @@ import {
 } from '../../base/protocol/batch-attestation.js'
 import { type BatchHeader, batchHash } from '../../base/protocol/batch-header.js'
 import type { Block } from '../../base/protocol/block.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Compression } from '../../io/compression/compression.js'
@@ -24,6 +23,7 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { batchParametersProblem } from '../../rules/batch/seal-policy.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { AttestationConflict } from './attestation-pool.js'
 import { BatchGossip, type CertificateOutcome } from './batch-gossip.js'
 import { BatchSealer } from './batch-sealer.js'
@@ -33,7 +33,7 @@ import { CertificateDesk } from './certificate-desk.js'
 import { GrowingBatch } from './growing-batch.js'
 
 export interface BatcherConfig {
-  readonly parameters: ProtocolParameters
+  readonly protocol: Pick<ProtocolSchedule, 'at' | 'genesis'>
   readonly domain: SigningDomain
   /** Header of batch 0. */
   readonly genesis: BatchHeader
@@ -79,7 +79,7 @@ const maxRecent = 32
  * @throws BatcherError BATCH_PARAMETERS
  */
 export async function createBatcher(args: { config: BatcherConfig; ports: BatcherPorts }): Promise<Batcher> {
-  const problem = batchParametersProblem(args.config.parameters)
+  const problem = batchParametersProblem(args.config.protocol.genesis)
   if (problem) throw new BatcherError('BATCH_PARAMETERS', problem)
   const store = new BatchStore(args.ports.store)
   const last = await store.lastSealed()
@@ -121,7 +121,7 @@ export class Batcher {
     const { batchIndex, lastBlock } = parent
     this.sealedBefore = batchIndex
     this.sealer = new BatchSealer(
-      config.parameters,
+      config.protocol,
       { ...ports, sets, store: this.store, blockAt: height => this.blockAt(height) },
       { batchIndex, batchHash: parentHash, lastBlock },
     )
@@ -352,7 +352,7 @@ export class Batcher {
     for (let height = header.firstBlock; height <= header.lastBlock; height++) {
       const block = await this.ports.execution.blockAt(height)
       if (!block) throw mismatch(height)
-      if (!growing) growing = new GrowingBatch(block, this.config.parameters, this.ports.compression)
+      if (!growing) growing = new GrowingBatch(block, this.config.protocol.genesis, this.ports.compression)
       else if (!(await growing.tryAdd(block))) throw mismatch(height)
     }
     const sidecars: BlobSidecar[] = []

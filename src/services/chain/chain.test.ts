@@ -22,6 +22,7 @@ import {
   l1Hash,
   set,
 } from '../../rules/blocks/blocks.fixture.js'
+import { createProtocolSchedule, type ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { Chain, type ChainPorts, type CommittedBlock } from './chain.js'
 
 const badRoot = `0x${'bd'.repeat(32)}` as const
@@ -68,6 +69,8 @@ let store: MemoryStore
 let l1Messages: readonly L1Message[] | null
 let chain: Chain
 
+let protocol: ProtocolSchedule
+
 const open = () => {
   const ports: ChainPorts = {
     execution,
@@ -77,13 +80,14 @@ const open = () => {
       l1Messages?.slice(from, to).filter(({ l1BlockNumber }) => l1BlockNumber <= origin.number) ?? null,
     sendersOf: transactions => transactions.map(() => null),
   }
-  return Chain.open({ config: { parameters, domain }, ports })
+  return Chain.open({ config: { protocol, domain }, ports })
 }
 
 beforeEach(async () => {
   execution = new FakeExecution()
   store = new MemoryStore()
   l1Messages = []
+  protocol = createProtocolSchedule({ parameters })
   chain = await open()
 })
 
@@ -193,7 +197,7 @@ describe('refusals', () => {
       'header-mismatch: wrong-proposer',
       certified(childOf(genesis, { context: { proposerIndex: (block.context.proposerIndex + 1) % 4 } })),
     ],
-    ['header-mismatch: wrong-version', certified(childOf(genesis, { context: { version: 2 } }))],
+    ['other-version: protocol version 2', certified(childOf(genesis, { context: { version: 2 } }))],
     [
       'header-mismatch: timestamp-too-early',
       certified(childOf(genesis, { context: { timestampMs: genesis.context.timestampMs } })),
@@ -316,5 +320,71 @@ describe('labels', () => {
     await chain.setLabels({ safe: 3, finalized: 1 })
     await chain.setLabels({ safe: 3, finalized: 1 })
     expect(execution.choices).toEqual([{ head: hash(5), safe: hash(3), finalized: hash(1) }])
+  })
+})
+
+describe('a height of another protocol version', () => {
+  const upgrades = [{ version: 2, activationHeight: 2, parameters: { gasLimit: 60_000_000, maxMessagesPerBlock: 1 } }]
+  const gasLimit = 60_000_000
+  const first = certified(childOf(genesis))
+  const second = certified(childOf(asParent(first.block), { context: { version: 2 }, gasLimit }))
+  const openWith = async (terms: Partial<Parameters<typeof createProtocolSchedule>[0]>) => {
+    protocol = createProtocolSchedule({ parameters, ...terms })
+    chain = await open()
+  }
+
+  it('is imported by the rules of that version', async () => {
+    await openWith({ upgrades })
+    expect(await refusalOf(first)).toBe('ok')
+    expect(chain.versionHalt()).toBeNull()
+    l1Messages = [deposit(0, 10), deposit(1, 10)]
+    const unchanged = childOf(chain.head(), { context: { version: 2 } })
+    expect(await refusalOf(certified(unchanged))).toMatch(/^header-mismatch: header-field-mismatch: gasLimit 30000000/)
+    const crowded = childOf(chain.head(), { context: { version: 2 }, gasLimit, messages: l1Messages })
+    expect(await refusalOf(certified(crowded))).toBe('header-mismatch: messagesConsumed 2 after 0')
+    expect(await refusalOf(second)).toBe('ok')
+    expect(chain.head().header.gasLimit).toBe(30_029_295)
+    expect(chain.versionHalt()).toBeNull()
+  })
+
+  it('is a halt from the height on where the software does not know the version, and none once it does', async () => {
+    await openWith({ upgrades, latestKnown: 1 })
+    expect(chain.versionHalt()).toBeNull()
+    await chain.import(first)
+    const halt = { reason: 'PROTOCOL_VERSION_UNKNOWN', height: 2, version: 2, own: 1, of: 'software' }
+    expect(chain.versionHalt()).toEqual(halt)
+    expect(await refusalOf(second)).toBe('other-version: protocol version 2 at height 2')
+    expect(chain.versionHalt()).toEqual(halt)
+    await openWith({ upgrades })
+    expect(chain.versionHalt()).toBeNull()
+    expect(await refusalOf(second)).toBe('ok')
+  })
+
+  it('is a halt once a quorum signed it, where the network file lacks the upgrade', async () => {
+    await chain.import(first)
+    expect(await refusalOf(certified(second.block, { signers: keys.slice(0, 2) }))).toMatch(/^forged-certificate/)
+    expect(chain.versionHalt()).toBeNull()
+    expect(await refusalOf(second)).toBe('other-version: protocol version 2 at height 2')
+    const halt = { height: 2, version: 2, own: 1, of: 'network-file' }
+    expect(chain.versionHalt()).toEqual({ reason: 'PROTOCOL_VERSION_UNKNOWN', ...halt })
+  })
+
+  it('is a halt where the network did not take the upgrade of the network file', async () => {
+    await openWith({ upgrades })
+    await chain.import(first)
+    expect(await refusalOf(certified(childOf(chain.head())))).toBe('other-version: protocol version 1 at height 2')
+    const halt = { height: 2, version: 1, own: 2, of: 'network-file' }
+    expect(chain.versionHalt()).toEqual({ reason: 'PROTOCOL_VERSION_NOT_ADOPTED', ...halt })
+  })
+
+  it('is a halt where a chain was opened with a network file that contradicts its head', async () => {
+    await openWith({ upgrades })
+    for (const block of [first, second]) await chain.import(block)
+    await openWith({})
+    expect(chain.versionHalt()).toMatchObject({ reason: 'PROTOCOL_VERSION_UNKNOWN', height: 2, version: 2, own: 1 })
+    const late = [{ version: 2, activationHeight: 2, parameters: {} }]
+    execution.canonical.splice(2, 1, childOf(asParent(first.block)))
+    await openWith({ upgrades: late })
+    expect(chain.versionHalt()).toMatchObject({ reason: 'PROTOCOL_VERSION_NOT_ADOPTED', height: 2, version: 1, own: 2 })
   })
 })

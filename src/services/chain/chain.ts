@@ -8,7 +8,6 @@ import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
 import { contextHash } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import {
   decodeCertificate,
   encodeCertificate,
@@ -23,10 +22,12 @@ import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
 import { feesToRecycle } from '../../rules/blocks/block-withdrawals.js'
 import { checkContext, checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
+import { type VersionedBlock, type VersionHalt, versionHalt } from '../../rules/upgrades/version-halt.js'
 
 /**
- * Why a certified block from elsewhere is not imported. `l1-behind` and `l1-disagrees` rest on this node's own view of L1 (which may be wrong), all
- * else is the sender's fault.
+ * Why a certified block from elsewhere is not imported. `l1-behind` and `l1-disagrees` rest on this node's own view of L1 (which may be wrong),
+ * `other-version` on its software or network file (see `versionHalt`); all else is the sender's fault.
  */
 export type ImportRefusal =
   | 'not-next'
@@ -39,6 +40,7 @@ export type ImportRefusal =
   | 'invalid-execution'
   | 'l1-behind'
   | 'l1-disagrees'
+  | 'other-version'
 
 export interface RefusedImport {
   readonly reason: ImportRefusal
@@ -102,16 +104,18 @@ export class Chain {
   private readonly proved = new WeakSet<QuorumCertificate>()
   private safe: Height = 0
   private finalized: Height = 0
+  /** The last block that a quorum decided and that was refused for its protocol version. */
+  private refusedVersion: VersionedBlock | null = null
 
   private constructor(
     private readonly ports: ChainPorts,
-    private readonly config: { readonly parameters: ProtocolParameters; readonly domain: SigningDomain },
+    private readonly config: { readonly protocol: ProtocolSchedule; readonly domain: SigningDomain },
     private current: ParentBlock,
   ) {}
 
   /** Opens at the head that the execution client kept. */
   static async open(args: {
-    config: { parameters: ProtocolParameters; domain: SigningDomain }
+    config: { protocol: ProtocolSchedule; domain: SigningDomain }
     ports: ChainPorts
   }): Promise<Chain> {
     const { hash, header } = await args.ports.execution.head()
@@ -137,6 +141,12 @@ export class Chain {
   /** Heights whose batches L1 accepted and finalized. */
   labels(): { readonly safe: Height; readonly finalized: Height } {
     return { safe: this.safe, finalized: this.finalized }
+  }
+
+  /** Why this node makes, signs and imports no further block; null while the protocol version of the next height is its own. */
+  versionHalt(): VersionHalt | null {
+    const head = { height: this.height(), version: this.current.context.version }
+    return versionHalt({ protocol: this.config.protocol, head, decided: this.refusedVersion })
   }
 
   /** Called for each new head, in order; the returned function ends it. */
@@ -245,14 +255,14 @@ export class Chain {
     if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
     if (contextHash(context) !== header.parentBeaconBlockRoot)
       return no('context-hash-mismatch', header.parentBeaconBlockRoot)
-    const rules = checkContext({ ...this.decidedIn(certificate.round), block, parent: this.current, set })
+    const protocol = this.config.protocol.at(header.number)
+    if (context.version !== protocol.version || !protocol.isKnown) {
+      this.refusedVersion = { height: header.number, version: context.version }
+      return no('other-version', `protocol version ${context.version} at height ${header.number}`)
+    }
+    const rules = checkContext({ ...decidedIn(certificate.round), protocol, block, parent: this.current, set })
     if (!rules.ok) return no('header-mismatch', `${rules.error.reason}: ${rules.error.detail}`)
     return this.checkMessages(block, set)
-  }
-
-  /** A block decided in a round was proposed in it or before; whether it was timely then is its quorum's word. */
-  private decidedIn(round: Round) {
-    return { parameters: this.config.parameters, round, validRound: round, nowMs: 0 }
   }
 
   private async checkMessages(block: Block, set: SequencerSet): Promise<Result<void, RefusedImport>> {
@@ -260,8 +270,9 @@ export class Chain {
     const { l1OriginNumber: number, l1OriginHash: hash } = block.context
     if (number < before.l1OriginNumber || (number === before.l1OriginNumber && hash !== before.l1OriginHash))
       return refuse({ reason: 'header-mismatch', detail: `L1 origin ${number} after ${before.l1OriginNumber}` })
+    const { parameters } = this.config.protocol.at(block.header.number)
     const range = { from: before.messagesConsumed, to: block.context.messagesConsumed }
-    if (range.to < range.from || range.to - range.from > this.config.parameters.maxMessagesPerBlock)
+    if (range.to < range.from || range.to - range.from > parameters.maxMessagesPerBlock)
       return refuse({ reason: 'header-mismatch', detail: `messagesConsumed ${range.to} after ${range.from}` })
     const messages = range.to === range.from ? [] : await this.ports.messages({ ...range, origin: { number, hash } })
     if (!messages) return refuse({ reason: 'l1-behind', detail: `L1 block ${number} is not known here yet` })
@@ -272,7 +283,7 @@ export class Chain {
       parent: this.current,
       set,
       messages,
-      parameters: this.config.parameters,
+      parameters,
     })
     if (fixed.ok) return ok(undefined)
     const { reason, detail } = fixed.error
@@ -310,3 +321,6 @@ export class Chain {
     return run
   }
 }
+
+/** A block decided in a round was proposed in it or before; whether it was timely then is its quorum's word. */
+const decidedIn = (round: Round) => ({ round, validRound: round, nowMs: 0 })

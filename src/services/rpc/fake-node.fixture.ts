@@ -239,6 +239,8 @@ export class FakeNode {
           syncing: false,
           readyToLead: false,
           notReadyToLead: ['NOT_A_SEQUENCER'],
+          protocolVersion: 1,
+          upgrade: { version: 2, activationHeight: 100, known: true },
           height: 20,
           round: 0,
           step: 'propose',

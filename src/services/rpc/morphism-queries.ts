@@ -42,6 +42,10 @@ export interface NodeStatus {
   /** Whether it could lead a round well now; and what keeps it from that, by name. */
   readonly readyToLead: boolean
   readonly notReadyToLead: readonly string[]
+  /** Protocol version of the head block. */
+  readonly protocolVersion: number
+  /** The next upgrade that the network file schedules, and whether this node's software knows its version. */
+  readonly upgrade: { readonly version: number; readonly activationHeight: Height; readonly known: boolean } | null
   readonly height: Height
   readonly round: Round
   /** Name of the consensus step, such as `propose`. */

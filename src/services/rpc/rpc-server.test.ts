@@ -116,6 +116,8 @@ describe('methods', () => {
     expect((await server.ask('morphism_nodeStatus')).result).toMatchObject({
       role: 'full',
       height: '0x14',
+      protocolVersion: '0x1',
+      upgrade: { version: '0x2', activationHeight: '0x64', known: true },
       l1Origin: { number: '0xff', hash: zeroHash },
     })
     expect((await server.ask('morphism_peers')).result).toEqual([

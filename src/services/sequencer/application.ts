@@ -8,8 +8,11 @@ import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 export interface ProposalRefused {
   readonly reason: string
   readonly detail: string
-  /** Against the chain's rules, or only against this node's own view (its clock, its L1): then a quorum may still overrule it. */
-  readonly blame: 'block' | 'own-view'
+  /**
+   * Against the chain's rules; or only against this node's own view (its clock, its L1): then a quorum may still overrule it;
+   * or it has another protocol version than the node: then there is no verdict, for the node may be the one that is wrong.
+   */
+  readonly blame: 'block' | 'own-view' | 'own-version'
 }
 
 /**

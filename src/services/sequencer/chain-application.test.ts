@@ -9,6 +9,7 @@ import { silentMetrics } from '../../io/telemetry/metrics.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { account, childOf, deposit, genesis, l1Hash, set } from '../../rules/blocks/blocks.fixture.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { ChainApplication } from './chain-application.js'
 
 const l1Block = (number: number): L1Block => ({
@@ -51,6 +52,8 @@ class FakeL1 {
   }
 }
 
+const protocol = createProtocolSchedule({ parameters })
+
 let clock: VirtualClock
 let l1: FakeL1
 let status: PayloadStatus
@@ -70,7 +73,7 @@ beforeEach(() => {
   discarded = []
   executable = false
   judged = 0
-  application = new ChainApplication(parameters, {
+  application = new ChainApplication(protocol, {
     chain: { head: () => genesis, commit: async () => {} },
     execution: {
       buildBlock: async attributes => {
@@ -275,7 +278,7 @@ describe('preparing a proposal', () => {
     clock = new VirtualClock(0)
     const { timestampMs } = genesis.context
     l1.head = 10
-    const behind = new ChainApplication(parameters, {
+    const behind = new ChainApplication(protocol, {
       ...(application as unknown as { ports: ConstructorParameters<typeof ChainApplication>[1] }).ports,
       clock,
     })
@@ -305,5 +308,43 @@ describe('work', () => {
     expect(application.hasWork()).toBe(true)
     l1.held = [deposit(0, 11)]
     expect(application.hasWork()).toBe(false)
+  })
+})
+
+describe('an upgrade', () => {
+  const upgrades = [
+    {
+      version: 2,
+      activationHeight: 1,
+      parameters: { gasLimit: 60_000_000, minBlockIntervalMs: 2_000, maxMessagesPerBlock: 1 },
+    },
+  ]
+  const withProtocol = (protocol: ConstructorParameters<typeof ChainApplication>[0]) =>
+    new ChainApplication(
+      protocol,
+      (application as unknown as { ports: ConstructorParameters<typeof ChainApplication>[1] }).ports,
+    )
+  const verdictOf = async (of: ChainApplication, block: Block) => {
+    const proposer = proposerOf(set, 1, 0)
+    const signature = new Uint8Array(96)
+    const proposal = { height: 1, round: 0, validRound: -1 as const, blockHash: block.hash, proposer, signature }
+    const verdict = await of.processProposal({ proposal, block })
+    return verdict.ok ? 'ok' : `${verdict.error.reason}, ${verdict.error.blame}`
+  }
+
+  it('makes blocks of its version by its parameters', async () => {
+    l1.held = [deposit(0, 10), deposit(1, 10)]
+    await withProtocol(createProtocolSchedule({ parameters, upgrades })).prepareProposal({ height: 1, round: 0 })
+    const { timestampMs } = genesis.context
+    expect(built[0]).toMatchObject({ gasLimit: 30_029_295 })
+    expect(built[0]!.context).toMatchObject({ version: 2, timestampMs: timestampMs + 2_000, messagesConsumed: 1 })
+  })
+
+  it('leaves a block of another version than its own without a verdict', async () => {
+    const ofVersion2 = childOf(genesis, { context: { version: 2 } })
+    expect(await verdictOf(application, ofVersion2)).toBe('unknown-version, own-version')
+    const upgraded = withProtocol(createProtocolSchedule({ parameters, upgrades }))
+    expect(await verdictOf(upgraded, childOf(genesis))).toBe('wrong-version, own-version')
+    expect(judged).toBe(0)
   })
 })

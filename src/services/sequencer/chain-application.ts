@@ -3,7 +3,7 @@ import { invariant } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
-import { type BlockContext, contextVersion, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import { type BlockContext, emptyInboxRoot } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
@@ -23,6 +23,7 @@ import {
 } from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { timeoutMs } from '../../rules/consensus/timeouts.js'
+import type { Protocol, ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { Application, ProposalRefused, WorkSource } from './application.js'
 import { nextView } from './next-view.js'
 
@@ -72,7 +73,7 @@ export class ChainApplication implements Application, WorkSource {
   private readonly timing: { readonly build: Histogram; readonly validate: Histogram; readonly commit: Histogram }
 
   constructor(
-    private readonly parameters: ProtocolParameters,
+    private readonly protocol: Pick<ProtocolSchedule, 'at'>,
     private readonly ports: ChainApplicationPorts,
   ) {
     const histogram = (name: string, help: string) =>
@@ -99,10 +100,12 @@ export class ChainApplication implements Application, WorkSource {
 
   prepareProposal({ height, round }: { height: Height; round: Round }): Promise<Block> {
     return this.timed('build', async () => {
-      const { parameters, ports } = this
+      const { ports } = this
       const parent = ports.chain.head()
       const set = ports.sets.setAt(height)
-      const context = this.nextContext({ parent, set, height, round })
+      const protocol = this.protocol.at(height)
+      const { parameters } = protocol
+      const context = this.nextContext({ parent, set, protocol, height, round })
       const { attributes } = fixedAttributes({
         parent,
         context,
@@ -112,7 +115,7 @@ export class ChainApplication implements Application, WorkSource {
       })
       const { transactions, senders } = ports.mempool.select({
         baseFee: nextBaseFee(parent.header),
-        maxGas: parameters.gasLimit,
+        maxGas: attributes.gasLimit,
         maxBytes: parameters.maxBlockTransactionBytes,
       })
       const built = await ports.execution.buildBlock({
@@ -128,13 +131,16 @@ export class ChainApplication implements Application, WorkSource {
 
   processProposal({ proposal, block }: { proposal: Proposal; block: Block }): Promise<Result<void, ProposalRefused>> {
     return this.timed('validate', async () => {
-      const { parameters, ports } = this
+      const { ports } = this
       const parent = ports.chain.head()
       const set = ports.sets.setAt(proposal.height)
       const { round, validRound } = proposal
-      const checked = checkContext({ block, parent, set, round, validRound, parameters, nowMs: ports.clock.nowMs() })
+      const protocol = this.protocol.at(proposal.height)
+      const checked = checkContext({ block, parent, set, round, validRound, protocol, nowMs: ports.clock.nowMs() })
       if (!checked.ok) return refused(checked.error)
-      const verdict = await this.judgeWithin({ limitMs: l1WaitMs(parameters, round), block, parent, set })
+      const { parameters } = protocol
+      const limitMs = l1WaitMs(parameters, round)
+      const verdict = await this.judgeWithin({ limitMs, block, parent, set, parameters })
       if (!verdict.ok) return verdict
       const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
       if (status.status === 'VALID') return ok(undefined)
@@ -168,20 +174,22 @@ export class ChainApplication implements Application, WorkSource {
   private nextContext({
     parent,
     set,
+    protocol: { version, parameters },
     height,
     round,
   }: {
     parent: ParentBlock
     set: SequencerSet
+    protocol: Protocol
     height: Height
     round: Round
   }): BlockContext {
-    const { parameters, ports } = this
+    const { ports } = this
     const eligible = ports.l1.eligibleOrigin()
     const advances = eligible !== null && eligible.number > parent.context.l1OriginNumber
     const l1OriginNumber = advances ? eligible.number : parent.context.l1OriginNumber
     return {
-      version: contextVersion,
+      version,
       setId: set.setId,
       proposerIndex: proposerOf(set, height, round),
       timestampMs: Math.max(ports.clock.nowMs(), parent.context.timestampMs + parameters.minBlockIntervalMs),
@@ -218,6 +226,7 @@ export class ChainApplication implements Application, WorkSource {
     block: Block
     parent: ParentBlock
     set: SequencerSet
+    parameters: ProtocolParameters
   }): Promise<Result<void, ProposalRefused>> {
     const { clock, l1 } = this.ports
     const until = clock.nowMs() + limitMs
@@ -235,12 +244,13 @@ export class ChainApplication implements Application, WorkSource {
     block,
     parent,
     set,
+    parameters,
   }: {
     block: Block
     parent: ParentBlock
     set: SequencerSet
+    parameters: ProtocolParameters
   }): Result<void, ProposalRefused> {
-    const { parameters } = this
     const origin = checkOrigin({ block, parent, view: this.originView(block, parent), parameters })
     if (!origin.ok) return refused(origin.error)
     const messages = this.consumed(parent, block.context)
@@ -294,6 +304,9 @@ const ownView: ReadonlySet<Refused['reason']> = new Set([
 
 /** What a block credits follows from the block alone only when it consumes no messages: those are of this node's view of L1. */
 function refused(error: Refused, messages = 0): Result<void, ProposalRefused> {
+  // Whatever the version, a quorum may decide it: then it is this node that has another (see `versionHalt`).
+  if (error.reason === 'unknown-version' || error.reason === 'wrong-version')
+    return refuse({ ...error, blame: 'own-version' })
   const isOwnView = ownView.has(error.reason) || (error.reason === 'withdrawals-mismatch' && messages > 0)
   return refuse({ ...error, blame: isOwnView ? 'own-view' : 'block' })
 }

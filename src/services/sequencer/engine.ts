@@ -3,7 +3,6 @@ import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
@@ -19,6 +18,7 @@ import { type ConsensusCore, createConsensusCore } from '../../rules/consensus/c
 import type { ConsensusInput, ConsensusOutput } from '../../rules/consensus/core-messages.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import type { Verified } from '../../rules/consensus/verified.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
 import { type HeightInProgress, heightInProgress } from './height-in-progress.js'
@@ -35,7 +35,7 @@ import { WorkWatch } from './work-watch.js'
 const maxWalBytes = 32 * 1024 * 1024
 
 export interface EngineConfig {
-  readonly parameters: ProtocolParameters
+  readonly protocol: Pick<ProtocolSchedule, 'at'>
   readonly domain: SigningDomain
 }
 
@@ -44,6 +44,8 @@ export interface EnginePorts {
   readonly work: WorkSource
   /** The head that the next height builds on. */
   readonly head: () => ParentBlock
+  /** Whether the height in progress is this node's to decide: not when it lacks the height's protocol version. */
+  readonly takesPart: () => boolean
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly signer: ConsensusSigner
   readonly verifier: SignatureVerifier
@@ -106,8 +108,9 @@ export class ConsensusEngine {
     private readonly config: EngineConfig,
     private readonly ports: EnginePorts,
   ) {
-    this.set = ports.sets.setAt(ports.head().header.number + 1)
-    this.core = createConsensusCore({ self: null, parameters: config.parameters })
+    const first = ports.head().header.number + 1
+    this.set = ports.sets.setAt(first)
+    this.core = createConsensusCore({ self: null, parameters: config.protocol.at(first).parameters })
     this.progress = new HeightProgress(ports.clock)
     this.door = new MessageDoor({
       config,
@@ -124,6 +127,7 @@ export class ConsensusEngine {
           this.progress.hearFrom(member)
         },
         currentRound: () => this.round(),
+        isOpen: ports.takesPart,
         onFailure: ports.onFatal,
       },
     })
@@ -154,7 +158,6 @@ export class ConsensusEngine {
       onVote: vote => this.sendVote(vote),
     })
     this.watch = new WorkWatch({
-      parameters: config.parameters,
       clock: ports.clock,
       work: ports.work,
       onWork: height => this.feed({ type: 'work-available', height }),
@@ -203,7 +206,7 @@ export class ConsensusEngine {
       peers: ports.network.peers(),
       hasWork: ports.work.hasWork(),
       parentTimestampMs: ports.head().context.timestampMs,
-      parameters: config.parameters,
+      parameters: config.protocol.at(height).parameters,
     })
   }
 
@@ -243,13 +246,15 @@ export class ConsensusEngine {
     this.metrics.height.set(this.height)
     this.metrics.round.set(0)
     if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
-    const begun = this.step({ type: 'start-height', height: this.height, set: this.set, self: this.self })
+    const { height, set, self } = this
+    const { parameters } = this.config.protocol.at(height)
+    const begun = this.step({ type: 'start-height', height, set, self, parameters })
     this.door.startHeight(this.height, this.set)
     this.timing.startHeight()
     this.members.startHeight({ height: this.height, set: this.set, self: this.self })
     const unanswered = this.replay(records.filter(record => record.height === this.height))
     for (const output of [...begun, ...unanswered]) this.perform(output)
-    this.watch.startHeight({ height: this.height, parentTimestampMs: parent.context.timestampMs })
+    this.watch.startHeight({ height, parentTimestampMs: parent.context.timestampMs, parameters })
     this.door.deliverBuffered()
   }
 
@@ -291,7 +296,7 @@ export class ConsensusEngine {
 
   /** Queues an input; inputs that an input causes run after it. */
   private feed(input: LoggedInput, block?: Block): void {
-    if (this.stopped || this.deciding || this.isOver()) return
+    if (this.stopped || this.deciding || this.isOver() || !this.ports.takesPart()) return
     this.inputs.push(block ? { input, block } : { input })
     if (this.draining) return
     this.draining = true
@@ -398,6 +403,8 @@ export class ConsensusEngine {
       if (!verdict.ok) {
         this.progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
         this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
+        // Nothing is logged as its verdict: with that version at hand the node judges it after a restart.
+        if (verdict.error.blame === 'own-version') return
       }
       const valid = verdict.ok || verdict.error.blame === 'own-view'
       this.feed({ type: 'validated', height, blockHash, valid, acceptable: verdict.ok })

@@ -94,6 +94,7 @@ export class HeightProgress {
 
   proposalRefused(refusal: Omit<RefusedProposal, 'atMs'>): void {
     this.tasks.delete(refusal.blockHash)
+    if (refusal.blame === 'own-version') this.verdicts.set(refusal.blockHash, 'refused')
     remember(this.refusals, { ...refusal, atMs: this.clock.nowMs() })
   }
 

@@ -44,6 +44,7 @@ let proposals: Proposal[]
 let passed: Vote[]
 let statuses: number[]
 let round: number
+let isOpen: boolean
 let door: MessageDoor
 let observed: ObservedMessage[]
 let observation: Observation
@@ -56,6 +57,7 @@ beforeEach(() => {
   passed = []
   statuses = []
   round = 0
+  isOpen = true
   door = new MessageDoor({
     config: { domain },
     ports: {
@@ -79,6 +81,7 @@ beforeEach(() => {
       onVotes: some => passed.push(...some),
       onStatus: (_peer, { height }) => statuses.push(height),
       currentRound: () => round,
+      isOpen: () => isOpen,
       onHeard: () => {},
       onFailure: error => expect.fail(String(error)),
     },
@@ -93,6 +96,20 @@ async function say(member: number, ...messages: ConsensusMessage[]): Promise<voi
   await settled()
 }
 const taken = () => proposals.map(({ blockHash }) => blockHash)
+
+describe('a height that this node cannot take part in', () => {
+  it('lets nothing in and blames nobody', async () => {
+    isOpen = false
+    await say(0, proposal(block), votes(1, [0, 1]))
+    receive(peer(1), Uint8Array.of(7))
+    expect(taken()).toEqual([])
+    expect(passed).toEqual([])
+    expect(drops).toEqual([])
+    isOpen = true
+    receive(peer(1), Uint8Array.of(7))
+    expect(drops).toEqual(['peer-1: malformed consensus message'])
+  })
+})
 
 describe('proposals', () => {
   it('pass once, also when several peers bring them', async () => {

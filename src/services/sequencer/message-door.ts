@@ -34,6 +34,8 @@ export interface MessageDoorPorts {
   /** A member's node sent a well-formed message about this height. */
   readonly onHeard: (heard: { peer: Peer; member: MemberIndex; height: Height }) => void
   readonly currentRound: () => Round
+  /** Whether the height in progress is this node's to decide; if not, nobody is judged by what comes. */
+  readonly isOpen: () => boolean
   readonly onFailure: (error: unknown) => void
 }
 
@@ -101,7 +103,7 @@ export class MessageDoor {
 
   private receive(from: Peer, bytes: Uint8Array): void {
     const member = from.consensusKey && memberByKey(this.set, from.consensusKey)
-    if (!member) return
+    if (!member || !this.args.ports.isOpen()) return
     try {
       const message = decodeConsensusMessage(bytes)
       this.args.ports.onHeard({ peer: from, member: member.index, height: heightOf(message) })

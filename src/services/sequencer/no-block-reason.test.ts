@@ -77,6 +77,14 @@ const refusal = {
   atMs: nowMs,
 } as const
 
+const ofVersion2 = {
+  ...refusal,
+  reason: 'unknown-version',
+  detail: 'protocol version 2, here 1',
+  blame: 'own-version',
+} as const
+const unknown = { reason: 'PROTOCOL_VERSION_UNKNOWN', height: 7, version: 2, own: 1, of: 'software' } as const
+
 type Row = [
   reason: NoBlockReason,
   says: string,
@@ -86,6 +94,23 @@ type Row = [
 
 const rows: Row[] = [
   ['NOT_A_SEQUENCER', 'no consensus key', null],
+  ['PROTOCOL_VERSION_UNKNOWN', 'before height 7', {}, { halt: unknown, behind: 6 }],
+  ['PROTOCOL_VERSION_UNKNOWN', 'its software knows versions up to 1', null, { halt: unknown }],
+  [
+    'PROTOCOL_VERSION_UNKNOWN',
+    'its network file has version 1 there',
+    null,
+    { halt: { ...unknown, of: 'network-file' } },
+  ],
+  [
+    'PROTOCOL_VERSION_NOT_ADOPTED',
+    'decided height 7 with protocol version 1',
+    {},
+    { halt: { reason: 'PROTOCOL_VERSION_NOT_ADOPTED', height: 7, version: 1, own: 2, of: 'network-file' } },
+  ],
+  // A proposal alone proves nothing of the network: the node goes on.
+  ['PROTOCOL_VERSION_UNKNOWN', 'version 2, here 1', { step: 'prevote', refusedProposals: [ofVersion2] }],
+  ['WAITING_FOR_PROPOSAL', 'Member 1', { refusedProposals: [{ ...ofVersion2, height: 6 }] }],
   ['SYNCING', '6 blocks behind', {}, { behind: 6 }],
   ['NOT_IN_SET', 'not in the sequencer set', { self: null }],
   [
@@ -164,13 +189,15 @@ const rows: Row[] = [
 describe('the reason why there is no block', () => {
   it.each(rows)('%s: %s', (reason, says, change, facts = {}) => {
     const progress = change && { ...usual, ...change }
-    const given: NoBlockFacts = { progress, behind: 0, parameters: devnetParameters, ...facts }
+    const given: NoBlockFacts = { progress, behind: 0, halt: null, parameters: devnetParameters, ...facts }
     expect(noBlockReason(given)).toBe(reason)
     expect(noBlockSentence(reason, given)).toContain(says)
   })
 
   it('has a row for every reason', () => {
     const named: Record<NoBlockReason, true> = {
+      PROTOCOL_VERSION_UNKNOWN: true,
+      PROTOCOL_VERSION_NOT_ADOPTED: true,
       NOT_A_SEQUENCER: true,
       NOT_IN_SET: true,
       SYNCING: true,

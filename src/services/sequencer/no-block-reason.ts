@@ -1,10 +1,13 @@
 import { type BlockHash, zeroHash } from '../../base/primitives/hashes.js'
 import type { MemberIndex, Power } from '../../base/primitives/quantities.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import type { VersionHalt, VersionHaltReason } from '../../rules/upgrades/version-halt.js'
 import type { HeightInProgress, VotesInProgress } from './height-in-progress.js'
+import type { RefusedProposal } from './height-progress.js'
 
 /** Why there is no block now, as this node sees it. */
 export type NoBlockReason =
+  | VersionHaltReason
   | 'NOT_A_SEQUENCER'
   | 'NOT_IN_SET'
   | 'SYNCING'
@@ -28,6 +31,8 @@ export interface NoBlockFacts {
   readonly progress: HeightInProgress | null
   /** Blocks that peers have proved and this node lacks. */
   readonly behind: number
+  /** Why this node takes no further part, or null. */
+  readonly halt: VersionHalt | null
   readonly parameters: Pick<ProtocolParameters, 'proposeTimeoutMs'>
 }
 
@@ -35,12 +40,14 @@ export interface NoBlockFacts {
 export const syncingBehind = 5
 
 /** The one reason that comes first: what is wrong with this node, then with the network, then what the round waits for. */
-export function noBlockReason({ progress, behind, parameters }: NoBlockFacts): NoBlockReason {
+export function noBlockReason({ progress, behind, halt, parameters }: NoBlockFacts): NoBlockReason {
+  if (halt) return halt.reason
   if (!progress) return 'NOT_A_SEQUENCER'
   if (behind > syncingBehind) return 'SYNCING'
   if (progress.self === null) return 'NOT_IN_SET'
   if (progress.step === 'commit') return 'EXECUTION_BUSY'
   if (!progress.quorumConnected) return 'NO_QUORUM_CONNECTED'
+  if (unknownVersionProposed(progress)) return 'PROTOCOL_VERSION_UNKNOWN'
   if (progress.step === 'new-height') return progress.work.waits ? 'MIN_INTERVAL' : 'NO_WORK'
   if (signerRefusedHere(progress)) return 'SIGNER_REFUSES'
   if (blockMissing(progress)) return 'BLOCK_MISSING'
@@ -55,6 +62,11 @@ export function noBlockReason({ progress, behind, parameters }: NoBlockFacts): N
     case 'precommit':
       return votesReason(progress.precommits, 'WAITING_FOR_PRECOMMITS')
   }
+}
+
+/** Proposed for this height was a block of a protocol version that this node lacks; whether others take it is not known yet. */
+export function unknownVersionProposed({ refusedProposals, height }: HeightInProgress): RefusedProposal | undefined {
+  return refusedProposals.findLast(refusal => refusal.height === height && refusal.reason === 'unknown-version')
 }
 
 function signerRefusedHere({ signerRefuses, refusedSignatures, height, round }: HeightInProgress): boolean {
@@ -87,7 +99,8 @@ function votesReason(votes: VotesInProgress, waiting: NoBlockReason): NoBlockRea
 }
 
 /** The reason in one English sentence, with its figures. */
-export function noBlockSentence(reason: NoBlockReason, { progress, behind }: NoBlockFacts): string {
+export function noBlockSentence(reason: NoBlockReason, { progress, behind, halt }: NoBlockFacts): string {
+  if (halt) return versionHaltSentence(halt)
   if (!progress) return 'This node has no consensus key: it follows the chain and decides nothing.'
   const ms = (atMs: number) => `${Math.abs(Math.round(atMs - progress.nowMs))} ms`
   const { proposer, work, busy, refusedProposals, refusedSignatures } = progress
@@ -109,6 +122,9 @@ export function noBlockSentence(reason: NoBlockReason, { progress, behind }: NoB
       )} not connected, and more than two thirds of the power must be.`
     case 'SIGNER_REFUSES':
       return `This node's signer refused to sign in this round: ${refusedSignatures.at(-1)?.detail ?? 'no detail'}.`
+    case 'PROTOCOL_VERSION_UNKNOWN':
+    case 'PROTOCOL_VERSION_NOT_ADOPTED':
+      return `This node was proposed a block that it cannot judge: ${unknownVersionProposed(progress)?.detail ?? 'no detail'}. If the network goes on with that version, this node must be upgraded.`
     case 'NO_WORK':
       return work.emptyBlockDueMs > progress.nowMs
         ? `No transactions wait, and the empty block is due in ${ms(work.emptyBlockDueMs)}.`
@@ -136,6 +152,15 @@ export function noBlockSentence(reason: NoBlockReason, { progress, behind }: NoB
     case 'VOTES_SPLIT':
       return 'Enough sequencers voted, but not for the same value: a timeout ends the step and the next round begins.'
   }
+}
+
+/** A halt in one English sentence that says what to do. */
+export function versionHaltSentence({ reason, height, version, own, of }: VersionHalt): string {
+  if (reason === 'PROTOCOL_VERSION_NOT_ADOPTED')
+    return `The network decided height ${height} with protocol version ${version}, and this node's network file has version ${own} there: give it the network's file.`
+  const has =
+    of === 'software' ? `its software knows versions up to ${own}` : `its network file has version ${own} there`
+  return `This node must be upgraded before height ${height}, which has protocol version ${version}: ${has}.`
 }
 
 const taskWords = {

@@ -31,7 +31,8 @@ const well: HeightInProgress = {
   refusedSignatures: [],
   signerRefuses: false,
 }
-const facts: ReadyFacts = { progress: well, behind: 5, l1: { lastSuccessMs: nowMs - 15_000, behind: 8 } }
+const facts: ReadyFacts = { progress: well, behind: 5, halt: null, l1: { lastSuccessMs: nowMs - 15_000, behind: 8 } }
+const halt = { height: 7, version: 2, own: 1, of: 'software' } as const
 
 describe('a node that is asked whether it could lead', () => {
   it('is ready when nothing keeps it', () => {
@@ -42,6 +43,8 @@ describe('a node that is asked whether it could lead', () => {
     ['NOT_A_SEQUENCER', {}, { progress: null }],
     ['NOT_IN_SET', { self: null }],
     ['SYNCING', {}, { behind: 6 }],
+    ['PROTOCOL_VERSION_UNKNOWN', {}, { halt: { ...halt, reason: 'PROTOCOL_VERSION_UNKNOWN' } }],
+    ['PROTOCOL_VERSION_NOT_ADOPTED', {}, { halt: { ...halt, reason: 'PROTOCOL_VERSION_NOT_ADOPTED' } }],
     ['NO_QUORUM_CONNECTED', { quorumConnected: false }],
     ['EXECUTION_BUSY', { busy: { task: 'build', sinceMs: nowMs - 1_001 } }],
     ['SIGNER_REFUSES', { signerRefuses: true }],
@@ -51,6 +54,11 @@ describe('a node that is asked whether it could lead', () => {
   ])('is kept by %s', (reason, change, other = {}) => {
     expect(notReadyToLead({ ...facts, progress: { ...well, ...change }, ...other })).toEqual([reason])
     expect(notReadyWords[reason]).not.toBe('')
+  })
+
+  it('says so on a node without a key too', () => {
+    const reason = 'PROTOCOL_VERSION_UNKNOWN'
+    expect(notReadyToLead({ ...facts, progress: null, halt: { ...halt, reason } })).toEqual(['NOT_A_SEQUENCER', reason])
   })
 
   it('names everything that keeps it', () => {

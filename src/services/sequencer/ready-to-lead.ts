@@ -1,8 +1,10 @@
+import type { VersionHalt, VersionHaltReason } from '../../rules/upgrades/version-halt.js'
 import type { HeightInProgress } from './height-in-progress.js'
-import { syncingBehind } from './no-block-reason.js'
+import { syncingBehind, unknownVersionProposed } from './no-block-reason.js'
 
 /** Why a node could not lead a round well if it were its turn. */
 export type NotReadyReason =
+  | VersionHaltReason
   | 'NOT_A_SEQUENCER'
   | 'NOT_IN_SET'
   | 'SYNCING'
@@ -17,6 +19,8 @@ export interface ReadyFacts {
   readonly progress: HeightInProgress | null
   /** Blocks that peers have proved and this node lacks. */
   readonly behind: number
+  /** Why this node takes no further part, or null. */
+  readonly halt: VersionHalt | null
   readonly l1: {
     /** Clock time of the last look at L1 that succeeded. */
     readonly lastSuccessMs: number | null
@@ -33,10 +37,11 @@ const staleL1Ms = 15_000
 const staleL1Blocks = 8
 
 /** Everything that keeps the node from leading; none: it is ready. */
-export function notReadyToLead({ progress, behind, l1 }: ReadyFacts): NotReadyReason[] {
-  if (!progress) return ['NOT_A_SEQUENCER']
+export function notReadyToLead({ progress, behind, halt, l1 }: ReadyFacts): NotReadyReason[] {
+  const reasons: NotReadyReason[] = halt ? [halt.reason] : []
+  if (!progress) return ['NOT_A_SEQUENCER', ...reasons]
   const { nowMs, busy } = progress
-  const reasons: NotReadyReason[] = []
+  if (!halt && unknownVersionProposed(progress)) reasons.push('PROTOCOL_VERSION_UNKNOWN')
   if (progress.self === null) reasons.push('NOT_IN_SET')
   if (behind > syncingBehind) reasons.push('SYNCING')
   if (!progress.quorumConnected) reasons.push('NO_QUORUM_CONNECTED')
@@ -51,6 +56,8 @@ export function notReadyToLead({ progress, behind, l1 }: ReadyFacts): NotReadyRe
 export const notReadyWords: Readonly<Record<NotReadyReason, string>> = {
   NOT_A_SEQUENCER: 'it has no consensus key',
   NOT_IN_SET: 'its key is not in the sequencer set',
+  PROTOCOL_VERSION_UNKNOWN: 'it lacks a protocol version of the network and must be upgraded',
+  PROTOCOL_VERSION_NOT_ADOPTED: 'its network file has a protocol version that the network did not take',
   SYNCING: 'it is behind its peers',
   NO_QUORUM_CONNECTED: 'it is connected to less than a quorum',
   EXECUTION_BUSY: `its execution has been busy with one task for more than ${slowExecutionMs} ms`,

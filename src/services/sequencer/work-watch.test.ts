@@ -13,7 +13,6 @@ beforeEach(() => {
   hasWork = false
   announced = []
   watch = new WorkWatch({
-    parameters: { minBlockIntervalMs: 100, emptyBlockIntervalMs: 5_000 },
     clock,
     work: {
       hasWork: () => hasWork,
@@ -25,7 +24,8 @@ beforeEach(() => {
   })
 })
 
-const start = (parentTimestampMs: number, height = 1) => watch.startHeight({ height, parentTimestampMs })
+const parameters = { minBlockIntervalMs: 100, emptyBlockIntervalMs: 5_000 }
+const start = (parentTimestampMs: number, height = 1) => watch.startHeight({ height, parentTimestampMs, parameters })
 
 describe('WorkWatch', () => {
   it('announces at once when work waits and the parent is old enough', () => {

@@ -16,7 +16,6 @@ export class WorkWatch {
 
   constructor(
     private readonly args: {
-      readonly parameters: Pick<ProtocolParameters, 'minBlockIntervalMs' | 'emptyBlockIntervalMs'>
       readonly clock: Clock
       readonly work: WorkSource
       readonly onWork: (height: Height) => void
@@ -25,8 +24,16 @@ export class WorkWatch {
     args.work.onWork(() => this.look())
   }
 
-  startHeight({ height, parentTimestampMs }: { height: Height; parentTimestampMs: number }): void {
-    const { clock, parameters } = this.args
+  startHeight({
+    height,
+    parentTimestampMs,
+    parameters,
+  }: {
+    height: Height
+    parentTimestampMs: number
+    parameters: Pick<ProtocolParameters, 'minBlockIntervalMs' | 'emptyBlockIntervalMs'>
+  }): void {
+    const { clock } = this.args
     this.stop()
     this.height = height
     this.due = false

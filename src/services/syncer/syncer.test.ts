@@ -49,6 +49,9 @@ class Node {
   /** How this node's own view of L1 keeps it from taking blocks. */
   l1Refusal: 'l1-behind' | 'l1-disagrees' | null = null
   whenImported: () => void = () => {}
+  /** A height that was decided by another protocol version than it has. */
+  otherVersionAt: number | null = null
+  halt: object | null = null
   private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
 
   constructor(
@@ -72,6 +75,7 @@ class Node {
           prove: () => {},
           import: async block => this.import(block),
           onCommitted: listener => this.listeners.push(listener),
+          versionHalt: () => this.halt,
         },
         network,
         sets: { setAt: () => set },
@@ -98,6 +102,10 @@ class Node {
       return refuse({ reason: 'forged-certificate', detail: '' })
     if (block.hash !== blockOf(block.header.number).block.hash)
       return refuse({ reason: 'invalid-execution', detail: '' })
+    if (block.header.number === this.otherVersionAt) {
+      this.halt = {}
+      return refuse({ reason: 'other-version', detail: '' })
+    }
     if (this.l1Refusal) return refuse({ reason: this.l1Refusal, detail: '' })
     this.append(one)
     this.whenImported()
@@ -345,6 +353,31 @@ describe('a liar', () => {
     await clock.advance(1_000)
     expect(full.drops.map(({ peer }) => peer)).toEqual(['liar'])
     expect(full.height).toBe(2)
+  })
+})
+
+describe('a height of another protocol version', () => {
+  it.each(['sequencer', 'full'] as const)('stops a %s, which blames nobody and asks no more', async role => {
+    const ahead = join('a', 'sequencer', 20)
+    const other = join('z', 'sequencer', 20)
+    const old = join('f', role)
+    old.otherVersionAt = 11
+    await clock.advance(2_000)
+    ahead.decideUpTo(21)
+    await clock.advance(2_000)
+    expect(old.height).toBe(10)
+    expect(old.syncer.bestKnownHeight()).toBe(21)
+    const asked = requests().length
+    ahead.network.send('f', 'blocks', Uint8Array.of(7))
+    ahead.decideUpTo(30)
+    other.decideUpTo(30)
+    await clock.advance(5_000)
+    expect(requests().length).toBe(asked)
+    expect(old.drops).toEqual([])
+    expect(old.syncer.bestKnownHeight()).toBe(30)
+    const late = join('l', 'full')
+    await clock.advance(1_000)
+    expect(late.height).toBe(30)
   })
 })
 

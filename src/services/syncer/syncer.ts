@@ -43,6 +43,8 @@ export interface SyncedChain {
   prove(blocks: readonly CertifiedBlock[]): void
   import(certified: CertifiedBlock): Promise<Result<void, { readonly reason: string; readonly detail: string }>>
   onCommitted(listener: (committed: CertifiedBlock) => void): void
+  /** Why no further block can be imported, or null. */
+  versionHalt(): object | null
 }
 
 export interface SyncerPorts {
@@ -175,6 +177,8 @@ export class Syncer {
       else this.takePushed(from.id, message.certified)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
+      // It may be of a version that this node cannot read.
+      if (this.ports.chain.versionHalt()) return
       this.punish(from.id, { reason: 'malformed sync message', detail: error.message })
     }
   }
@@ -202,7 +206,7 @@ export class Syncer {
   private takePushed(from: PeerId, certified: CertifiedBlock): void {
     const height = certified.block.header.number
     const next = this.ports.chain.height() + 1
-    if (height < next || height >= next + maxAhead) {
+    if (height < next || height >= next + maxAhead || this.ports.chain.versionHalt()) {
       if (height >= next) this.learnHead(from, certified.certificate)
       return
     }
@@ -269,6 +273,14 @@ export class Syncer {
       this.ports.logger.error('a quorum signed deposits that are others in this view of L1', { height, detail })
       return false
     }
+    if (reason === 'other-version') {
+      this.raiseHead(from, height)
+      this.ports.logger.error('a quorum decided a height by another protocol version than this node', {
+        height,
+        detail,
+      })
+      return false
+    }
     this.punish(from, verdict.error)
     return false
   }
@@ -289,6 +301,7 @@ export class Syncer {
       this.behindSinceMs = null
       return
     }
+    if (chain.versionHalt()) return
     this.behindSinceMs ??= clock.nowMs()
     const patience = this.config.role === 'full' ? checkMs : graceMs
     if (this.catchingUp || this.importing || clock.nowMs() - this.behindSinceMs < patience) return
@@ -322,7 +335,7 @@ export class Syncer {
     const { chain } = this.ports
     if (chain.height() >= height) return
     let range: Promise<readonly CertifiedBlock[]> | null = null
-    while (!this.stopping.signal.aborted) {
+    while (!this.stopping.signal.aborted && !chain.versionHalt()) {
       const blocks: readonly CertifiedBlock[] = await (range ?? this.fetch(peer, chain.height() + 1))
       const last = blocks.at(-1)?.block.header.number ?? 0
       if (last <= chain.height()) return

@@ -44,9 +44,10 @@ export function derivability({
         parentBatch = event.batchHash
         const { l1BlockNumber } = event
         const blobs = await reader.blobs({ l1BlockNumber, versionedHashes: committed.blobVersionedHashes })
+        const { genesisSet: set } = terms
+        const protocol = terms.protocol.at(header.firstBlock)
         for (const block of openBatch({ header, blobs, codec: brotliCodec }).blocks) {
-          const { parameters, genesisSet: set } = terms
-          const next = deriveBlock({ block, parent, l1: history, set, parameters })
+          const next = deriveBlock({ block, parent, l1: history, set, protocol })
           const height = parent.header.number + 1
           if (!next.ok) return violate(`block ${height} cannot be derived: ${next.error}`)
           const { block: built } = await execution.buildBlock(next.value.attributes)

@@ -14,6 +14,7 @@ import { silentLogger } from '../../../src/io/telemetry/logger.js'
 import { silentMetrics } from '../../../src/io/telemetry/metrics.js'
 import type { Clock } from '../../../src/io/time/clock.js'
 import type { ParentBlock } from '../../../src/rules/blocks/block-attributes.js'
+import { createProtocolSchedule } from '../../../src/rules/upgrades/protocol-schedule.js'
 import type { Application } from '../../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../../src/services/sequencer/engine.js'
 import { chainEntry, domain, genesis, makeBlock } from '../../integration/consensus-network.js'
@@ -64,11 +65,12 @@ export class WideAreaNode {
     const wires = world.hub.join({ id: `node-${index}`, consensusKey: key.publicKey() })
     const application = this.application()
     this.engine = await ConsensusEngine.start({
-      config: { parameters: world.parameters, domain },
+      config: { protocol: createProtocolSchedule({ parameters: world.parameters }), domain },
       ports: {
         application,
         work: { hasWork: () => true, onWork: () => {} },
         head: () => this.head(),
+        takesPart: () => true,
         sets: { setAt: () => world.set },
         signer: this.signer(new GuardedSigner({ secretKey: key, domain, record: new MemorySigningRecord() })),
         verifier: this.verifier(),

@@ -186,6 +186,12 @@ function nodeStatusToJson(status: NodeStatus) {
     syncing: status.syncing,
     readyToLead: status.readyToLead,
     notReadyToLead: status.notReadyToLead,
+    protocolVersion: toQuantity(status.protocolVersion),
+    upgrade: status.upgrade && {
+      version: toQuantity(status.upgrade.version),
+      activationHeight: toQuantity(status.upgrade.activationHeight),
+      known: status.upgrade.known,
+    },
     height: toQuantity(status.height),
     round: toQuantity(status.round),
     step: status.step,

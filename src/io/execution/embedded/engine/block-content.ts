@@ -14,6 +14,14 @@ export const transactionsRootOf = (transactions: readonly Uint8Array[]): Hash32 
 export const withdrawalsRootOf = (withdrawals: readonly Withdrawal[]): Hash32 =>
   bytesToHex(orderedTrieRoot(withdrawals.map(withdrawal => encodeRlp(withdrawalToRlp(withdrawal)))))
 
+/** Why Ethereum does not let this gas limit follow the parent's, or null (yellow paper, 4.3.4); which of those it lets is for the block rules. */
+export function gasLimitProblem(gasLimit: number, parentGasLimit: number): string | null {
+  if (gasLimit === parentGasLimit) return null
+  const bound = Math.floor(parentGasLimit / 1_024)
+  if (gasLimit >= 5_000 && Math.abs(gasLimit - parentGasLimit) < bound) return null
+  return `gas limit ${gasLimit} must be at least 5000 and less than ${bound} from the parent's ${parentGasLimit}`
+}
+
 /** What of a block can be judged before it runs; null when all is well, else the reason. */
 export function checkBlockContent(block: Block, parent: BlockHeader): string | null {
   const { header, hash, context, transactions, withdrawals } = block
@@ -22,7 +30,7 @@ export function checkBlockContent(block: Block, parent: BlockHeader): string | n
   return (
     differs('block hash', hash, headerHash(header)) ??
     differs('number', header.number, parent.number + 1) ??
-    differs('gas limit', header.gasLimit, parent.gasLimit) ??
+    gasLimitProblem(header.gasLimit, parent.gasLimit) ??
     differs('base fee', header.baseFeePerGas, nextBaseFee(parent)) ??
     (header.timestamp < parent.timestamp
       ? `timestamp ${header.timestamp} is before the parent's ${parent.timestamp}`

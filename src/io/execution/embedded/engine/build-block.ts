@@ -10,7 +10,7 @@ import type { BlockAttributes, SkippedTransaction } from '../../execution-client
 import { ExecutionError } from '../../execution-error.js'
 import type { ExecutedBlock } from '../store/chain-store.js'
 import { nextBaseFee } from './base-fee.js'
-import { transactionsRootOf, withdrawalsRootOf } from './block-content.js'
+import { gasLimitProblem, transactionsRootOf, withdrawalsRootOf } from './block-content.js'
 import { type BlockOutcome, BlockRun } from './block-run.js'
 import type { Refusal } from './check-transaction.js'
 import type { EvmMachine } from './evm-environment.js'
@@ -89,9 +89,7 @@ function checkAttributes({ height, timestamp, gasLimit }: BlockAttributes, { hea
       ? `height ${height} does not follow the parent's ${header.number}`
       : timestamp < header.timestamp
         ? `timestamp ${timestamp} is before the parent's ${header.timestamp}`
-        : gasLimit !== header.gasLimit
-          ? `gas limit ${gasLimit} is not the chain's ${header.gasLimit}`
-          : null
+        : gasLimitProblem(gasLimit, header.gasLimit)
   if (problem !== null) throw new ExecutionError('INVALID_ATTRIBUTES', problem)
 }
 

@@ -1,0 +1,89 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import { type NetworkFile, readNetworkFile } from './network-file.js'
+
+const contract = `0x${'12'.repeat(20)}`
+const network = {
+  name: 'test',
+  l1: {
+    chainId: 1,
+    startBlock: 0,
+    contracts: { rollup: contract, registry: contract, staking: contract, messageQueue: contract },
+  },
+  l2: {
+    chainId: 2,
+    genesis: {
+      timestamp: 1,
+      baseFeePerGas: '7',
+      l1Origin: { number: 0, hash: `0x${'00'.repeat(32)}` },
+      alloc: {},
+    },
+  },
+  parameters: devnetParameters,
+}
+const upgrade = { version: 2, activationHeight: 500, parameters: { gasLimit: 40_000_000, batchBlocks: 300 } }
+
+let dir: string
+beforeEach(async () => {
+  dir = await mkdtemp(path.join(tmpdir(), 'morphism-network-file-'))
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+async function read(change: object): Promise<NetworkFile> {
+  const file = path.join(dir, 'network.json')
+  await writeFile(file, JSON.stringify({ ...network, ...change }))
+  return readNetworkFile(file)
+}
+
+describe('the upgrades of a network file', () => {
+  it('may be left out', async () => {
+    expect(await read({})).toEqual({ ...network, upgrades: [] })
+  })
+
+  it('name their version, the height at which it activates, and the parameters that it changes', async () => {
+    const bare = { version: 3, activationHeight: 501 }
+    expect((await read({ upgrades: [upgrade, bare] })).upgrades).toEqual([upgrade, { ...bare, parameters: {} }])
+  })
+
+  it.each<[string, unknown, string]>([
+    ['no list', upgrade, 'upgrades must be a list'],
+    ['no object', [2], 'upgrades[0] must be an object'],
+    ['no version', [{ ...upgrade, version: undefined }], 'upgrades[0].version must be a whole number'],
+    ['no height', [{ ...upgrade, activationHeight: '500' }], 'upgrades[0].activationHeight must be a whole number'],
+    ['an unknown field', [{ ...upgrade, height: 500 }], 'upgrades[0].height is unknown'],
+    ['an unknown parameter', [{ ...upgrade, parameters: { gas: 1 } }], 'upgrades[0].parameters.gas is unknown'],
+    [
+      'a parameter of the L1 contracts',
+      [{ ...upgrade, parameters: { challengeWindowSec: 1 } }],
+      'upgrades[0].parameters.challengeWindowSec is fixed by genesis or in the L1 contracts: no upgrade changes it',
+    ],
+    [
+      'a parameter of genesis',
+      [{ ...upgrade, parameters: { minSequencers: 1 } }],
+      'upgrades[0].parameters.minSequencers is fixed by genesis',
+    ],
+    [
+      'a parameter that is no number',
+      [{ ...upgrade, parameters: { gasLimit: -1 } }],
+      'upgrades[0].parameters.gasLimit must be a whole number',
+    ],
+    [
+      'a version that does not come next',
+      [{ ...upgrade, version: 3 }],
+      'upgrades: the upgrade to version 3 comes after version 1: versions rise by one',
+    ],
+    [
+      'heights that do not rise',
+      [upgrade, { version: 3, activationHeight: 500 }],
+      'upgrades: the upgrade to version 3 activates at height 500, which must be above 500',
+    ],
+  ])('are refused with a sentence: %s', async (_, upgrades, says) => {
+    await expect(read({ upgrades })).rejects.toMatchObject({
+      code: 'NETWORK_FILE',
+      message: expect.stringContaining(says),
+    })
+  })
+})
