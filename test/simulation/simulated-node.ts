@@ -21,6 +21,7 @@ import { ByzantineNetwork } from './byzantine-network.js'
 import { hashKzg } from './hash-kzg.js'
 import { Hostility } from './hostility.js'
 import { MachineClock, ProcessLife } from './process-life.js'
+import { sharedCompression } from './shared-compression.js'
 import { type DiskCrash, SimulatedDisk } from './simulated-disk.js'
 import type { L1Endpoint } from './simulated-l1.js'
 
@@ -48,6 +49,8 @@ export interface NodeMachine {
   readonly isFaulty: boolean
   readonly watch: NodeWatch
 }
+
+const compression = sharedCompression(inlineCompression)
 
 /** How long an operator takes to start a node that gave up. */
 const operatorMs = 3_000
@@ -150,7 +153,7 @@ export class SimulatedNode {
         network: isFaulty ? this.hostileWires(wires) : wires,
         reader: machine.l1.reader(life),
         recovery: machine.recovery,
-        compression: inlineCompression,
+        compression,
         kzg: hashKzg,
         mempoolJournal: disk.journal.open(life),
         sequencing: {
