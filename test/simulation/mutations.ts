@@ -42,6 +42,16 @@ export const mutations: readonly Mutation[] = [
     find: '!isNew && !this.rounds.get(validRound)?.prevotes.hasQuorumFor(blockHash)',
     replace: 'false',
     scenario: 'byzantine',
+    shownBy: {
+      seed: 'mutation-0',
+      schedule: {
+        faulty: [1],
+        events: [
+          { atMs: 3_000, kind: 'byzantine', node: 1, behaviour: 'false-valid-round', forMs: 9_000 },
+          { atMs: 4_000, kind: 'hidden-decision', node: 2, blind: 1, forMs: 8_000 },
+        ],
+      },
+    },
   },
   {
     name: 'votes of old rounds count for the current one',

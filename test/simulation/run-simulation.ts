@@ -33,6 +33,8 @@ export interface SimulationSpec {
   readonly scenario: ScenarioName
   /** Given to repeat a run with other faults than those that its seed and scenario draw. */
   readonly schedule?: FaultSchedule
+  /** Time on every wire, one way; drawn from the seed for each message when left out. */
+  readonly oneWayMs?: number
 }
 
 export interface SimulationResult {
@@ -45,6 +47,8 @@ export interface SimulationResult {
   readonly transactions: number
   readonly batches: number
   readonly virtualMs: number
+  /** By height: virtual ms after the start at which the last honest node had committed it. */
+  readonly decidedAtMs: readonly number[]
   /** The faults that struck. */
   readonly schedule: FaultSchedule
 }
@@ -75,6 +79,7 @@ class Simulation {
   private readonly invariants: readonly Invariant[]
   private readonly workload: Workload
   private readonly injector: FaultInjector
+  private readonly decidedAtMs: number[] = []
 
   static async found(spec: SimulationSpec): Promise<Simulation> {
     const trace = await Trace.begin()
@@ -130,7 +135,7 @@ class Simulation {
         violate: violate('derivability'),
       }),
     ]
-    const wires = new SimulatedWires({ time, random: randomOf(spec.seed, 'wires'), trace })
+    const wires = new SimulatedWires({ time, random: randomOf(spec.seed, 'wires'), trace, oneWayMs: spec.oneWayMs })
     const recovery = sharedRecovery(createInlineRecovery())
     const watch = this.watch()
     this.nodes = keys.map(
@@ -256,7 +261,9 @@ class Simulation {
       committed: (node, committed) => {
         const { number } = committed.block.header
         this.parts.trace.add(`${this.time.nowMs()} node-${node.index} commits ${number} ${committed.block.hash}`)
-        if (isHonest(node)) for (const invariant of this.invariants) invariant.onCommitted?.(node, committed)
+        if (!isHonest(node)) return
+        this.decidedAtMs[number] = this.time.nowMs() - startMs
+        for (const invariant of this.invariants) invariant.onCommitted?.(node, committed)
       },
       gaveUp: (node, error) => {
         const code = error instanceof MorphismError ? error.code : 'unknown'
@@ -287,6 +294,7 @@ class Simulation {
       transactions: this.kept.counts.included,
       batches: this.committedBatches(),
       virtualMs: this.time.nowMs() - startMs,
+      decidedAtMs: this.decidedAtMs,
       schedule,
     }
   }

@@ -5,6 +5,9 @@ import type { SeedWorkerData } from './seed-worker.js'
 /** A result and the real time that it took. */
 export type TimedResult = SimulationResult & { readonly seconds: number }
 
+/** A run makes much that is gone a moment later: a large young generation spares most of its collection. */
+const resourceLimits = { maxYoungGenerationSizeMb: 64 }
+
 /** Threads that run simulations, one at a time each. */
 export class SeedPool {
   private readonly workers: readonly Worker[]
@@ -23,7 +26,7 @@ export class SeedPool {
   }) {
     const workerData: SeedWorkerData = { realSignatures }
     const script = new URL('test/simulation/seed-worker.js', build)
-    this.workers = Array.from({ length: workers }, () => new Worker(script, { workerData }))
+    this.workers = Array.from({ length: workers }, () => new Worker(script, { workerData, resourceLimits }))
     this.idle = [...this.workers]
   }
 

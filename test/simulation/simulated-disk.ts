@@ -80,7 +80,7 @@ export class SimulatedLog {
       readAll: async () => this.records.map(record => Uint8Array.from(record)),
       append(record) {
         requireFitting(record)
-        if (life.isAlive) pending.push(Uint8Array.from(record))
+        if (life.isAlive) pending.push(new Uint8Array(record))
       },
       sync,
       replace: records => {
@@ -150,7 +150,8 @@ export class SimulatedStore {
   private async write(life: ProcessLife, changes: readonly StoreChange[], sync: boolean): Promise<void> {
     await this.disk.write()
     if (!life.isAlive) return
-    this.unsynced = sync ? [] : [...this.unsynced, changes.map(({ key }) => ({ key, value: this.content.get(key) }))]
+    if (sync) this.unsynced = []
+    else this.unsynced.push(changes.map(({ key }) => ({ key, value: this.content.get(key) })))
     await this.content.write(changes)
   }
 }

@@ -3,8 +3,9 @@ import { Lifecycle } from '../../src/app/node/lifecycle.js'
 import type { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { inlineCompression } from '../../src/io/compression/inline-compression.js'
 import { createInProcessExecution } from '../../src/io/execution/embedded/in-process-execution.js'
+import type { ExecutionClient } from '../../src/io/execution/execution-client.js'
 import type { Genesis } from '../../src/io/execution/genesis.js'
-import type { ConsensusSigner } from '../../src/io/keys/consensus-signer.js'
+import type { ConsensusSigner, Observation } from '../../src/io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
 import type { MemoryHub, MemoryNetwork } from '../../src/io/network/memory-network.js'
@@ -21,6 +22,7 @@ import { ByzantineNetwork } from './byzantine-network.js'
 import { hashKzg } from './hash-kzg.js'
 import { Hostility } from './hostility.js'
 import { MachineClock, ProcessLife } from './process-life.js'
+import { sharedCompression } from './shared-compression.js'
 import { type DiskCrash, SimulatedDisk } from './simulated-disk.js'
 import type { L1Endpoint } from './simulated-l1.js'
 
@@ -48,6 +50,8 @@ export interface NodeMachine {
   readonly isFaulty: boolean
   readonly watch: NodeWatch
 }
+
+const compression = sharedCompression(inlineCompression)
 
 /** How long an operator takes to start a node that gave up. */
 const operatorMs = 3_000
@@ -136,7 +140,8 @@ export class SimulatedNode {
     const execution = await createInProcessExecution({ store: disk.chain.open(life), genesis })
     const wires = hub.prepare({ id: nodeName(machine.index), consensusKey: secretKey.publicKey() })
     this.wires = wires
-    const guarded = new GuardedSigner({ secretKey, domain: terms.domain, record: disk.signingRecord.open(life) })
+    const Signer = isFaulty ? CarelessSigner : GuardedSigner
+    const guarded = new Signer({ secretKey, domain: terms.domain, record: disk.signingRecord.open(life) })
     const logger = this.logger()
     const services = await assembleNode({
       terms,
@@ -146,11 +151,11 @@ export class SimulatedNode {
         logger,
         metrics: silentMetrics,
         store: disk.store.open(life),
-        execution: isFaulty ? byzantineExecution({ inner: execution, hostility: this.hostility }) : execution,
+        execution: isFaulty ? this.hostileExecution(execution) : execution,
         network: isFaulty ? this.hostileWires(wires) : wires,
         reader: machine.l1.reader(life),
         recovery: machine.recovery,
-        compression: inlineCompression,
+        compression,
         kzg: hashKzg,
         mempoolJournal: disk.journal.open(life),
         sequencing: {
@@ -188,6 +193,10 @@ export class SimulatedNode {
     this.machine.time.schedule(operatorMs, () => this.start())
   }
 
+  private hostileExecution(inner: ExecutionClient): ExecutionClient {
+    return byzantineExecution({ inner, hostility: this.hostility, set: this.machine.terms.genesisSet })
+  }
+
   private hostileWires(inner: PeerNetwork): PeerNetwork {
     const { index, secretKey, terms } = this.machine
     const members = terms.genesisSet.members.length
@@ -207,6 +216,13 @@ export class SimulatedNode {
       watch.logged(this, message, fields)
     const logger: Logger = { ...silentLogger, warn: tell, error: tell, child: () => logger }
     return logger
+  }
+}
+
+/** The signer of a node that may be Byzantine: what its key signed behind its back does not stop it. */
+class CarelessSigner extends GuardedSigner {
+  override async observe(): Promise<Observation> {
+    return 'expected'
   }
 }
 

@@ -21,7 +21,15 @@ export class SimulatedWires {
   private readonly cut = new Map<string, number>()
   private readonly baseMs: number
 
-  constructor(private readonly args: { readonly time: Clock; readonly random: SeededRandom; readonly trace: Trace }) {
+  constructor(
+    private readonly args: {
+      readonly time: Clock
+      readonly random: SeededRandom
+      readonly trace: Trace
+      /** The time of every message without faults; drawn when left out. */
+      readonly oneWayMs?: number | undefined
+    },
+  ) {
     const { time, random, trace } = args
     this.baseMs = 1 + random.below(15)
     this.hub = new MemoryHub({
@@ -49,7 +57,8 @@ export class SimulatedWires {
   }
 
   private delay({ from }: Passage): number {
-    return this.baseMs + this.args.random.below(10) + (this.extraMs.get(from) ?? 0)
+    const { oneWayMs, random } = this.args
+    return (oneWayMs ?? this.baseMs + random.below(10)) + (this.extraMs.get(from) ?? 0)
   }
 
   private loses(passage: Passage, content: Uint8Array): boolean {

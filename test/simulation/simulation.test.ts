@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { FaultSchedule } from './fault-schedule.js'
 import type { SimulationSpec } from './run-simulation.js'
 import { type ScenarioName, scenarioNames } from './scenario-names.js'
 import { SeedPool } from './seed-pool.js'
@@ -50,6 +51,17 @@ describe('the whole network in virtual time', () => {
     ],
   ])('does not fail again: %s', async (_, failed) => {
     expect((await pool.run(failed)).violation).toBeNull()
+  })
+
+  it('takes no word of a polka that nobody saw (L28), while some are locked and one has decided', async () => {
+    const schedule: FaultSchedule = {
+      faulty: [1],
+      events: [
+        { atMs: 3_000, kind: 'byzantine', node: 1, behaviour: 'false-valid-round', forMs: 9_000 },
+        { atMs: 4_000, kind: 'hidden-decision', node: 2, blind: 1, forMs: 8_000 },
+      ],
+    }
+    expect((await pool.run(spec('mutation-0', 'byzantine', { schedule }))).violation).toBeNull()
   })
 })
 

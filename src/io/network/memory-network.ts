@@ -96,9 +96,8 @@ export class MemoryHub {
   carry(passage: Passage, content: Uint8Array, deliver: (to: MemoryNetwork, content: Uint8Array) => void): void {
     const link = this.links.get(pairOf(passage.from, passage.to))
     if (!link || this.wires.loses?.(passage, content)) return
-    const copy = Uint8Array.from(content)
-    this.dispatch({ passage, link, content: copy, deliver })
-    if (this.wires.duplicates?.(passage)) this.dispatch({ passage, link, content: copy, deliver })
+    this.dispatch({ passage, link, content, deliver })
+    if (this.wires.duplicates?.(passage)) this.dispatch({ passage, link, content, deliver })
   }
 
   private dispatch({

@@ -30,7 +30,7 @@ export interface Misbehaviour {
 export interface PeerNetwork {
   readonly localPeer: PeerId
   peers(): readonly Peer[]
-  /** Queues a message to one peer; dropped (and counted) when the peer is gone or its queue is full. */
+  /** Queues a message, whose bytes do not change from then on, to one peer; dropped (and counted) when it is gone or its queue is full. */
   send(peer: PeerId, channel: Channel, message: Uint8Array): void
   /** Calls the handler for each message of the channel, in order per peer. One handler a channel; the returned function ends it. */
   onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): () => void

@@ -12,14 +12,14 @@ export class MemoryStore implements KeyValueStore {
   get(key: Uint8Array): Uint8Array | undefined {
     this.requireOpen()
     const value = this.values.get(textOf(key))
-    return value && Uint8Array.from(value)
+    return value && new Uint8Array(value)
   }
 
   async write(changes: readonly StoreChange[]): Promise<void> {
     this.requireOpen()
     for (const { key, value } of changes) {
       if (value === undefined) this.values.delete(textOf(key))
-      else this.values.set(textOf(key), Uint8Array.from(value))
+      else this.values.set(textOf(key), new Uint8Array(value))
     }
     this.keys = null
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { bytesEqual, bytesToHex, type Hex } from '../../../src/base/primitives/bytes.js'
+import { bytesToHex, type Hex } from '../../../src/base/primitives/bytes.js'
+import { rememberWith } from '../shared/remember.js'
 
 /*
  * A twin of src/base/crypto/bls.ts for the simulation, a thousand times faster: same functions, hashes instead of curves.
@@ -41,33 +42,49 @@ function isSignature(bytes: Uint8Array): boolean {
 }
 
 /** What only this module computes: nobody outside can sign without a BlsSecretKey. */
-function contribution(key: BlsPublicKeyBytes, digest: Uint8Array): Uint8Array {
-  const of = Buffer.concat([key, digest]).toString('latin1')
-  let made = contributions.get(of)
+function contribution(key: BlsPublicKeyBytes, digest: Uint8Array): Uint32Array {
+  let ofKey = contributions.get(key)
+  if (!ofKey) {
+    ofKey = new Map()
+    contributions.set(key, ofKey)
+  }
+  const of = textOf(digest)
+  let made = ofKey.get(of)
   if (!made) {
-    if (contributions.size >= maxContributions) contributions.clear()
-    made = createHash('sha512').update('morphism simulation').update(of, 'latin1').digest()
-    contributions.set(of, made)
+    if (ofKey.size >= maxContributions) ofKey.clear()
+    made = lanesOf(createHash('sha512').update('morphism simulation').update(key).update(digest).digest())
+    ofKey.set(of, made)
   }
   return made
 }
 
 /** Every node checks the same signatures. What is remembered follows from its key, so it changes no result. */
-const contributions = new Map<string, Uint8Array>()
-const maxContributions = 4_096
+const contributions = new WeakMap<BlsPublicKeyBytes, Map<string, Uint32Array>>()
+const maxContributions = 256
 
-function sum(parts: readonly Uint8Array[]): BlsSignatureBytes {
-  const total = new Uint8Array(blsSignatureLength)
-  total.set(signatureTag)
-  const out = new DataView(total.buffer)
-  for (const part of parts) {
-    const view = new DataView(part.buffer, part.byteOffset, part.length)
-    for (let lane = 0; lane < lanes; lane++) {
-      const at = lanesAt + lane * 4
-      out.setUint32(at, (out.getUint32(at) + view.getUint32(lane * 4)) >>> 0)
-    }
-  }
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+
+function lanesOf(bytes: Uint8Array): Uint32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const found = new Uint32Array(lanes)
+  for (let lane = 0; lane < lanes; lane++) found[lane] = view.getUint32(lane * 4)
+  return found
+}
+
+/** Lanes of 32 bits, each modulo 2^32. */
+function sum(parts: readonly Uint32Array[]): Uint32Array {
+  const total = new Uint32Array(lanes)
+  for (const part of parts) for (let lane = 0; lane < lanes; lane++) total[lane]! += part[lane]!
   return total
+}
+
+function signatureOf(total: Uint32Array): BlsSignatureBytes {
+  const signature = new Uint8Array(blsSignatureLength)
+  signature.set(signatureTag)
+  const out = new DataView(signature.buffer)
+  for (let lane = 0; lane < lanes; lane++) out.setUint32(lanesAt + lane * 4, total[lane]!)
+  return signature
 }
 
 export class BlsSecretKey {
@@ -96,7 +113,7 @@ export class BlsSecretKey {
   }
 
   sign(digest: Uint8Array): BlsSignatureBytes {
-    return sum([contribution(this.key, digest)])
+    return signatureOf(contribution(this.key, digest))
   }
 
   toJSON(): string {
@@ -126,7 +143,9 @@ export function verifyAggregate({
   signature: BlsSignatureBytes
 }): boolean {
   if (keys.length === 0 || !isSignature(signature)) return false
-  return bytesEqual(signature, sum(keys.map(key => contribution(key.bytes, digest))))
+  const claimed = lanesOf(signature.subarray(lanesAt))
+  const total = sum(keys.map(key => contribution(key.bytes, digest)))
+  return claimed.every((lane, i) => lane === total[i])
 }
 
 export function verifyAggregatesTogether(
@@ -138,7 +157,7 @@ export function verifyAggregatesTogether(
 export function aggregateSignatures(signatures: readonly BlsSignatureBytes[]): BlsSignatureBytes {
   if (signatures.length === 0 || !signatures.every(isSignature))
     throw new RangeError('a signature to aggregate is malformed')
-  return sum(signatures.map(signature => signature.subarray(lanesAt)))
+  return signatureOf(sum(signatures.map(signature => lanesOf(signature.subarray(lanesAt)))))
 }
 
 export function verifyManyOverOneDigest({
@@ -161,4 +180,4 @@ export const blsSignatureToEip2537: (signature: BlsSignatureBytes) => Uint8Array
 export const blsSignatureFromEip2537: (coding: Uint8Array) => BlsSignatureBytes = noCurve
 export const blsPublicKeyFromEip2537: (coding: Uint8Array) => BlsPublicKey | null = noCurve
 
-export const blsKeyId = (key: BlsPublicKeyBytes): Hex => bytesToHex(key)
+export const blsKeyId: (key: BlsPublicKeyBytes) => Hex = rememberWith(bytesToHex)
