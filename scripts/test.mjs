@@ -58,7 +58,7 @@ function contracts() {
 /** Every seed is a check: fresh faults at each run. */
 function simulation() {
   console.log('\n== simulation')
-  const flags = ['simulate', '--seeds', '50', '--nodes', '4,7,10', '--heights', '300']
+  const flags = ['simulate', '--seeds', '50', '--nodes', '4,7,10', '--heights', '100']
   const { stdout, stderr } = spawnSync(process.execPath, ['bin/morphism.mjs', ...flags], {
     cwd: root,
     encoding: 'utf8',
