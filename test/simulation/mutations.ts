@@ -194,7 +194,7 @@ export const mutations: readonly Mutation[] = [
     name: 'a message that could not be signed is forgotten',
     file: ownMessages,
     find: 'later(retryMs, again);',
-    replace: '',
+    replace: 'void again;',
     scenario: 'crashes',
   },
   {
