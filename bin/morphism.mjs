@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { main } from '../build/src/app/cli/main.js'
 import { simulateCommand } from '../build/test/simulation/simulate-command.js'
 
+// A simulation puts its own modules in place of some of the network's: it needs them one by one, not in a bundle.
+const { main } = await import(
+  process.argv[2] === 'simulate' ? '../build/src/app/cli/main.js' : '../build/bundle/main.js'
+)
 await main([simulateCommand()])

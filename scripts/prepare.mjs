@@ -1,7 +1,7 @@
 // Installs what is missing and builds: what `npm start` and `npm test` need on a fresh clone. Plain Node, no packages.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -27,3 +27,9 @@ if (installed !== wanted) {
 }
 mkdirSync(at('build'), { recursive: true })
 run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-b'])
+const bundled = at('build', 'bundle', 'main.js')
+const builtAt = readdirSync(at('build'))
+  .filter(name => name.endsWith('.tsbuildinfo'))
+  .map(name => statSync(at('build', name)).mtimeMs)
+if (!existsSync(bundled) || statSync(bundled).mtimeMs < Math.max(...builtAt))
+  run(process.execPath, [at('scripts', 'bundle.mjs')])

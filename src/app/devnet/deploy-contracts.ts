@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import {
   type Abi,
   type Client,
@@ -27,6 +28,7 @@ import type { ProtocolParameters } from '../../base/protocol/protocol-parameters
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { stakingAbi } from '../../io/l1/contract-abis.js'
 import { refusalOf } from '../../io/l1/contract-refusal.js'
+import { packageRoot } from '../package-root.js'
 import { DevnetError } from './devnet-error.js'
 
 /** Addresses of the L1 contracts. */
@@ -272,6 +274,5 @@ async function failure(client: Client, { name, key, to, data, value }: Step): Pr
 }
 
 async function readArtifact(name: string): Promise<{ abi: Abi; bytecode: Hex }> {
-  const url = new URL(`../../../../contracts/artifacts/${name}.json`, import.meta.url)
-  return JSON.parse(await readFile(url, 'utf8'))
+  return JSON.parse(await readFile(path.join(packageRoot, 'contracts', 'artifacts', `${name}.json`), 'utf8'))
 }

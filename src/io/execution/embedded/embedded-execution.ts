@@ -22,6 +22,7 @@ import type { Genesis } from '../genesis.js'
 import type { ExecutionWorkerData, PackedAttributes } from './workers/execution-worker.js'
 import { closedError, QueryLane } from './workers/query-lane.js'
 import { WorkerLink } from './workers/worker-link.js'
+import { executionWorkerScript } from './workers/worker-scripts.js'
 
 /** Bounds of queries. */
 export interface QueryBounds {
@@ -69,8 +70,7 @@ export async function createEmbeddedExecution({
     throw new ExecutionError('STORE_FAILED', `the directory ${directory} cannot be made`, { directory }, { cause })
   }
   const data: ExecutionWorkerData = { directory, genesis }
-  const script = new URL('./workers/execution-worker.js', import.meta.url)
-  const link = new WorkerLink({ script, name: 'execution', data, youngGenerationMb: 128 })
+  const link = new WorkerLink({ script: executionWorkerScript, name: 'execution', data, youngGenerationMb: 128 })
   let head: ChainHead
   try {
     head = await link.call<ChainHead>('head', [])

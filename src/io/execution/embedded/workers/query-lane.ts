@@ -3,6 +3,7 @@ import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
 import { timeoutError, withdrawnError } from './call-timer.js'
 import type { QueryWorkerData } from './query-worker.js'
 import { WorkerLink } from './worker-link.js'
+import { queryWorkerScript } from './worker-scripts.js'
 
 interface Job {
   readonly number: number
@@ -154,7 +155,7 @@ export class QueryLane {
     const { name, directory, chainId, niceness, runsCalls, timeoutMs } = this.options
     const data: QueryWorkerData = { directory, chainId, niceness, runsCalls, timeoutMs, stop: this.stop }
     const link = new WorkerLink({
-      script: new URL('./query-worker.js', import.meta.url),
+      script: queryWorkerScript,
       name,
       data,
       youngGenerationMb: 32,
