@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { morphismBin } from '../package-root.js'
@@ -142,7 +143,7 @@ async function waitUntilReady(nodes: readonly RunningNode[]): Promise<false> {
           'NOT_READY',
           `${node.name} was not ready within ${readyTimeoutMs / 1_000} s (log: ${node.logFile})`,
         )
-      await new Promise(resolve => setTimeout(resolve, 50))
+      await sleep(50)
     }
   }
   return false
@@ -206,22 +207,21 @@ async function show({
   nodes: readonly RunningNode[]
   until: Promise<void>
 }): Promise<void> {
-  let stopped = false
-  const stop = until.then(() => {
-    stopped = true
-  })
-  if (options.quiet) return stop
+  if (options.quiet) return until
+  const stop = new AbortController()
+  void until.then(() => stop.abort())
   const watch = new NetworkWatch(
     nodes.map(node => ({ ...node, pid: node.process.pid })),
     l1RpcUrl,
   )
   const screen = process.stdout.isTTY ? new Screen(process.stdout) : null
-  while (!stopped) {
+  while (!stop.signal.aborted) {
     const view = await watch.look()
-    if (stopped) break
+    if (stop.signal.aborted) break
     if (screen) screen.draw(renderTable(view))
     else console.log(renderLine(view))
-    await Promise.race([stop, new Promise(resolve => setTimeout(resolve, screen ? tableIntervalMs : lineIntervalMs))])
+    // The end of the pause is the end of its timer too: the process would outlive its network for as long.
+    await sleep(screen ? tableIntervalMs : lineIntervalMs, undefined, stop).catch(() => {})
   }
   await rm(path.join(options.dataDir, 'devnet.json'), { force: true })
 }
