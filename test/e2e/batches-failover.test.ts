@@ -10,7 +10,7 @@ let l1: L1Batches
 
 beforeAll(async () => {
   devnet = await RunningDevnet.start()
-  load = SteadyLoad.start(devnet, { perSecond: 10 })
+  load = SteadyLoad.start(devnet, { perSecond: 5 })
   l1 = new L1Batches(devnet)
   await l1.untilCommitted(1)
 })

@@ -18,7 +18,7 @@ let commits: Commit[]
 
 beforeAll(async () => {
   devnet = await RunningDevnet.start()
-  load = SteadyLoad.start(devnet, { perSecond: 20 })
+  load = SteadyLoad.start(devnet, { perSecond: 8 })
   l1 = new L1Batches(devnet)
   commits = await l1.untilCommitted(2)
 })

@@ -144,6 +144,11 @@ describe('morphism devnet', () => {
       await refused(['devnet', ...dataDir, ...ports], /needs anvil, but .* cannot be run/, { ANVIL: anvil })
     await refused(['devnet', '--data-dir', file('password')], /The data directory .*password cannot be used: EEXIST/)
     await refused(['devnet', '--data-dir', devnet.dataDir], /A devnet already runs on .* \(process \d+\)/)
+    for (const [parameter, why] of [
+      ['blockTime=3', /--parameter blockTime is unknown/],
+      ['batchIntervalMs=soon', /--parameter batchIntervalMs .* whole number/],
+    ] as const)
+      await refused(['devnet', ...dataDir, '--parameter', parameter], why)
     expect(processesOf(file('other'))).toEqual([])
   })
 })

@@ -23,7 +23,7 @@ beforeAll(async () => {
   devnet = await RunningDevnet.start()
   down = devnet.sequencers[0]!
   devnet.kill(down)
-  load = SteadyLoad.start(devnet, { perSecond: 20 })
+  load = SteadyLoad.start(devnet, { perSecond: 12 })
   l1 = new L1Batches(devnet)
   await blocksGoOn(3)
 })

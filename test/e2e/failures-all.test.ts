@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ChainLedger, heightOf } from './chain-ledger.js'
-import { RunningDevnet, until } from './running-devnet.js'
+import { RunningDevnet, until, withoutBatches } from './running-devnet.js'
 import { SteadyLoad } from './steady-load.js'
 
 const rounds = 10
@@ -9,13 +9,13 @@ const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 let devnet: RunningDevnet
 
 beforeAll(async () => {
-  devnet = await RunningDevnet.start()
+  devnet = await RunningDevnet.start({ parameters: withoutBatches })
 })
 afterAll(() => devnet?.destroy())
 
 it(`no kill of all sequencers loses or changes anything (SEED=${seed})`, async () => {
   const random = randomFrom(seed)
-  const load = SteadyLoad.start(devnet, { perSecond: 20 })
+  const load = SteadyLoad.start(devnet, { perSecond: 8 })
   const ledger = new ChainLedger(devnet, load)
   const resumedMs: number[] = []
   for (let round = 0; round < rounds; round++) {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ChainLedger, heightOf } from './chain-ledger.js'
-import { type DevnetNode, RunningDevnet, until } from './running-devnet.js'
+import { type DevnetNode, RunningDevnet, until, withoutBatches } from './running-devnet.js'
 import { SteadyLoad } from './steady-load.js'
 
 let devnet: RunningDevnet
@@ -11,8 +11,8 @@ let load: SteadyLoad
 let ledger: ChainLedger
 
 beforeAll(async () => {
-  devnet = await RunningDevnet.start()
-  load = SteadyLoad.start(devnet, { perSecond: 20 })
+  devnet = await RunningDevnet.start({ parameters: withoutBatches })
+  load = SteadyLoad.start(devnet, { perSecond: 8 })
   ledger = new ChainLedger(devnet, load)
 })
 afterAll(() => devnet?.destroy())
@@ -88,7 +88,7 @@ it('a devnet that was stopped continues both chains on its directory', async () 
   await ledger.stop()
   const l1Before = Number(await devnet.l1<string>('eth_blockNumber'))
   expect(await devnet.stop()).toEqual({ code: 0, left: [] })
-  devnet = await RunningDevnet.start({ again: devnet })
+  devnet = await RunningDevnet.start({ again: devnet, parameters: withoutBatches })
   await moreBlocks(devnet.full, 1)
   const height = await until('all nodes level', 60_000, async () => {
     const heights = await Promise.all(devnet.json.nodes.map(heightOf))

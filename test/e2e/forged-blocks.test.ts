@@ -25,7 +25,7 @@ import {
   ShadowChain,
   withContext,
 } from './hostile-peer.js'
-import { type DevnetNode, RunningDevnet, until } from './running-devnet.js'
+import { type DevnetNode, RunningDevnet, until, withoutBatches } from './running-devnet.js'
 
 const keys = [0, 1, 2, 3].map(i => devnetSequencer(i).consensusKey)
 const stranger = BlsSecretKey.fromSeed(new Uint8Array(32).fill(99))
@@ -38,7 +38,7 @@ let shadow: ShadowChain
 let nonce = 0
 
 beforeAll(async () => {
-  devnet = await RunningDevnet.start({ sequencers: 4, fullNodes: 1 })
+  devnet = await RunningDevnet.start({ parameters: withoutBatches })
   known = await knownNetwork(devnet)
   const reader = createViemL1Reader({
     config: { rpcUrl: devnet.json.l1.rpcUrl, contracts: known.file.l1.contracts },

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { packageRoot } from '../../src/app/package-root.js'
-import { type DevnetNode, RunningDevnet, until } from './running-devnet.js'
+import { type DevnetNode, RunningDevnet, until, withoutBatches } from './running-devnet.js'
 
 const mebibyte = 1024 * 1024
 /** What any of these attacks may add to a node's memory: the largest message is refused at 5 MiB. */
@@ -20,7 +20,7 @@ let full: DevnetNode
 let sequencer: DevnetNode
 
 beforeAll(async () => {
-  devnet = await RunningDevnet.start({ sequencers: 1 })
+  devnet = await RunningDevnet.start({ sequencers: 1, parameters: withoutBatches })
   full = devnet.full
   sequencer = devnet.sequencers[0]!
 })

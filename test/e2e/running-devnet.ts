@@ -8,6 +8,7 @@ import { freePort, freePortRun } from '../../src/app/devnet/ports.js'
 import { applicationTraceName } from '../../src/app/node/application-trace.js'
 import { morphismBin } from '../../src/app/package-root.js'
 import { callRpc } from '../../src/app/rpc-client.js'
+import type { ProtocolParameters } from '../../src/base/protocol/protocol-parameters.js'
 import { checkTrace } from '../fixtures/checked-trace.js'
 import { setOf } from '../model/consensus-fixture.js'
 
@@ -53,6 +54,9 @@ export async function until<Value>(
   throw new Error(`${what}: not within ${limitMs} ms${last ? ` (${last})` : ''}`)
 }
 
+/** Parameters with which no batch is sealed: no node spends seconds of CPU on the trusted setup of KZG, each time that it starts. */
+export const withoutBatches: Partial<ProtocolParameters> = { batchIntervalMs: 3_600_000 }
+
 /** A devnet of real processes on free ports, in a directory of its own. */
 export class RunningDevnet {
   private readonly revived: ChildProcess[] = []
@@ -66,10 +70,14 @@ export class RunningDevnet {
   static async start({
     sequencers = 4,
     fullNodes = 1,
+    parameters = { batchIntervalMs: 3_000, submitterTurnSec: 10 },
     again,
   }: {
     sequencers?: number
-    fullNodes?: number /** Continue a stopped devnet on its directory and ports. */
+    fullNodes?: number
+    /** Of the protocol: by default, shorter waits than a devnet's for batches. */
+    parameters?: Partial<ProtocolParameters>
+    /** Continue a stopped devnet on its directory and ports. */
     again?: RunningDevnet
   } = {}): Promise<RunningDevnet> {
     const dataDir = again?.dataDir ?? mkdtempSync(path.join(os.tmpdir(), 'morphism-e2e-'))
@@ -82,6 +90,7 @@ export class RunningDevnet {
       '--data-dir',
       dataDir,
       '--trace-application',
+      ...Object.entries(parameters).flatMap(([name, value]) => ['--parameter', `${name}=${value}`]),
     ]
     const log = openSync(path.join(dataDir, 'devnet.log'), 'a')
     const supervisor = spawn(

@@ -4,14 +4,14 @@ import { createPublicClient, http } from 'viem'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { processExists } from '../../src/app/devnet/node-process.js'
 import { heightOf } from './chain-ledger.js'
-import { type DevnetNode, RunningDevnet, until } from './running-devnet.js'
+import { type DevnetNode, RunningDevnet, until, withoutBatches } from './running-devnet.js'
 import { SteadyLoad } from './steady-load.js'
 
 let devnet: RunningDevnet
 let load: SteadyLoad
 
 beforeAll(async () => {
-  devnet = await RunningDevnet.start()
+  devnet = await RunningDevnet.start({ parameters: withoutBatches })
   load = SteadyLoad.start(devnet, { perSecond: 1 })
 })
 afterAll(async () => {

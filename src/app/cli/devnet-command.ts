@@ -10,6 +10,7 @@ interface DevnetFlags {
   readonly fresh?: boolean
   readonly quiet?: boolean
   readonly traceApplication?: boolean
+  readonly parameter: Readonly<Record<string, number | string>>
 }
 
 /** `morphism devnet`: a whole network on this machine. */
@@ -32,9 +33,16 @@ export function devnetCommand(): Command {
       '--trace-application',
       'sequencers append each call of consensus to the chain to a file in their directories',
     )
+    .option(
+      '--parameter <name=value>',
+      'parameter of the protocol that is to be another than a devnet has, as in network.json (repeat)',
+      namedValue,
+      {},
+    )
     .action(async (flags: DevnetFlags) => {
       // Loaded when it is asked for: it takes ten times as long as the rest of the command line.
       const { runDevnet } = await import('../devnet/run-devnet.js')
+      const { parseParameterValues } = await import('../node/network-file.js')
       await runDevnet({
         sequencers: flags.sequencers,
         fullNodes: flags.fullNodes,
@@ -44,8 +52,16 @@ export function devnetCommand(): Command {
         fresh: flags.fresh ?? false,
         quiet: flags.quiet ?? false,
         tracesApplication: flags.traceApplication ?? false,
+        changedParameters: parseParameterValues(flags.parameter, '--parameter '),
       })
     })
+}
+
+/** Adds `name=value` to those given before. */
+function namedValue(text: string, given: DevnetFlags['parameter']): DevnetFlags['parameter'] {
+  const [name, value, ...rest] = text.split('=')
+  if (!name || !value || rest.length > 0) throw new InvalidArgumentError('must be name=value.')
+  return { ...given, [name]: /^\d+$/.test(value) ? Number(value) : value }
 }
 
 /** Parses a whole number within bounds. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { hexToBytes } from '../../base/primitives/bytes.js'
-import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import { devnetParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
 import { saveKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
@@ -31,19 +31,23 @@ export const devnetL2ChainId = 42_069
 export async function createNetwork({
   dataDir,
   sequencers,
+  changedParameters,
   l1RpcUrl,
   say,
 }: {
   dataDir: string
   sequencers: number
+  /** Parameters that are to be others than a devnet's. */
+  changedParameters: Partial<ProtocolParameters>
   l1RpcUrl: string
   say: (line: string) => void
 }): Promise<string> {
   const file = path.join(dataDir, 'network.json')
   if (existsSync(file)) {
-    await requireSame({ file, sequencers, l1RpcUrl })
+    await requireSame({ file, sequencers, changedParameters, l1RpcUrl })
     return file
   }
+  const parameters = { ...devnetParameters, ...changedParameters }
   say('deploying the contracts and electing the first set …')
   const users = devnetUsers()
   const origin = await callRpc<{ number: string; hash: `0x${string}`; timestamp: string }>({
@@ -64,8 +68,8 @@ export async function createNetwork({
   const { contracts, domain, startBlock } = await deployContracts({
     rpcUrl: l1RpcUrl,
     deployerKey: devnetDeployer().privateKey,
-    parameters: devnetParameters,
-    genesis: l2GenesisBatch(l2Genesis({ l2, parameters: devnetParameters })),
+    parameters,
+    genesis: l2GenesisBatch(l2Genesis({ l2, parameters })),
     sequencers: members.map(({ operator, submitter, relayer, consensusKey }) => ({
       operatorKey: operator.privateKey,
       submitter: submitter.address,
@@ -86,7 +90,7 @@ export async function createNetwork({
     // The origin of genesis lies before the contracts, and nodes must know it.
     l1: { chainId: domain.l1ChainId, startBlock: Math.min(startBlock, l2.genesis.l1Origin.number), contracts },
     l2,
-    parameters: devnetParameters,
+    parameters,
     upgrades: [],
   }
   await writeFile(`${file}.new`, `${JSON.stringify(network, null, 2)}\n`)
@@ -98,10 +102,12 @@ export async function createNetwork({
 async function requireSame({
   file,
   sequencers,
+  changedParameters,
   l1RpcUrl,
 }: {
   file: string
   sequencers: number
+  changedParameters: Partial<ProtocolParameters>
   l1RpcUrl: string
 }): Promise<void> {
   const network = await readNetworkFile(file)
@@ -113,6 +119,11 @@ async function requireSame({
       'OTHER_NETWORK',
       `The network in ${path.dirname(file)} has another number of sequencers than ${sequencers}: ${hint}.`,
     )
+  }
+  for (const [name, value] of Object.entries(changedParameters)) {
+    const present = network.parameters[name as keyof ProtocolParameters]
+    if (present !== value)
+      throw new AppError('OTHER_NETWORK', `The network in ${path.dirname(file)} has ${name} ${present}: ${hint}.`)
   }
   const code = await callRpc<string>({
     url: l1RpcUrl,

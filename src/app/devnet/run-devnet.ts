@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { morphismBin } from '../package-root.js'
@@ -26,6 +27,8 @@ export interface DevnetOptions {
   readonly fresh: boolean
   readonly quiet: boolean
   readonly tracesApplication: boolean
+  /** Parameters of the protocol that are to be others than a devnet's. */
+  readonly changedParameters: Partial<ProtocolParameters>
 }
 
 /** How long the nodes may take to answer. */

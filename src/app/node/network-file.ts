@@ -73,7 +73,8 @@ function parseNetworkFile(json: unknown): NetworkFile {
   const l2 = object(root.l2, 'l2')
   const genesis = object(l2.genesis, 'l2.genesis')
   const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
-  const parameters = parseParameters(root.parameters === undefined ? {} : object(root.parameters, 'parameters'))
+  const given = root.parameters === undefined ? {} : object(root.parameters, 'parameters')
+  const parameters = { ...defaultParameters, ...parseParameterValues(given, 'parameters.') }
   const contract = (name: string): Address =>
     match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
   return {
@@ -105,13 +106,17 @@ function parseNetworkFile(json: unknown): NetworkFile {
   }
 }
 
-function parseParameters(given: Readonly<Record<string, unknown>>): ProtocolParameters {
+/** Checks values of parameters; `what` precedes their names in errors. @throws AppError NETWORK_FILE */
+export function parseParameterValues(
+  given: Readonly<Record<string, unknown>>,
+  what: string,
+): Partial<ProtocolParameters> {
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `parameters.${name} is unknown`)
+    if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `${what}${name} is unknown`)
     if (name === 'l1Confirmations' && value === 'finalized') continue
-    whole(value, `parameters.${name}`)
+    whole(value, `${what}${name}`)
   }
-  return { ...defaultParameters, ...given }
+  return given
 }
 
 function parseUpgrades(given: unknown, parameters: ProtocolParameters): ProtocolUpgrade[] {
