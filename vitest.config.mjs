@@ -8,5 +8,9 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // No test changes what its process shares: files that follow each other find the modules loaded.
+    isolate: false,
+    // What is compiled needs no transformation.
+    server: { deps: { external: [/\/build\/(src|test)\/(?!.*\.test\.js)/] } },
   },
 })
