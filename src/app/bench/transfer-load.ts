@@ -81,15 +81,19 @@ export class TransferLoad {
       const url = this.urls[this.turn++ % this.urls.length]!
       try {
         await rpcCall(url, 'eth_sendRawTransaction', [raw])
-        break
-      } catch (error) {
-        // A refusal is the transfer's: another node has it already, or a block does.
-        if (error instanceof AppError) break
-        await sleep(retryMs)
-      } finally {
         this.recent.push({ raw, url })
         if (this.recent.length > resentSeconds * this.perSecond) this.recent.shift()
+        // Of what a node took that was left meanwhile, nobody else may know.
+        if (this.urls.includes(url)) break
+      } catch (error) {
+        if (isTaken(error)) break
+        await sleep(retryMs)
       }
     }
   }
+}
+
+/** Whether the network has the transfer already: the node, or a block. Any other refusal would leave a gap in the account's nonces. */
+function isTaken(error: unknown): boolean {
+  return error instanceof AppError && /already known|nonce too low|underpriced/.test(error.message)
 }
