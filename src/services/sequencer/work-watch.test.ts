@@ -45,6 +45,19 @@ describe('WorkWatch', () => {
     expect(announced).toEqual([{ height: 1, atMs: 10_050 }])
   })
 
+  it('announces although the timer fired a millisecond early', async () => {
+    const { schedule } = clock
+    clock.schedule = (delayMs, task) => {
+      const cancel = schedule.call(clock, delayMs - 1, task)
+      if (delayMs === 50) clock.schedule = schedule
+      return cancel
+    }
+    hasWork = true
+    start(9_950)
+    await clock.advance(50)
+    expect(announced).toEqual([{ height: 1, atMs: 10_050 }])
+  })
+
   it('announces when work comes later', async () => {
     start(9_000)
     await clock.advance(500)

@@ -38,11 +38,8 @@ export class WorkWatch {
     this.height = height
     this.due = false
     this.notBeforeMs = parentTimestampMs + parameters.minBlockIntervalMs
-    const now = clock.nowMs()
-    if (now < this.notBeforeMs) this.cancelEarliest = clock.schedule(this.notBeforeMs - now, () => this.look())
-    this.cancelEmpty = clock.schedule(Math.max(0, parentTimestampMs + parameters.emptyBlockIntervalMs - now), () =>
-      this.announce(),
-    )
+    const emptyInMs = parentTimestampMs + parameters.emptyBlockIntervalMs - clock.nowMs()
+    this.cancelEmpty = clock.schedule(Math.max(0, emptyInMs), () => this.announce())
     this.look()
   }
 
@@ -53,7 +50,16 @@ export class WorkWatch {
   }
 
   private look(): void {
-    if (!this.due && this.args.clock.nowMs() >= this.notBeforeMs && this.args.work.hasWork()) this.announce()
+    const { clock, work } = this.args
+    if (this.due) return
+    const earlyMs = this.notBeforeMs - clock.nowMs()
+    if (earlyMs <= 0) {
+      if (work.hasWork()) this.announce()
+      return
+    }
+    // Timers may fire a millisecond before their time, and work that waits already is not told of again.
+    this.cancelEarliest()
+    this.cancelEarliest = clock.schedule(earlyMs, () => this.look())
   }
 
   private announce(): void {
