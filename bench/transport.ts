@@ -1,6 +1,7 @@
 /**
- * CPU that one consensus message costs its sender and its receiver, each in a process of its own: `node build/bench/transport.js`.
- * Messages go one by one with a pause between, as votes do.
+ * CPU that one consensus message costs its sender and its receiver: `node build/bench/transport.js [peers]`. One node sends a
+ * message to each of its peers at once and pauses, as a node does with its vote; then each of them sends one, as the others'
+ * votes come. The peers are in a process of their own.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +11,7 @@ import { Libp2pNetwork } from '../src/io/network/libp2p-network.js'
 
 const messages = 6_000
 const warmUp = 3_000
+const pauseMs = 2
 /** Bytes of a vote with its extension. */
 const messageBytes = 320
 const network = {
@@ -29,48 +31,52 @@ const cpuMs = () => {
   return (user + system) / 1_000
 }
 
-async function receive(): Promise<void> {
-  const receiver = await open(2, [])
-  let received = 0
-  let began = 0
-  receiver.onMessage('consensus', () => {
-    if (++received === warmUp) {
-      began = cpuMs()
-      process.send!('warm')
-    }
-    if (received === warmUp + messages) process.send!((cpuMs() - began) / messages)
-  })
-  await receiver.start()
-  process.send!(receiver.addresses()[0]!)
+/** Each node sends a message to each of its peers, again and again, until they were `count` in all. */
+async function sendMany(nodes: readonly Libp2pNetwork[], count: number): Promise<void> {
+  const message = new Uint8Array(messageBytes)
+  for (let sent = 0; sent < count; ) {
+    for (const node of nodes) for (const { id } of node.peers()) if (sent++ < count) node.send(id, 'consensus', message)
+    await pause(pauseMs)
+  }
 }
 
-async function send(): Promise<void> {
-  const child = fork(fileURLToPath(import.meta.url), ['receive'])
-  const [address] = (await once(child, 'message')) as [string]
-  const sender = await open(1, [address])
-  const connected = new Promise<string>(resolve => sender.onConnect(peer => resolve(peer.id)))
-  await sender.start()
-  const peer = await connected
-  const message = new Uint8Array(messageBytes)
-  const sendMany = async (count: number) => {
-    for (let i = 0; i < count; i++) {
-      sender.send(peer, 'consensus', message)
-      await pause(1)
-    }
+/** Nodes that answer the measured one: all that it sends them first, and then as many messages. */
+async function runPeers(count: number): Promise<void> {
+  const nodes = await Promise.all(Array.from({ length: count }, (_, i) => open(i + 2, [])))
+  let received = 0
+  for (const node of nodes) {
+    node.onMessage('consensus', () => {
+      if (++received === warmUp + messages) void sendMany(nodes, warmUp + messages)
+    })
+    await node.start()
   }
-  const warm = once(child, 'message')
-  await sendMany(warmUp)
-  await warm
-  const began = cpuMs()
-  const done = once(child, 'message')
-  await sendMany(messages)
-  const sendMs = (cpuMs() - began) / messages
-  const [receiveMs] = (await done) as [number]
+  process.send!(nodes.map(node => node.addresses()[0]!))
+}
+
+async function measure(count: number): Promise<void> {
+  const child = fork(fileURLToPath(import.meta.url), ['peers', `${count}`])
+  const [addresses] = (await once(child, 'message')) as [string[]]
+  const node = await open(1, addresses)
+  await node.start()
+  while (node.peers().length < count) await pause(50)
+  await sendMany([node], warmUp)
+  const sendBegan = cpuMs()
+  let receiveBegan = 0
+  let received = 0
+  const done = new Promise<number>(resolve =>
+    node.onMessage('consensus', () => {
+      if (++received === warmUp) receiveBegan = cpuMs()
+      if (received === warmUp + messages) resolve((cpuMs() - receiveBegan) / messages)
+    }),
+  )
+  await sendMany([node], messages)
+  const sendMs = (cpuMs() - sendBegan) / messages
+  const receiveMs = await done
   console.log(
-    `send ${sendMs.toFixed(4)} ms, receive ${receiveMs.toFixed(4)} ms of CPU a message of ${messageBytes} bytes`,
+    `${count} peers: send ${sendMs.toFixed(4)} ms, receive ${receiveMs.toFixed(4)} ms of CPU a message of ${messageBytes} bytes`,
   )
   child.kill()
-  await sender.close()
+  await node.close()
 }
 
-await (process.argv[2] === 'receive' ? receive() : send())
+await (process.argv[2] === 'peers' ? runPeers(Number(process.argv[3])) : measure(Number(process.argv[2] ?? 1)))

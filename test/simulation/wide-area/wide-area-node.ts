@@ -50,7 +50,7 @@ export class WideAreaNode {
       readonly verdicts: Map<string, boolean>
     },
   ) {
-    this.main = new SimulatedThread(world.clock)
+    this.main = new SimulatedThread(world.clock, cpuCosts.wakeUp)
     this.verifying = new SimulatedThread(world.clock)
     this.executing = new SimulatedThread(world.clock)
   }
