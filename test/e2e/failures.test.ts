@@ -88,7 +88,7 @@ it('a devnet that was stopped continues both chains on its directory', async () 
   await ledger.stop()
   const l1Before = Number(await devnet.l1<string>('eth_blockNumber'))
   expect(await devnet.stop()).toEqual({ code: 0, left: [] })
-  devnet = await RunningDevnet.start({ again: devnet, parameters: withoutBatches })
+  devnet = await RunningDevnet.start({ again: devnet })
   await moreBlocks(devnet.full, 1)
   const height = await until('all nodes level', 60_000, async () => {
     const heights = await Promise.all(devnet.json.nodes.map(heightOf))

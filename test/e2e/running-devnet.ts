@@ -64,21 +64,22 @@ export class RunningDevnet {
     readonly json: DevnetJson,
     readonly dataDir: string,
     readonly ports: { readonly l1: number; readonly rpc: number },
+    private readonly parameters: Partial<ProtocolParameters>,
     private readonly supervisor: ChildProcess,
   ) {}
 
   static async start({
     sequencers = 4,
     fullNodes = 1,
-    parameters = { batchIntervalMs: 3_000, submitterTurnSec: 10 },
     again,
+    parameters = again?.parameters ?? { batchIntervalMs: 3_000, submitterTurnSec: 10 },
   }: {
     sequencers?: number
     fullNodes?: number
+    /** Continue a stopped devnet on its directory and ports, with its parameters. */
+    again?: RunningDevnet
     /** Of the protocol: by default, shorter waits than a devnet's for batches. */
     parameters?: Partial<ProtocolParameters>
-    /** Continue a stopped devnet on its directory and ports. */
-    again?: RunningDevnet
   } = {}): Promise<RunningDevnet> {
     const dataDir = again?.dataDir ?? mkdtempSync(path.join(os.tmpdir(), 'morphism-e2e-'))
     const ports = again?.ports ?? { l1: await freePort(), rpc: await freePortRun(sequencers + fullNodes + 1) }
@@ -113,7 +114,7 @@ export class RunningDevnet {
       supervisor.kill('SIGINT')
       throw error
     }
-    return new RunningDevnet(JSON.parse(readFileSync(file, 'utf8')), dataDir, ports, supervisor)
+    return new RunningDevnet(JSON.parse(readFileSync(file, 'utf8')), dataDir, ports, parameters, supervisor)
   }
 
   get sequencers(): DevnetNode[] {
