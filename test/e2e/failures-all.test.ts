@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { ChainLedger, heightOf } from './chain-ledger.js'
-import { RunningDevnet, until, withoutBatches } from './running-devnet.js'
+import { RunningDevnet, until } from './running-devnet.js'
 import { SteadyLoad } from './steady-load.js'
 
 const rounds = 10
@@ -9,7 +9,7 @@ const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 let devnet: RunningDevnet
 
 beforeAll(async () => {
-  devnet = await RunningDevnet.start({ parameters: withoutBatches })
+  devnet = await RunningDevnet.start()
 })
 afterAll(() => devnet?.destroy())
 
