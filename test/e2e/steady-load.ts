@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { keccak256 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { AppError } from '../../src/app/app-error.js'
+import { isTaken } from '../../src/app/bench/transfer-load.js'
 import { callRpc } from '../../src/app/rpc-client.js'
 import type { DevnetNode, RunningDevnet } from './running-devnet.js'
 
@@ -84,8 +85,7 @@ export class SteadyLoad {
       } catch (error) {
         if (!(error instanceof AppError)) throw error
         // A node that died before it answered had shared it already.
-        const isKnown = error.code === 'RPC_ERROR' && /already known|nonce too low/.test(error.message)
-        if (isKnown) return { raw, hash: keccak256(raw), accepted: false }
+        if (isTaken(error)) return { raw, hash: keccak256(raw), accepted: false }
         if (error.code === 'RPC_ERROR') this.refusals.push(error.message)
         await sleep(resendMs)
       }

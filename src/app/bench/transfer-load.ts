@@ -93,7 +93,7 @@ export class TransferLoad {
   }
 }
 
-/** Whether the network has the transfer already: the node, or a block. Any other refusal would leave a gap in the account's nonces. */
-function isTaken(error: unknown): boolean {
-  return error instanceof AppError && /already known|nonce too low|underpriced/.test(error.message)
+/** Whether a node refused a transfer because the network has it already: its pool, or a block. Any other refusal would leave a gap in the account's nonces. */
+export function isTaken(error: unknown): boolean {
+  return error instanceof AppError && /already known|nonce too low/.test(error.message)
 }
