@@ -21,7 +21,7 @@ import { bloomOf, mergeBloom } from './bloom.js'
 import { checkAgainstSender, checkTransactionAlone, gasPrices, type Refusal } from './check-transaction.js'
 import type { BlockEnvironment, EvmMachine } from './evm-environment.js'
 import { toEvmTransaction } from './evm-transaction.js'
-import { runClosingCalls, runOpeningCalls, type SystemCallFailure } from './system-calls.js'
+import { runClosingCalls, runOpeningCalls, type SystemCallFailure, type SystemCallSite } from './system-calls.js'
 import { applyTransfer, isPlainTransfer } from './transfer.js'
 
 /** What the execution of a whole block gives to its header. */
@@ -71,8 +71,12 @@ export class BlockRun {
     readonly parentHash: BlockHash
   }): Promise<BlockRun> {
     const run = new BlockRun(machine, environment, base)
-    await runOpeningCalls({ machine, block: run.evmBlock, context, parentHash })
+    await runOpeningCalls(run.site, { context, parentHash })
     return run
+  }
+
+  private get site(): SystemCallSite {
+    return { machine: this.machine, block: this.evmBlock, environment: this.environment }
   }
 
   get gasLeft(): number {
@@ -109,7 +113,7 @@ export class BlockRun {
       const account = this.working.account(address) ?? emptyAccount
       this.working.setAccount(address, { ...account, balance: account.balance + amount * weiPerGwei })
     }
-    const closing = await runClosingCalls(this.machine, this.evmBlock)
+    const closing = await runClosingCalls(this.site)
     if (!('requestsHash' in closing)) return closing
     return {
       state: this.working.finish(),

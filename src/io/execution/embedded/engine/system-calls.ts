@@ -3,7 +3,8 @@ import type { Block as EvmBlock } from '@ethereumjs/block'
 import { Address as EvmAddress } from '@ethereumjs/util'
 import { bytesToHex, concatBytes, hexToBytes } from '../../../../base/primitives/bytes.js'
 import type { Address, BlockHash, ContextHash, Hash32 } from '../../../../base/primitives/hashes.js'
-import type { EvmMachine } from './evm-environment.js'
+import type { BlockEnvironment, EvmMachine } from './evm-environment.js'
+import { callKnownCode } from './known-system-calls.js'
 
 const systemAddress: Address = '0xfffffffffffffffffffffffffffffffffffffffe'
 /** Contract that keeps the block contexts (EIP-4788). */
@@ -16,6 +17,13 @@ const withdrawalRequestsAddress: Address = '0x00000961ef480eb55e80d19ad83579a64c
 const consolidationRequestsAddress: Address = '0x0000bbddc7ce488642fb579f8b00f3a590007251'
 const systemGas = 30_000_000n
 
+/** Where a block's system calls run. */
+export interface SystemCallSite {
+  readonly machine: EvmMachine
+  readonly block: EvmBlock
+  readonly environment: BlockEnvironment
+}
+
 /** A system call whose failure makes the block invalid failed (EIP-7002, EIP-7251). */
 export interface SystemCallFailure {
   readonly address: Address
@@ -23,25 +31,17 @@ export interface SystemCallFailure {
 }
 
 /** Calls that open a block: its context into EIP-4788's contract, the parent's hash into EIP-2935's. */
-export async function runOpeningCalls({
-  machine,
-  block,
-  context,
-  parentHash,
-}: {
-  readonly machine: EvmMachine
-  readonly block: EvmBlock
-  readonly context: ContextHash
-  readonly parentHash: BlockHash
-}): Promise<void> {
-  await systemCall({ machine, block, to: contextRootsAddress, data: hexToBytes(context) })
-  await systemCall({ machine, block, to: blockHashesAddress, data: hexToBytes(parentHash) })
+export async function runOpeningCalls(
+  site: SystemCallSite,
+  { context, parentHash }: { readonly context: ContextHash; readonly parentHash: BlockHash },
+): Promise<void> {
+  await systemCall(site, { to: contextRootsAddress, data: hexToBytes(context) })
+  await systemCall(site, { to: blockHashesAddress, data: hexToBytes(parentHash) })
 }
 
 /** Calls that close a block; gives the hash of the execution requests (EIP-7685). */
 export async function runClosingCalls(
-  machine: EvmMachine,
-  block: EvmBlock,
+  site: SystemCallSite,
 ): Promise<{ readonly requestsHash: Hash32 } | SystemCallFailure> {
   const queues = [
     { type: 1, address: withdrawalRequestsAddress },
@@ -49,7 +49,7 @@ export async function runClosingCalls(
   ]
   const hashes: Uint8Array[] = []
   for (const { type, address } of queues) {
-    const result = await systemCall({ machine, block, to: address, data: new Uint8Array(0) })
+    const result = await systemCall(site, { to: address, data: new Uint8Array(0) })
     if (result === null) continue
     if (result.error !== null) return { address, detail: result.error }
     if (result.data.length > 0) hashes.push(sha256(concatBytes(Uint8Array.of(type), result.data)))
@@ -58,19 +58,17 @@ export async function runClosingCalls(
 }
 
 /** Null when nothing is deployed at the address, as the EIPs say. */
-async function systemCall({
-  machine,
-  block,
-  to,
-  data,
-}: {
-  machine: EvmMachine
-  block: EvmBlock
-  to: Address
-  data: Uint8Array
-}): Promise<{ readonly data: Uint8Array; readonly error: string | null } | null> {
+async function systemCall(
+  { machine, block, environment }: SystemCallSite,
+  { to, data }: { to: Address; data: Uint8Array },
+): Promise<{ readonly data: Uint8Array; readonly error: string | null } | null> {
   const { vm, state } = machine
   if (state.working.code(to).length === 0) return null
+  const returned = callKnownCode({ working: state.working, environment, to, data })
+  if (returned !== null) {
+    state.working.startTransaction()
+    return { data: returned, error: null }
+  }
   const { execResult } = await vm.evm.runCall({
     block,
     caller: new EvmAddress(hexToBytes(systemAddress)),
