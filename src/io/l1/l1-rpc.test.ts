@@ -41,3 +41,17 @@ test('when all fail the request fails', async () => {
   const client = createL1Rpc({ rpcUrl: first, fallbackRpcUrls: [second], retries: 0 })
   await expect(client.getBlockNumber()).rejects.toThrow('503')
 })
+
+test('an answer beyond all measure is refused unread', async () => {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1 << 30 })
+    response.write('{')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  stops.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const client = createL1Rpc({ rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, retries: 0 })
+  await expect(client.getBlockNumber()).rejects.toThrow('exceeded the size limit')
+})

@@ -1,5 +1,4 @@
 import { createPublicClient, fallback, http, type PublicClient } from 'viem'
-import { boundedFetch } from './bounded-fetch.js'
 
 /** How to reach the JSON-RPC of an L1 node. */
 export interface L1Endpoint {
@@ -25,7 +24,7 @@ export function createL1Rpc({
       retryCount: retries,
       retryDelay: 100,
       batch: { batchSize: 64 },
-      fetchFn: boundedFetch(maxAnswerBytes),
+      maxResponseBodySize: maxAnswerBytes,
     })
   const urls = [rpcUrl, ...fallbackRpcUrls]
   return createPublicClient({

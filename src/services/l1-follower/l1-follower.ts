@@ -235,7 +235,7 @@ class Follower implements L1Follower {
     const from = ours ? ours.number + 1 : this.config.startBlock
     if (from > target.number) return false
     const to = Math.min(target.number, from + (this.config.windowBlocks ?? 64) - 1)
-    const blocks = await this.fetchBlocks(from, to)
+    const blocks = from === target.number ? [target] : await this.fetchBlocks(from, to)
     if (!blocks) return false
     if (ours && blocks[0]!.parentHash !== ours.hash) {
       await this.goBack(ours.number)
