@@ -13,6 +13,7 @@ import { guardMuxer } from './mux-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits, type NetworkLimits } from './network-limits.js'
 import { keepParsedKeys } from './noise-keys.js'
+import { readLengthsQuietly } from './noise-lengths.js'
 import type { PeerId } from './peer-network.js'
 
 export type Libp2pNode = Awaited<ReturnType<typeof createLibp2p>>
@@ -90,8 +91,15 @@ const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
   const secureInbound = encrypter.secureInbound.bind(encrypter)
   encrypter.secureInbound = async (connection, options) => {
     const secured = await secureInbound(connection, options)
+    readLengthsQuietly(secured.connection)
     if (secured.streamMuxer) return secured
     throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
+  }
+  const secureOutbound = encrypter.secureOutbound.bind(encrypter)
+  encrypter.secureOutbound = async (connection, options) => {
+    const secured = await secureOutbound(connection, options)
+    readLengthsQuietly(secured.connection)
+    return secured
   }
   return encrypter
 }
