@@ -56,6 +56,11 @@ describe('the upgrades of a network file', () => {
     ['an unknown field', [{ ...upgrade, height: 500 }], 'upgrades[0].height is unknown'],
     ['an unknown parameter', [{ ...upgrade, parameters: { gas: 1 } }], 'upgrades[0].parameters.gas is unknown'],
     [
+      'a name that every object has',
+      [{ ...upgrade, parameters: { toString: 1 } }],
+      'upgrades[0].parameters.toString is unknown',
+    ],
+    [
       'a parameter of the L1 contracts',
       [{ ...upgrade, parameters: { challengeWindowSec: 1 } }],
       'upgrades[0].parameters.challengeWindowSec is fixed by genesis or in the L1 contracts: no upgrade changes it',

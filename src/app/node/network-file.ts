@@ -112,7 +112,7 @@ export function parseParameterValues(
   what: string,
 ): Partial<ProtocolParameters> {
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `${what}${name} is unknown`)
+    if (!Object.hasOwn(defaultParameters, name)) throw new AppError('NETWORK_FILE', `${what}${name} is unknown`)
     if (name === 'l1Confirmations' && value === 'finalized') continue
     whole(value, `${what}${name}`)
   }
@@ -140,7 +140,7 @@ function parseUpgrade(entry: Readonly<Record<string, unknown>>, what: string): P
 function parseChange(given: Readonly<Record<string, unknown>>, what: string): ParameterChange {
   const upgradable: readonly string[] = upgradableParameters
   for (const [name, value] of Object.entries(given)) {
-    if (!(name in defaultParameters)) throw new AppError('NETWORK_FILE', `${what}.${name} is unknown`)
+    if (!Object.hasOwn(defaultParameters, name)) throw new AppError('NETWORK_FILE', `${what}.${name} is unknown`)
     if (!upgradable.includes(name))
       throw new AppError(
         'NETWORK_FILE',
