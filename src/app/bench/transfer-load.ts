@@ -12,6 +12,8 @@ interface SentTransfer {
 const resentSeconds = 2
 /** Pause before a transfer that no node took is offered again. */
 const retryMs = 20
+/** How long a transfer is offered before the load counts as failed. */
+const patienceMs = 60_000
 
 /** Transfers at a steady rate between the devnet's accounts, which take turns, each transfer to the next of the nodes in use. */
 export class TransferLoad {
@@ -19,6 +21,7 @@ export class TransferLoad {
   private readonly underWay = new Set<Promise<void>>()
   private readonly sending: Promise<void>
   private stopped = false
+  private failure: unknown = null
   private turn = 0
 
   private constructor(
@@ -55,11 +58,12 @@ export class TransferLoad {
     for (const { raw } of left) this.track(this.deliver(raw))
   }
 
-  /** Ends the load; resolves when every transfer that was begun is taken by some node. */
+  /** Ends the load; resolves when every transfer that was begun is taken by some node. @throws AppError of one that no node took */
   async stop(): Promise<void> {
     this.stopped = true
     await this.sending
     await Promise.all(this.underWay)
+    if (this.failure !== null) throw this.failure
   }
 
   private async run(): Promise<void> {
@@ -72,11 +76,16 @@ export class TransferLoad {
   }
 
   private track(delivery: Promise<void>): void {
-    this.underWay.add(delivery)
-    delivery.finally(() => this.underWay.delete(delivery))
+    const settled = delivery
+      .catch(error => {
+        this.failure ??= error
+      })
+      .finally(() => this.underWay.delete(settled))
+    this.underWay.add(settled)
   }
 
   private async deliver(raw: Hex): Promise<void> {
+    const deadline = performance.now() + patienceMs
     for (;;) {
       const url = this.urls[this.turn++ % this.urls.length]!
       try {
@@ -87,6 +96,7 @@ export class TransferLoad {
         if (this.urls.includes(url)) break
       } catch (error) {
         if (isTaken(error)) break
+        if (performance.now() > deadline) throw error
         await sleep(retryMs)
       }
     }
