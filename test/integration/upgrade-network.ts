@@ -4,6 +4,7 @@ import { MemoryHub } from '../../src/io/network/memory-network.js'
 import { createInlineRecovery } from '../../src/io/recovery/inline-recovery.js'
 import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ProtocolUpgrade } from '../../src/rules/upgrades/protocol-schedule.js'
+import { SeededRandom } from '../model/seeded-random.js'
 import { L1Endpoint } from '../simulation/simulated-l1.js'
 import { foundNetwork, l1BlockMs, type Outdated, startMs } from '../simulation/simulated-network.js'
 import { SimulatedNode } from '../simulation/simulated-node.js'
@@ -37,6 +38,7 @@ export class UpgradeNetwork {
       const node = new SimulatedNode({
         index,
         time: this.time,
+        timers: new SeededRandom(index),
         hub: this.hub,
         terms,
         genesis,

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/io/time/clock.js'
+import type { SeededRandom } from '../model/seeded-random.js'
 
 /**
  * One run of a node's process, from its start to its crash. Nothing that was under way when it ends goes on: its timers do
@@ -24,10 +25,16 @@ export class ProcessLife {
 
 const never = <Value>(): Promise<Value> => new Promise<Value>(() => {})
 
-/** The shared virtual time as one machine sees it: off by its skew. */
+/** How many of Node's timers fire a millisecond before the clock shows their time. */
+const earlyTimers = 1 / 20
+
+/** The shared virtual time as one machine sees it: off by its skew, and with timers that are early now and then. */
 export class MachineClock {
   skewMs = 0
-  constructor(private readonly time: Clock) {}
+  constructor(
+    private readonly time: Clock,
+    private readonly random: SeededRandom,
+  ) {}
 
   /** The clock of one process on this machine. */
   of(life: ProcessLife): Clock {
@@ -35,7 +42,8 @@ export class MachineClock {
       nowMs: () => this.time.nowMs() + this.skewMs,
       schedule: (delayMs, task) => {
         if (!life.isAlive) return () => {}
-        return this.time.schedule(delayMs, () => {
+        const earlyMs = delayMs >= 1 && this.random.chance(earlyTimers) ? 1 : 0
+        return this.time.schedule(delayMs - earlyMs, () => {
           if (life.isAlive) task()
         })
       },

@@ -143,6 +143,7 @@ class Simulation {
         new SimulatedNode({
           index,
           time,
+          timers: randomOf(spec.seed, `timers of ${index}`),
           hub: wires.hub,
           terms,
           genesis,

@@ -17,6 +17,7 @@ import type { Clock } from '../../src/io/time/clock.js'
 import type { ProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 import type { CommittedBlock } from '../../src/services/chain/chain.js'
 import { CallHistory, watchApplication } from '../fixtures/application-grammar.js'
+import type { SeededRandom } from '../model/seeded-random.js'
 import { byzantineExecution } from './byzantine-execution.js'
 import { ByzantineNetwork } from './byzantine-network.js'
 import { hashKzg } from './hash-kzg.js'
@@ -39,6 +40,8 @@ export interface NodeWatch {
 export interface NodeMachine {
   readonly index: number
   readonly time: Clock
+  /** Which of its timers are early. */
+  readonly timers: SeededRandom
   readonly hub: MemoryHub
   readonly terms: NodeTerms
   readonly genesis: Genesis
@@ -75,7 +78,7 @@ export class SimulatedNode {
 
   constructor(readonly machine: NodeMachine) {
     this.disk = new SimulatedDisk(machine.time)
-    this.clock = new MachineClock(machine.time)
+    this.clock = new MachineClock(machine.time, machine.timers)
     this.protocol = machine.terms.protocol
   }
 

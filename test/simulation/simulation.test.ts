@@ -18,6 +18,9 @@ const spec = (seed: string, scenario: ScenarioName, more: Partial<SimulationSpec
   ...more,
 })
 
+/** Less than the timeout of a proposal. */
+const longestCalmHeightMs = 250
+
 describe('the whole network in virtual time', () => {
   it.each(scenarioNames)('keeps its promises: %s', async scenario => {
     const results = await Promise.all([4, 7].map(nodes => pool.run(spec('fixed', scenario, { nodes }))))
@@ -51,6 +54,17 @@ describe('the whole network in virtual time', () => {
     ],
   ])('does not fail again: %s', async (_, failed) => {
     expect((await pool.run(failed)).violation).toBeNull()
+  })
+
+  it('waits for no timeout of a proposer that lives, though timers fire before their time', async () => {
+    const schedule = { faulty: [], events: [] }
+    const { violation, decidedAtMs } = await pool.run(
+      spec('early timers', 'calm', { heights: 200, oneWayMs: 5, schedule }),
+    )
+    expect(violation).toBeNull()
+    const intervals = decidedAtMs.slice(3).map((decided, i) => decided - decidedAtMs[i + 2]!)
+    expect(intervals.length).toBeGreaterThan(190)
+    expect(Math.max(...intervals)).toBeLessThan(longestCalmHeightMs)
   })
 
   it('takes no word of a polka that nobody saw (L28), while some are locked and one has decided', async () => {
