@@ -76,6 +76,12 @@ export interface ChainPorts {
 const prefix = asciiToBytes('certificate/')
 const recordKey = (height: Height) => concatBytes(prefix, uintToBytes(height, 8))
 
+/** A block of the chain that is safe or finalized. */
+interface Label {
+  readonly height: Height
+  readonly hash: BlockHash
+}
+
 /** What is kept of each height besides the block: its certificate, and the burned fees below one gwei carried on. */
 interface ChainRecord {
   readonly certificate: QuorumCertificate
@@ -102,16 +108,21 @@ export class Chain {
   private queue: Promise<unknown> = Promise.resolve()
   /** Certificates whose signatures were found good before their blocks came to be imported. */
   private readonly proved = new WeakSet<QuorumCertificate>()
-  private safe: Height = 0
-  private finalized: Height = 0
   /** The last block that a quorum decided and that was refused for its protocol version. */
   private refusedVersion: VersionedBlock | null = null
+  private current: ParentBlock
+  private safe: Label
+  private finalized: Label
 
   private constructor(
     private readonly ports: ChainPorts,
     private readonly config: { readonly protocol: ProtocolSchedule; readonly domain: SigningDomain },
-    private current: ParentBlock,
-  ) {}
+    start: { readonly head: ParentBlock; readonly genesis: Label },
+  ) {
+    this.current = start.head
+    this.safe = start.genesis
+    this.finalized = start.genesis
+  }
 
   /** Opens at the head that the execution client kept. */
   static async open(args: {
@@ -121,13 +132,16 @@ export class Chain {
     const { hash, header } = await args.ports.execution.head()
     const block = await args.ports.execution.blockAt(header.number)
     invariant(block, 'the execution client does not hold its own head', { height: header.number, hash })
+    const genesis = header.number === 0 ? block : await args.ports.execution.blockAt(0)
+    invariant(genesis, 'the execution client does not hold its genesis block')
     let feeCarryWei = 0n
     if (header.number > 0) {
       const bytes = args.ports.store.get(recordKey(header.number))
       invariant(bytes, 'the certificate of the head is missing from the store', { height: header.number })
       feeCarryWei = decodeRecord(bytes).feeCarryWei
     }
-    return new Chain(args.ports, args.config, { hash, header, context: block.context, feeCarryWei })
+    const head = { hash, header, context: block.context, feeCarryWei }
+    return new Chain(args.ports, args.config, { head, genesis: { height: 0, hash: genesis.hash } })
   }
 
   head(): ParentBlock {
@@ -140,7 +154,7 @@ export class Chain {
 
   /** Heights whose batches L1 accepted and finalized. */
   labels(): { readonly safe: Height; readonly finalized: Height } {
-    return { safe: this.safe, finalized: this.finalized }
+    return { safe: this.safe.height, finalized: this.finalized.height }
   }
 
   /** Why this node makes, signs and imports no further block; null while the protocol version of the next height is its own. */
@@ -232,12 +246,12 @@ export class Chain {
   /** Moves the safe and finalized labels; they never go back and never pass the head. */
   setLabels({ safe, finalized }: { safe: Height; finalized: Height }): Promise<void> {
     return this.serialized(async () => {
-      const nextSafe = Math.min(Math.max(this.safe, safe), this.height())
-      const nextFinalized = Math.min(Math.max(this.finalized, finalized), nextSafe)
-      if (nextSafe === this.safe && nextFinalized === this.finalized) return
-      this.safe = nextSafe
-      this.finalized = nextFinalized
-      await this.ports.execution.forkchoiceUpdated(await this.forkchoice(this.current.hash))
+      const nextSafe = Math.min(Math.max(this.safe.height, safe), this.height())
+      const nextFinalized = Math.min(Math.max(this.finalized.height, finalized), nextSafe)
+      if (nextSafe === this.safe.height && nextFinalized === this.finalized.height) return
+      this.safe = await this.labelAt(nextSafe)
+      this.finalized = await this.labelAt(nextFinalized)
+      await this.ports.execution.forkchoiceUpdated(this.forkchoice(this.current.hash))
     })
   }
 
@@ -297,22 +311,22 @@ export class Chain {
       [{ key: recordKey(block.header.number), value: encodeRecord({ certificate, feeCarryWei }) }],
       { sync: true },
     )
-    const change = await this.ports.execution.forkchoiceUpdated(await this.forkchoice(block.hash))
+    const change = await this.ports.execution.forkchoiceUpdated(this.forkchoice(block.hash))
     invariant(change, 'the execution client did not take the new head', { hash: block.hash })
     this.current = { hash: block.hash, header: block.header, context: block.context, feeCarryWei }
     for (const listener of this.listeners) listener({ block, certificate, change, decidedHere })
   }
 
-  private async forkchoice(head: BlockHash): Promise<{ head: BlockHash; safe: BlockHash; finalized: BlockHash }> {
-    return { head, safe: await this.hashAt(this.safe), finalized: await this.hashAt(this.finalized) }
+  private forkchoice(head: BlockHash): { head: BlockHash; safe: BlockHash; finalized: BlockHash } {
+    return { head, safe: this.safe.hash, finalized: this.finalized.hash }
   }
 
-  private async hashAt(height: Height): Promise<BlockHash> {
+  private async labelAt(height: Height): Promise<Label> {
     const certificate = this.certificateAt(height)
-    if (certificate) return certificate.blockHash
+    if (certificate) return { height, hash: certificate.blockHash }
     const block = await this.ports.execution.blockAt(height)
     invariant(block, 'a block below the head is missing', { height })
-    return block.hash
+    return { height, hash: block.hash }
   }
 
   private serialized<Value>(task: () => Promise<Value>): Promise<Value> {
