@@ -14,9 +14,9 @@ export const cpuCosts = {
   wakeUp: 0.14,
   send: 0.042,
   receive: 0.055,
-  build: 5,
-  judge: 6,
-  commit: 9,
+  build: 3.3,
+  judge: 2.9,
+  commit: 6.9,
 } as const
 
 /** One thread of a node: its work takes virtual time, one piece after the other. */
