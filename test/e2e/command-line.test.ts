@@ -229,12 +229,15 @@ describe('a running devnet', () => {
     await refused(['restart', 'rpc', '--data-dir', file('x'.repeat(120))], /at most 107 bytes/)
   })
 
-  it('leaves no process after Ctrl-C, nor after a kill -9', async () => {
+  it('leaves no process after Ctrl-C, after a kill -9, or when who started it dies', async () => {
     expect(await devnet.stop()).toEqual({ code: 0, left: [] })
     await until('the last process gone', 10_000, async () => processesOf(devnet.dataDir).length === 0)
     devnet = await RunningDevnet.start({ again: devnet, sequencers: 1 })
     expect(processesOf(devnet.dataDir).length).toBeGreaterThanOrEqual(4)
     process.kill(Number(readFileSync(path.join(devnet.dataDir, 'devnet.pid'), 'utf8')), 'SIGKILL')
     await until('nodes and anvil gone', 60_000, async () => processesOf(devnet.dataDir).length === 0)
+    devnet = await RunningDevnet.start({ again: devnet, sequencers: 1 })
+    devnet.orphan()
+    await until('all of the devnet gone', 60_000, async () => processesOf(devnet.dataDir).length === 0)
   })
 })

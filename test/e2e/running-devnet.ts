@@ -93,16 +93,18 @@ export class RunningDevnet {
       '--trace-application',
       ...Object.entries(parameters).flatMap(([name, value]) => ['--parameter', `${name}=${value}`]),
     ]
+    const file = path.join(dataDir, 'devnet.json')
+    // That of an earlier run would tell that this one is ready.
+    rmSync(file, { force: true })
     const log = openSync(path.join(dataDir, 'devnet.log'), 'a')
     const supervisor = spawn(
       process.execPath,
       [morphismBin, 'devnet', ...flags, '--l1-port', `${ports.l1}`, '--rpc-port', `${ports.rpc}`],
       {
-        stdio: ['ignore', log, log],
+        stdio: ['ignore', log, log, 'ipc'],
       },
     )
     closeSync(log)
-    const file = path.join(dataDir, 'devnet.json')
     try {
       await until('devnet.json', 150_000, async () => {
         if (supervisor.exitCode !== null) return true
@@ -153,10 +155,15 @@ export class RunningDevnet {
   /** Starts a killed node from its `command`. */
   revive(node: DevnetNode): void {
     const log = openSync(path.join(node.dataDir, 'node.log'), 'a')
-    const child = spawn(node.command[0]!, node.command.slice(1), { stdio: ['ignore', log, log] })
+    const child = spawn(node.command[0]!, node.command.slice(1), { stdio: ['ignore', log, log, 'ipc'] })
     closeSync(log)
     this.revived.push(child)
     node.pid = child.pid!
+  }
+
+  /** What the devnet sees when the program that started it dies. */
+  orphan(): void {
+    this.supervisor.disconnect()
   }
 
   /** As Ctrl-C; resolves with the exit code and the processes of the devnet that are still there. */

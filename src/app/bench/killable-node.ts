@@ -39,7 +39,7 @@ export class KillableNode {
   start(): void {
     const { command, dataDir } = this.node
     const log = openSync(path.join(dataDir, 'node.log'), 'a')
-    this.child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', log, log] })
+    this.child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', log, log, 'ipc'] })
     closeSync(log)
     this.pid = this.child.pid ?? 0
   }

@@ -19,7 +19,7 @@ export async function withOwnDevnet<Value>(
   const flags = ['--sequencers', `${sequencers}`, '--full-nodes', '0', '--data-dir', dataDir, '--quiet']
   const command = [morphismBin, 'devnet', ...flags, '--l1-port', `${ports.l1}`, '--rpc-port', `${ports.rpc}`]
   say('starting a devnet of its own …')
-  const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit'] })
+  const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = new Promise<void>(resolve => devnet.once('exit', () => resolve()))
   try {
     const file = path.join(dataDir, 'devnet.json')

@@ -85,6 +85,7 @@ export function nodeCommand(): Command {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
       // A node that a devnet started has a channel to it, and stops when the devnet is gone.
       if (process.channel) process.on('disconnect', stop)
+      if (process.connected === false) stop()
       await node.failed
       process.exit(1)
     })

@@ -84,6 +84,10 @@ type RunningNode = DevnetNode & { readonly process: NodeProcess }
 function onStopRequest(): Promise<void> {
   return new Promise(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve())
+    // A program that started the devnet with a channel to it takes it along when it dies.
+    process.once('disconnect', () => resolve())
+    process.channel?.unref()
+    if (process.connected === false) resolve()
   })
 }
 
