@@ -23,16 +23,14 @@ import { isAnswered } from './answered.js'
 import type { Application, WorkSource } from './application.js'
 import { type HeightInProgress, heightInProgress } from './height-in-progress.js'
 import { HeightProgress } from './height-progress.js'
+import { InputLog } from './input-log.js'
 import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
 import { OwnMessages } from './own-messages.js'
 import { RoundGossip } from './round-gossip.js'
 import { StepTiming } from './step-timing.js'
-import { decodeWalRecord, encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
+import { decodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
-
-/** Bytes after which the log is emptied at the next height. */
-const maxWalBytes = 32 * 1024 * 1024
 
 export interface EngineConfig {
   readonly protocol: Pick<ProtocolSchedule, 'at'>
@@ -82,9 +80,7 @@ export class ConsensusEngine {
   private readonly gossip: RoundGossip
   private readonly own: OwnMessages
   private readonly progress: HeightProgress
-  private readonly blocks = new Map<BlockHash, Block>()
-  private readonly loggedBlocks = new Set<BlockHash>()
-  private readonly proposals = new Map<string, Proposal>()
+  private readonly log: InputLog
   private readonly timers = new Set<() => void>()
   private readonly inputs: { input: LoggedInput; block?: Block }[] = []
   private readonly metrics: {
@@ -112,6 +108,7 @@ export class ConsensusEngine {
     this.set = ports.sets.setAt(first)
     this.core = createConsensusCore({ self: null, parameters: config.protocol.at(first).parameters })
     this.progress = new HeightProgress(ports.clock)
+    this.log = new InputLog(ports.wal)
     this.door = new MessageDoor({
       config,
       ports: {
@@ -142,7 +139,7 @@ export class ConsensusEngine {
         round: () => this.round(),
         validRound: () => this.core.state?.validRound ?? -1,
         messagesOf: round => this.core.messagesOf(this.height, round),
-        block: hash => this.blocks.get(hash),
+        block: hash => this.log.block(hash),
         waitsSinceMs: () => (this.deciding ? null : this.clockStartedAtMs),
       },
     })
@@ -236,16 +233,13 @@ export class ConsensusEngine {
     this.deciding = false
     this.clockStartedAtMs = null
     this.cancelTimers()
-    this.blocks.clear()
-    this.loggedBlocks.clear()
-    this.proposals.clear()
+    this.log.startHeight(this.height).catch(this.ports.onFatal)
     this.inputs.length = 0
     const now = this.ports.clock.nowMs()
     if (this.lastHeightAtMs > 0) this.metrics.interval.observe((now - this.lastHeightAtMs) / 1_000)
     this.lastHeightAtMs = now
     this.metrics.height.set(this.height)
     this.metrics.round.set(0)
-    if (this.ports.wal.size() > maxWalBytes) this.ports.wal.replace([]).catch(this.ports.onFatal)
     const { height, set, self } = this
     const { parameters } = this.config.protocol.at(height)
     const begun = this.step({ type: 'start-height', height, set, self, parameters })
@@ -261,10 +255,9 @@ export class ConsensusEngine {
   /** Steps the logged inputs of this height; returns what was asked for and not answered before the crash. */
   private replay(records: readonly WalRecord[]): ConsensusOutput[] {
     let open: ConsensusOutput[] = []
-    for (const { input, block } of records) {
-      if (block) this.remember(block)
-      if (block) this.loggedBlocks.add(block.hash)
-      if (input.type === 'proposal') this.rememberProposal(input.proposal)
+    for (const record of records) {
+      const { input } = record
+      this.log.recall(record)
       if (input.type === 'votes') for (const vote of input.votes) this.door.countChecked(vote)
       open = open.filter(output => !isAnswered(output, input, this.self))
       open.push(...this.step(input))
@@ -311,9 +304,7 @@ export class ConsensusEngine {
 
   private process({ input, block }: { input: LoggedInput; block?: Block }): void {
     if ('height' in input && input.height !== this.height) return
-    if (block) this.remember(block)
-    if (input.type === 'proposal') this.rememberProposal(input.proposal)
-    this.log(input)
+    this.log.append(input, block)
     if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes')
       this.clockStartedAtMs ??= this.ports.clock.nowMs()
     const outputs = this.step(input)
@@ -327,30 +318,12 @@ export class ConsensusEngine {
     return outputs
   }
 
-  private log(input: LoggedInput): void {
-    const hash =
-      input.type === 'proposal' ? input.proposal.blockHash : input.type === 'prepared' ? input.blockHash : null
-    const block = hash !== null && !this.loggedBlocks.has(hash) ? this.blocks.get(hash) : undefined
-    if (block) this.loggedBlocks.add(block.hash)
-    this.ports.wal.append(
-      encodeWalRecord(block ? { height: this.height, input, block } : { height: this.height, input }),
-    )
-  }
-
-  private remember(block: Block): void {
-    this.blocks.set(block.hash, block)
-  }
-
-  private rememberProposal(proposal: Proposal): void {
-    this.proposals.set(`${proposal.round}/${proposal.blockHash}`, proposal)
-  }
-
   private perform(output: ConsensusOutput): void {
     switch (output.type) {
       case 'prepare-proposal':
         return void this.prepare(output.round)
       case 'sign-proposal':
-        if (this.self !== null && this.blocks.has(output.content.blockHash))
+        if (this.self !== null && this.log.block(output.content.blockHash))
           void this.own.signProposal(output.content, this.self)
         return
       case 'sign-vote':
@@ -394,8 +367,8 @@ export class ConsensusEngine {
     round: Round
     blockHash: BlockHash
   }): Promise<void> {
-    const block = this.blocks.get(blockHash)
-    const proposal = this.proposals.get(`${round}/${blockHash}`)
+    const block = this.log.block(blockHash)
+    const proposal = this.log.proposal(round, blockHash)
     if (!block || !proposal)
       return this.ports.onFatal(new InvariantError('validate asked for an unknown block', { height, round, blockHash }))
     try {
@@ -416,7 +389,7 @@ export class ConsensusEngine {
   }
 
   private sendProposal(proposal: Verified<Proposal>): void {
-    const block = this.blocks.get(proposal.blockHash)
+    const block = this.log.block(proposal.blockHash)
     if (!block) return
     this.feed({ type: 'proposal', proposal })
     this.gossip.broadcast({ kind: 'proposal', proposal, block })
@@ -460,7 +433,7 @@ export class ConsensusEngine {
   private async decide({ certificate, blockHash, round }: Extract<ConsensusOutput, { type: 'decide' }>): Promise<void> {
     this.deciding = true
     if (this.clockStartedAtMs !== null) this.gossip.decided(this.ports.clock.nowMs() - this.clockStartedAtMs)
-    const block = this.blocks.get(blockHash)
+    const block = this.log.block(blockHash)
     if (!block) return this.ports.onFatal(new InvariantError('the decided block is not at hand', { blockHash }))
     this.ports.logger.debug('block decided', { height: this.height, round, blockHash })
     try {

@@ -1,0 +1,65 @@
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Block } from '../../base/protocol/block.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
+import type { AppendLog } from '../../io/storage/append-log.js'
+import { encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
+
+/** Bytes after which the log is emptied at the next height. */
+const maxBytes = 32 * 1024 * 1024
+
+/** The write-ahead log of consensus: the inputs of a height, each block once, and what the inputs of the height in progress name. */
+export class InputLog {
+  private height: Height = 0
+  private readonly blocks = new Map<BlockHash, Block>()
+  private readonly logged = new Set<BlockHash>()
+  private readonly proposals = new Map<string, Proposal>()
+
+  constructor(private readonly wal: Pick<AppendLog, 'append' | 'size' | 'replace'>) {}
+
+  /** Begins a height without blocks and proposals. Rejects when a log that has grown too large could not be emptied. */
+  async startHeight(height: Height): Promise<void> {
+    this.height = height
+    this.blocks.clear()
+    this.logged.clear()
+    this.proposals.clear()
+    if (this.wal.size() > maxBytes) await this.wal.replace([])
+  }
+
+  /** Takes up what the log holds of this height from before a restart. */
+  recall({ input, block }: Pick<WalRecord, 'input' | 'block'>): void {
+    this.keep(input, block)
+    if (block) this.logged.add(block.hash)
+  }
+
+  /** Appends an input, with the block that came with it or that it names first. */
+  append(input: LoggedInput, brought?: Block): void {
+    this.keep(input, brought)
+    const named = nameOf(input)
+    const block = named !== null && !this.logged.has(named) ? this.blocks.get(named) : undefined
+    if (block) this.logged.add(block.hash)
+    const { height } = this
+    this.wal.append(encodeWalRecord(block ? { height, input, block } : { height, input }))
+  }
+
+  block(hash: BlockHash): Block | undefined {
+    return this.blocks.get(hash)
+  }
+
+  proposal(round: Round, blockHash: BlockHash): Proposal | undefined {
+    return this.proposals.get(`${round}/${blockHash}`)
+  }
+
+  private keep(input: LoggedInput, block: Block | undefined): void {
+    if (block) this.blocks.set(block.hash, block)
+    if (input.type !== 'proposal') return
+    const { round, blockHash } = input.proposal
+    this.proposals.set(`${round}/${blockHash}`, input.proposal)
+  }
+}
+
+/** The block that an input names for the first time. */
+function nameOf(input: LoggedInput): BlockHash | null {
+  if (input.type === 'proposal') return input.proposal.blockHash
+  return input.type === 'prepared' ? input.blockHash : null
+}
