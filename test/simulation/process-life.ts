@@ -25,7 +25,7 @@ export class ProcessLife {
 
 const never = <Value>(): Promise<Value> => new Promise<Value>(() => {})
 
-/** How many of Node's timers fire a millisecond before the clock shows their time. */
+/** How many timers fire a millisecond before the clock shows their time, as when a clock is slewed. */
 const earlyTimers = 1 / 20
 
 /** The shared virtual time as one machine sees it: off by its skew, and with timers that are early now and then. */

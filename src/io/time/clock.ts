@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   nowMs(): number
-  /** Runs `task` once after `delayMs`; the returned function cancels it. */
+  /** Runs `task` once after `delayMs`, by `nowMs` unless that was set back meanwhile; the returned function cancels it. */
   schedule(delayMs: number, task: () => void): () => void
 }
 
