@@ -3,11 +3,11 @@ import { Address as EvmAddress } from '@ethereumjs/util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesToHex, type Hex, hexToBytes, uintToBytes } from '../../../../base/primitives/bytes.js'
-import { type Address, zeroHash } from '../../../../base/primitives/hashes.js'
+import type { Address } from '../../../../base/primitives/hashes.js'
 import { trimWord } from '../state/slot-value.js'
 import { WorkingState } from '../state/working-state.js'
-import { type BlockEnvironment, EvmMachine } from './evm-environment.js'
-import { genesisBlock } from './genesis-block.js'
+import { chainId, environmentOf, genesisState } from './block-scene.fixture.js'
+import { EvmMachine } from './evm-environment.js'
 import { callKnownCode } from './known-system-calls.js'
 
 const canonical = JSON.parse(readFileSync('contracts/artifacts/canonical.json', 'utf8')) as Record<
@@ -23,19 +23,11 @@ const hashes = contract('blockHashHistory')
 const queues = [contract('withdrawalRequests'), contract('consolidationRequests')]
 const impostor: Address = '0x0000000000000000000000000000000000c0de00'
 
-const chainId = 3
 const machine = await EvmMachine.create(chainId)
-const genesis = genesisBlock({
-  chainId,
-  timestamp: 1,
-  gasLimit: 30_000_000,
-  l1OriginNumber: 0,
-  l1OriginHash: zeroHash,
-  alloc: {
-    ...Object.fromEntries([contexts, hashes, ...queues].map(({ address, code }) => [address, { balance: 0n, code }])),
-    [impostor]: { balance: 0n, code: '0x00' },
-  },
-}).state
+const genesis = genesisState({
+  ...Object.fromEntries([contexts, hashes, ...queues].map(({ address, code }) => [address, { balance: 0n, code }])),
+  [impostor]: { balance: 0n, code: '0x00' },
+})
 
 interface Case {
   readonly to: Address
@@ -57,18 +49,9 @@ function stateOf({ to, slots }: Case): WorkingState {
 async function inEvm(call: Case): Promise<{ returned: string; root: string }> {
   const { to, number, timestamp, data } = call
   const working = stateOf(call)
-  const environment: BlockEnvironment = {
-    number,
-    timestamp,
-    feeRecipient: impostor,
-    prevRandao: zeroHash,
-    gasLimit: 30_000_000,
-    baseFeePerGas: 1n,
-    blockHash: () => null,
-  }
   machine.state.use(working)
   const { execResult } = await machine.vm.evm.runCall({
-    block: machine.enter(environment),
+    block: machine.enter(environmentOf({ number, timestamp })),
     caller: new EvmAddress(hexToBytes('0xfffffffffffffffffffffffffffffffffffffffe')),
     to: new EvmAddress(hexToBytes(to)),
     data,

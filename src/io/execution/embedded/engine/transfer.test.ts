@@ -3,35 +3,26 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { addressOfPrivateKey } from '../../../../base/crypto/secp256k1.js'
 import { bytesToHex, type Hex, uintToBytes } from '../../../../base/primitives/bytes.js'
-import { type Address, zeroHash } from '../../../../base/primitives/hashes.js'
+import type { Address } from '../../../../base/primitives/hashes.js'
 import { decodeTransaction } from '../../../../base/protocol/transaction.js'
 import { signTransaction } from '../../sign-transaction.js'
 import { emptyAccount } from '../state/account-record.js'
 import { WorkingState } from '../state/working-state.js'
-import type { BlockEnvironment } from './evm-environment.js'
+import { chainId, environmentOf, genesisState } from './block-scene.fixture.js'
 import { EvmMachine } from './evm-environment.js'
 import { toEvmTransaction } from './evm-transaction.js'
-import { genesisBlock } from './genesis-block.js'
 import { applyTransfer, isPlainTransfer } from './transfer.js'
 
-const chainId = 3
 const keys = [1, 2, 3].map(i => uintToBytes(i, 32))
 const people = keys.map(addressOfPrivateKey)
 const nobody: Address = '0x00000000000000000000000000000000000abcde'
 const contract: Address = '0x0000000000000000000000000000000000c0de00'
 const identity: Address = '0x0000000000000000000000000000000000000004'
 const machine = await EvmMachine.create(chainId)
-const genesis = genesisBlock({
-  chainId,
-  timestamp: 1,
-  gasLimit: 30_000_000,
-  l1OriginNumber: 0,
-  l1OriginHash: zeroHash,
-  alloc: {
-    ...Object.fromEntries(people.map((address, i) => [address, { balance: 10n ** 20n, nonce: i }])),
-    [contract]: { balance: 5n, code: '0x00' },
-  },
-}).state
+const genesis = genesisState({
+  ...Object.fromEntries(people.map((address, i) => [address, { balance: 10n ** 20n, nonce: i }])),
+  [contract]: { balance: 5n, code: '0x00' },
+})
 
 const transfers = fc.record({
   type: fc.constantFrom(0, 1, 2) as fc.Arbitrary<0 | 1 | 2>,
@@ -55,15 +46,7 @@ describe('the short way of a plain transfer', () => {
         const raw = signTransaction({ ...draft, chainId, nonce: from, maxFeePerGas, maxPriorityFeePerGas }, keys[from]!)
         const transaction = decodeTransaction(raw)
         const sender = people[from]!
-        const environment: BlockEnvironment = {
-          number: 1,
-          timestamp: 2,
-          feeRecipient,
-          prevRandao: zeroHash,
-          gasLimit: 30_000_000,
-          baseFeePerGas,
-          blockHash: () => null,
-        }
+        const environment = environmentOf({ feeRecipient, baseFeePerGas })
         const short = new WorkingState(genesis)
         if (!isPlainTransfer(transaction, machine, short)) {
           expect([contract, identity]).toContain(draft.to)
