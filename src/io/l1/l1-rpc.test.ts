@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { createL1Rpc } from './l1-rpc.js'
@@ -8,9 +8,20 @@ afterEach(() => {
   for (const stop of stops.splice(0)) stop()
 })
 
+/** The URL of a server that answers so. */
+async function serve(answer: RequestListener): Promise<string> {
+  const server = createServer(answer)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  stops.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 /** An endpoint whose head is `number`; it fails when `down` says so. */
-async function endpoint(number: number, down: () => boolean = () => false): Promise<string> {
-  const server = createServer(async (request, response) => {
+function endpoint(number: number, down: () => boolean = () => false): Promise<string> {
+  return serve(async (request, response) => {
     if (down()) return void response.writeHead(503).end()
     let body = ''
     for await (const part of request) body += part
@@ -19,12 +30,6 @@ async function endpoint(number: number, down: () => boolean = () => false): Prom
     response.writeHead(200, { 'content-type': 'application/json' })
     response.end(JSON.stringify(Array.isArray(JSON.parse(body)) ? answers : answers[0]))
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  stops.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 test('the next endpoint is asked when the first one fails, and the first again when it is back', async () => {
@@ -43,15 +48,10 @@ test('when all fail the request fails', async () => {
 })
 
 test('an answer beyond all measure is refused unread', async () => {
-  const server = createServer((_request, response) => {
+  const rpcUrl = await serve((_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': 1 << 30 })
     response.write('{')
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  stops.push(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const client = createL1Rpc({ rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, retries: 0 })
+  const client = createL1Rpc({ rpcUrl, retries: 0 })
   await expect(client.getBlockNumber()).rejects.toThrow('exceeded the size limit')
 })
