@@ -58,7 +58,7 @@ export class InputLog {
   }
 }
 
-/** The block that an input names for the first time. */
+/** The block that an input brings or speaks of, if any. */
 function nameOf(input: LoggedInput): BlockHash | null {
   if (input.type === 'proposal') return input.proposal.blockHash
   return input.type === 'prepared' ? input.blockHash : null
