@@ -6,6 +6,7 @@ import { loadSignerToken } from '../../io/keys/signer-token.js'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
 import type { NodeConfig, SignerConfig } from '../node/start-node.js'
+import { onParentGone } from '../on-parent-gone.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { defaultL1Rpc, l1Endpoints } from './l1-endpoints.js'
@@ -83,9 +84,7 @@ export function nodeCommand(): Command {
         )
       }
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-      // A node that a devnet started has a channel to it, and stops when the devnet is gone.
-      if (process.channel) process.on('disconnect', stop)
-      if (process.connected === false) stop()
+      onParentGone(stop)
       await node.failed
       process.exit(1)
     })

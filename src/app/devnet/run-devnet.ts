@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { AppError } from '../app-error.js'
 import { readNetworkFile } from '../node/network-file.js'
+import { onParentGone } from '../on-parent-gone.js'
 import { morphismBin } from '../package-root.js'
 import { callRpc } from '../rpc-client.js'
 import { type Anvil, startAnvil } from './anvil.js'
@@ -84,10 +85,7 @@ type RunningNode = DevnetNode & { readonly process: NodeProcess }
 function onStopRequest(): Promise<void> {
   return new Promise(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve())
-    // A program that started the devnet with a channel to it takes it along when it dies.
-    process.once('disconnect', () => resolve())
-    process.channel?.unref()
-    if (process.connected === false) resolve()
+    onParentGone(resolve)
   })
 }
 
