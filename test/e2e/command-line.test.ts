@@ -4,7 +4,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { freePort, freePortRun } from '../../src/app/devnet/ports.js'
+import { freePortRun } from '../../src/app/devnet/ports.js'
 import { morphismBin } from '../../src/app/package-root.js'
 import { RunningDevnet, until } from './running-devnet.js'
 
@@ -132,14 +132,15 @@ describe('morphism devnet', () => {
     await new Promise(resolve => holder.once('listening', resolve))
     const { port } = holder.address() as net.AddressInfo
     await refused(['devnet', ...dataDir, '--l1-port', `${port}`], new RegExp(`Port ${port} .* in use .* --l1-port`))
-    const l1Port = ['--l1-port', `${await freePort()}`]
+    // One for L1; a node listens on each of the five after it: four sequencers and a full node.
+    const firstPort = await freePortRun(6)
+    const l1Port = ['--l1-port', `${firstPort}`]
     await refused(
       ['devnet', ...dataDir, ...l1Port, '--rpc-port', `${port}`],
       new RegExp(`Port ${port} .* in use .* --rpc-port`),
     )
     holder.close()
-    // Four sequencers and a full node.
-    const ports = [...l1Port, '--rpc-port', `${await freePortRun(5)}`]
+    const ports = [...l1Port, '--rpc-port', `${firstPort + 1}`]
     for (const anvil of [file('no-anvil'), directory, file('password')])
       await refused(['devnet', ...dataDir, ...ports], /needs anvil, but .* cannot be run/, { ANVIL: anvil })
     await refused(['devnet', '--data-dir', file('password')], /The data directory .*password cannot be used: EEXIST/)

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processExists } from '../../src/app/devnet/node-process.js'
-import { freePort, freePortRun } from '../../src/app/devnet/ports.js'
+import { freePortRun } from '../../src/app/devnet/ports.js'
 import { applicationTraceName } from '../../src/app/node/application-trace.js'
 import { morphismBin } from '../../src/app/package-root.js'
 import { callRpc } from '../../src/app/rpc-client.js'
@@ -82,7 +82,8 @@ export class RunningDevnet {
     parameters?: Partial<ProtocolParameters>
   } = {}): Promise<RunningDevnet> {
     const dataDir = again?.dataDir ?? mkdtempSync(path.join(os.tmpdir(), 'morphism-e2e-'))
-    const ports = again?.ports ?? { l1: await freePort(), rpc: await freePortRun(sequencers + fullNodes + 1) }
+    const firstPort = await freePortRun(sequencers + fullNodes + 2)
+    const ports = again?.ports ?? { l1: firstPort, rpc: firstPort + 1 }
     const flags = [
       '--sequencers',
       `${sequencers}`,

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { AppError } from '../app-error.js'
-import { freePort, freePortRun } from '../devnet/ports.js'
+import { freePortRun } from '../devnet/ports.js'
 import { morphismBin } from '../package-root.js'
 import { type DevnetInfo, readDevnetInfo, sleep } from './bench-network.js'
 
@@ -15,7 +15,8 @@ export async function withOwnDevnet<Value>(
   use: (info: DevnetInfo, dataDir: string) => Promise<Value>,
 ): Promise<Value> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'morphism-bench-'))
-  const ports = { l1: await freePort(), rpc: await freePortRun(sequencers + 1) }
+  const firstPort = await freePortRun(sequencers + 2)
+  const ports = { l1: firstPort, rpc: firstPort + 1 }
   const flags = ['--sequencers', `${sequencers}`, '--full-nodes', '0', '--data-dir', dataDir, '--quiet']
   const command = [morphismBin, 'devnet', ...flags, '--l1-port', `${ports.l1}`, '--rpc-port', `${ports.rpc}`]
   say('starting a devnet of its own …')

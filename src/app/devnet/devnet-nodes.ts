@@ -1,6 +1,6 @@
 import path from 'node:path'
 import { loadOrCreateNodeIdentity } from '../node/node-identity.js'
-import { freePort } from './ports.js'
+import { freePortRun } from './ports.js'
 
 /** A node of the devnet: where it lives and how it is started. */
 export interface DevnetNode {
@@ -48,11 +48,15 @@ export async function planNodes({
       port: i === 0 ? rpcPort : rpcPort + sequencers + i,
     })),
   ]
+  const firstPort = await freePortRun(
+    2 * names.length,
+    names.map(({ port }) => port),
+  )
   const planned = []
-  for (const entry of names) {
+  for (const [i, entry] of names.entries()) {
     const dir = nodeDir(dataDir, entry.name)
     const { peerId } = await loadOrCreateNodeIdentity(path.join(dir, 'node-key'))
-    planned.push({ ...entry, dir, peerId, p2pPort: await freePort(), metricsPort: await freePort() })
+    planned.push({ ...entry, dir, peerId, p2pPort: firstPort + 2 * i, metricsPort: firstPort + 2 * i + 1 })
   }
   const sequencerPeers = planned
     .filter(({ role }) => role === 'sequencer')

@@ -6,11 +6,6 @@ import { AppError } from '../app-error.js'
 const lowestPort = 12_000
 const portCount = 20_000
 
-/** A port of 127.0.0.1 that was free a moment ago. @throws AppError NO_PORTS */
-export function freePort(): Promise<number> {
-  return freePortRun(1)
-}
-
 /** Checks that nobody listens on the port. @throws AppError PORT_BUSY with the flag that moves it */
 export function requireFreePort({ port, flag }: { port: number; flag: string }): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -29,10 +24,15 @@ export function requireFreePort({ port, flag }: { port: number; flag: string }):
   })
 }
 
-/** The first of so many ports in a row that were free a moment ago. @throws AppError NO_PORTS */
-export async function freePortRun(length: number): Promise<number> {
+/**
+ * The first of so many ports of 127.0.0.1 in a row that were free a moment ago, none of them among those chosen before
+ * for somebody who does not listen yet. Who needs several takes one run: two chosen one by one could be the same.
+ * @throws AppError NO_PORTS
+ */
+export async function freePortRun(length: number, chosen: readonly number[] = []): Promise<number> {
   for (let tries = 0; tries < 50; tries++) {
     const first = randomInt(lowestPort, lowestPort + portCount - length)
+    if (chosen.some(port => port >= first && port < first + length)) continue
     const free = Array.from({ length }, (_, i) => requireFreePort({ port: first + i, flag: '' }))
     if ((await Promise.allSettled(free)).every(({ status }) => status === 'fulfilled')) return first
   }
