@@ -82,12 +82,12 @@ export class ViewingNode {
         network: node.wires,
         reader: node.reader(),
         recovery: createInlineRecovery(),
+        verifier: inlineSignatureVerifier,
         compression: inlineCompression,
         kzg: hashKzg,
         mempoolJournal: new MemoryLog(),
         sequencing: {
           signer: new GuardedSigner({ secretKey, domain, record: new MemorySigningRecord() }),
-          verifier: inlineSignatureVerifier,
           wal: new MemoryLog(),
         },
         submitter: null,

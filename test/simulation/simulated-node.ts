@@ -158,12 +158,12 @@ export class SimulatedNode {
         network: isFaulty ? this.hostileWires(wires) : wires,
         reader: machine.l1.reader(life),
         recovery: machine.recovery,
+        verifier: inlineSignatureVerifier,
         compression,
         kzg: hashKzg,
         mempoolJournal: disk.journal.open(life),
         sequencing: {
           signer: watch.signer(this, guarded),
-          verifier: inlineSignatureVerifier,
           wal: disk.wal.open(life),
         },
         submitter: machine.l1.submitter(machine.submitter, life),

@@ -66,13 +66,13 @@ export interface NodeGround {
   readonly network: PeerNetwork
   readonly reader: L1Reader
   readonly recovery: SenderRecovery
+  readonly verifier: SignatureVerifier
   readonly compression: Compression
   readonly kzg: Kzg
   readonly mempoolJournal: AppendLog
   /** Null on a node that does not sign. */
   readonly sequencing: {
     readonly signer: ConsensusSigner
-    readonly verifier: SignatureVerifier
     readonly wal: AppendLog
   } | null
   /** Null on a node that posts no batches. */
@@ -111,7 +111,7 @@ export async function assembleNode({
 }): Promise<NodeServices> {
   const { protocol, domain, role, genesisSet } = terms
   const parameters = protocol.genesis
-  const { clock, logger, metrics, store, execution, network, reader, kzg, compression } = ground
+  const { clock, logger, metrics, store, execution, network, reader, verifier, kzg, compression } = ground
   const sets = createSetSchedule({ genesisSet, minSequencers: parameters.minSequencers })
   const follower = createL1Follower({
     config: { parameters, startBlock: terms.l1StartBlock, pollMs: l1PollMs },
@@ -124,6 +124,7 @@ export async function assembleNode({
     ports: {
       execution,
       store,
+      verifier,
       sets,
       messages: range => knownMessages({ follower, clock, range }),
       sendersOf: transactions => mempool.sendersOf(transactions),
@@ -149,6 +150,7 @@ export async function assembleNode({
       execution,
       l1View: follower,
       sets,
+      verifier,
       signer: ground.sequencing?.signer ?? null,
       network,
       onConflict: conflict => evidence.reportAttestations(conflict),
@@ -235,7 +237,7 @@ async function startConsensus(
   { chain, mempool, batcher, follower, sets, evidence, signing }: Omit<NodeServices, 'engine' | 'submitter'>,
 ): Promise<ConsensusEngine | null> {
   const { protocol, domain } = terms
-  const { execution, network, clock, logger, metrics } = ground
+  const { execution, network, verifier, clock, logger, metrics } = ground
   let engine: ConsensusEngine | null = null
   chain.onCommitted(() => engine?.onHead())
   chain.onCommitted(({ block }) => batcher.onDecided(block))
@@ -253,8 +255,9 @@ async function startConsensus(
   const started = await ConsensusEngine.start({
     config: { protocol, domain },
     ports: {
-      ...ground.sequencing,
+      wal: ground.sequencing.wal,
       signer: signing,
+      verifier,
       application: ground.watchApplication?.(application, () => chain.head().header.number) ?? application,
       work: application,
       head: () => chain.head(),

@@ -65,6 +65,8 @@ export async function openGround(
   lifecycle.own('compression', () => compression.close())
   const recovery = createWorkerRecovery()
   lifecycle.own('recovery', () => recovery.close())
+  const verifier = createWorkerSignatureVerifier()
+  lifecycle.own('verifier', () => verifier.close())
   const { openReader, openSubmitter } = await l1
   const reader = openReader(frame, kzg)
   const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
@@ -95,10 +97,11 @@ export async function openGround(
       network,
       reader,
       recovery,
+      verifier,
       compression,
       kzg,
       mempoolJournal,
-      sequencing: signer && { signer, wal: await openWal(frame), verifier: openVerifier(frame) },
+      sequencing: signer && { signer, wal: await openWal(frame) },
       submitter: openSubmitter(frame),
       ...openTrace(frame),
       fail,
@@ -145,10 +148,4 @@ function openTrace({ config, clock, logger, lifecycle }: Frame): Pick<NodeGround
   const trace = new ApplicationTrace(path.join(config.dataDir, applicationTraceName), { clock, logger })
   lifecycle.own('application-trace', async () => trace.close())
   return { watchApplication: (application, head) => trace.watch(application, head) }
-}
-
-function openVerifier({ lifecycle }: Frame) {
-  const verifier = createWorkerSignatureVerifier()
-  lifecycle.own('verifier', () => verifier.close())
-  return verifier
 }

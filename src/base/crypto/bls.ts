@@ -86,16 +86,15 @@ export function verifyBls({
   return point !== null && blst.verify(digest, key.point, point)
 }
 
-/** Whether the aggregate signature over one digest is that of all keys together (each key must have proved possession). */
-export function verifyAggregate({
-  digest,
-  keys,
-  signature,
-}: {
-  digest: Uint8Array
-  keys: readonly BlsPublicKey[]
-  signature: BlsSignatureBytes
-}): boolean {
+/** A claim that all of these keys (each proved its possession) signed a 32-byte digest together, and the sum of their signatures. */
+export interface AggregateClaim {
+  readonly digest: Uint8Array
+  readonly keys: readonly BlsPublicKey[]
+  readonly signature: BlsSignatureBytes
+}
+
+/** Whether the aggregate signature over one digest is that of all keys together. */
+export function verifyAggregate({ digest, keys, signature }: AggregateClaim): boolean {
   if (keys.length === 0) return false
   const point = parseSignature(signature)
   return (
@@ -112,9 +111,8 @@ export function verifyAggregate({
  * Whether each aggregate signature is that of its keys over its digest, all in one pairing with random multipliers: less
  * than half of what checking each costs. False says nothing of which is wrong.
  */
-export function verifyAggregatesTogether(
-  claims: readonly { digest: Uint8Array; keys: readonly BlsPublicKey[]; signature: BlsSignatureBytes }[],
-): boolean {
+export function verifyAggregatesTogether(claims: readonly AggregateClaim[]): boolean {
+  if (claims.length === 1) return verifyAggregate(claims[0]!)
   const parsed = []
   for (const { digest, keys, signature } of claims) {
     const sig = parseSignature(signature)

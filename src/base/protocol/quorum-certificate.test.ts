@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { aggregateSignatures, BlsSecretKey, blsSignatureFromEip2537, parseBlsPublicKey } from '../crypto/bls.js'
 import { type Hex, hexToBytes } from '../primitives/bytes.js'
-import {
-  type QuorumRefusal,
-  verifyCertificate,
-  verifyCertificatesTogether,
-  verifyQuorum,
-} from './quorum-certificate.js'
+import { type QuorumRefusal, verifyCertificate, verifyQuorum } from './quorum-certificate.js'
 import { makeSequencerSet } from './sequencer-set.js'
 import { type DomainVectors, domainOf, readVectors } from './vectors.fixture.js'
 import { precommit, prevote, voteDigest } from './vote.js'
@@ -101,17 +96,5 @@ describe('certificate', () => {
 
   it('of prevotes is none', () => {
     expect(refusalOf({ signature: signedAs(prevote) })).toBe('bad-signature')
-  })
-
-  it('is good or bad together with others as it is alone', () => {
-    const together = (...changes: Partial<typeof certificate>[]) =>
-      verifyCertificatesTogether(changes.map(changed => ({ certificate: { ...certificate, ...changed }, set, domain })))
-    expect(together()).toBe(true)
-    expect(together({}, {}, {})).toBe(true)
-    const bad = [{ height: 6 }, { setId: 2 }, { absent: 16n }, { absent: 15n }, { signature: signedAs(prevote) }]
-    for (const change of [...bad, { signature: new Uint8Array(96) }]) {
-      expect(together({}, change)).toBe(false)
-      expect(together(change)).toBe(false)
-    }
   })
 })

@@ -1,4 +1,4 @@
-import { type BlsPublicKey, verifyAggregate, verifyAggregatesTogether } from '../crypto/bls.js'
+import { type AggregateClaim, type BlsPublicKey, verifyAggregate } from '../crypto/bls.js'
 import { encodeRlp } from '../encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../encoding/rlp-fields.js'
 import type { BlockHash } from '../primitives/hashes.js'
@@ -39,29 +39,30 @@ export function signersOf(
   return ok({ keys, power })
 }
 
-/** What a quorum claims to have signed together. */
-interface QuorumClaim {
+/** What the members of a set that are not absent are said to have signed together. */
+interface QuorumSignature {
   readonly set: SequencerSet
   readonly absent: bigint
   readonly digest: Uint8Array
   readonly signature: Uint8Array
 }
 
-/** Keys of the signers of a claim, when they are a quorum of the set. */
-function quorumKeys({ set, absent }: QuorumClaim): Result<readonly BlsPublicKey[], QuorumRefusal> {
+/** What is left to check of it: the signature, by these keys, which are a quorum's. */
+export function quorumClaim({
+  set,
+  absent,
+  digest,
+  signature,
+}: QuorumSignature): Result<AggregateClaim, QuorumRefusal> {
   const signers = signersOf(set, absent)
   if (!signers.ok) return signers
   if (!isQuorum(set, signers.value.power)) return refuse('not-enough-power')
-  return ok(signers.value.keys)
+  return ok({ digest, keys: signers.value.keys, signature })
 }
 
-/** Checks one aggregate signature by a quorum of the set over a digest. */
-export function verifyQuorum(claim: QuorumClaim): Result<void, QuorumRefusal> {
-  const keys = quorumKeys(claim)
-  if (!keys.ok) return keys
-  const { digest, signature } = claim
-  if (!verifyAggregate({ digest, keys: keys.value, signature })) return refuse('bad-signature')
-  return ok(undefined)
+/** Checks one aggregate signature by a quorum of the set over a digest, on the calling thread. */
+export function verifyQuorum(signed: QuorumSignature): Result<void, QuorumRefusal> {
+  return verifyClaim(quorumClaim(signed))
 }
 
 /** A certificate, the set of its height, and the domain that its signers sign for. */
@@ -71,28 +72,30 @@ interface CertificateCheck {
   readonly domain: SigningDomain
 }
 
-function claimOf({ certificate, set, domain }: CertificateCheck): Result<QuorumClaim, QuorumRefusal> {
+/** What is left to check of a certificate of this set (protocol.md section 1): the signature, by these keys. */
+export function certificateClaim({
+  certificate,
+  set,
+  domain,
+}: CertificateCheck): Result<AggregateClaim, QuorumRefusal> {
   if (certificate.setId !== set.setId) return refuse('wrong-set')
   const { height, round, blockHash, absent, signature } = certificate
-  return ok({ set, absent, signature, digest: voteDigest(domain, { height, round, step: precommit, blockHash }) })
+  return quorumClaim({
+    set,
+    absent,
+    signature,
+    digest: voteDigest(domain, { height, round, step: precommit, blockHash }),
+  })
 }
 
-/** Checks a certificate against the set of its height (protocol.md section 1). */
+/** Checks a certificate against the set of its height, on the calling thread. */
 export function verifyCertificate(check: CertificateCheck): Result<void, QuorumRefusal> {
-  const claim = claimOf(check)
-  return claim.ok ? verifyQuorum(claim.value) : claim
+  return verifyClaim(certificateClaim(check))
 }
 
-/** Whether all these certificates are good, at less than half of what checking each costs. False says nothing of which is not. */
-export function verifyCertificatesTogether(checks: readonly CertificateCheck[]): boolean {
-  const claims = []
-  for (const check of checks) {
-    const claim = claimOf(check)
-    const keys = claim.ok ? quorumKeys(claim.value) : claim
-    if (!claim.ok || !keys.ok) return false
-    claims.push({ digest: claim.value.digest, keys: keys.value, signature: claim.value.signature })
-  }
-  return verifyAggregatesTogether(claims)
+function verifyClaim(claim: Result<AggregateClaim, QuorumRefusal>): Result<void, QuorumRefusal> {
+  if (!claim.ok) return claim
+  return verifyAggregate(claim.value) ? ok(undefined) : refuse('bad-signature')
 }
 
 export function encodeCertificate(certificate: QuorumCertificate): Uint8Array {

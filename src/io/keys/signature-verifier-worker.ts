@@ -1,32 +1,72 @@
-import { parentPort } from 'node:worker_threads'
-import { type BlsPublicKey, blsKeyId, parseBlsPublicKey, verifyManyOverOneDigest } from '../../base/crypto/bls.js'
-import type { VerifyRequest, VerifyResponse } from './worker-signature-verifier.js'
+import {
+  type AggregateClaim,
+  type BlsPublicKey,
+  blsKeyId,
+  blsPublicKeyLength,
+  parseBlsPublicKey,
+  verifyAggregatesTogether,
+  verifyManyOverOneDigest,
+} from '../../base/crypto/bls.js'
+import { serveWorkerCalls } from '../workers/serve-worker-calls.js'
 
 /** Keys of a few sets; parsing one costs as much as a tenth of a pairing. */
 const maxKeys = 1_024
-const keys = new Map<string, BlsPublicKey>()
+const known = new Map<string, BlsPublicKey>()
 
 function parsed(bytes: Uint8Array): BlsPublicKey | null {
   const id = blsKeyId(bytes)
-  const known = keys.get(id)
-  if (known) return known
+  const found = known.get(id)
+  if (found) return found
   const key = parseBlsPublicKey(bytes)
   if (key) {
-    if (keys.size >= maxKeys) keys.clear()
-    keys.set(id, key)
+    if (known.size >= maxKeys) known.clear()
+    known.set(id, key)
   }
   return key
 }
 
-parentPort!.on('message', ({ id, digest, signed }: VerifyRequest) => {
-  const verdicts = signed.map(() => false)
-  const known: { at: number; key: BlsPublicKey; signature: Uint8Array }[] = []
-  signed.forEach(({ key, signature }, at) => {
-    const point = parsed(key)
-    if (point) known.push({ at, key: point, signature })
-  })
-  verifyManyOverOneDigest({ digest, signed: known }).forEach((verdict, i) => {
-    verdicts[known[i]!.at] = verdict
-  })
-  parentPort!.postMessage({ id, verdicts } satisfies VerifyResponse)
-})
+/** The keys that were put one after the other; null when one of them is none. */
+function parsedAll(bytes: Uint8Array): BlsPublicKey[] | null {
+  const keys: BlsPublicKey[] = []
+  for (let at = 0; at < bytes.length; at += blsPublicKeyLength) {
+    const key = parsed(bytes.subarray(at, at + blsPublicKeyLength))
+    if (!key) return null
+    keys.push(key)
+  }
+  return keys
+}
+
+const methods = {
+  verify(
+    digest: Uint8Array,
+    signed: readonly { readonly key: Uint8Array; readonly signature: Uint8Array }[],
+  ): boolean[] {
+    const verdicts = signed.map(() => false)
+    const checked: { at: number; key: BlsPublicKey; signature: Uint8Array }[] = []
+    signed.forEach(({ key, signature }, at) => {
+      const point = parsed(key)
+      if (point) checked.push({ at, key: point, signature })
+    })
+    verifyManyOverOneDigest({ digest, signed: checked }).forEach((verdict, i) => {
+      verdicts[checked[i]!.at] = verdict
+    })
+    return verdicts
+  },
+
+  verifyAggregates(
+    packed: readonly { readonly digest: Uint8Array; readonly keys: Uint8Array; readonly signature: Uint8Array }[],
+  ): boolean {
+    const claims: AggregateClaim[] = []
+    for (const { digest, keys, signature } of packed) {
+      const points = parsedAll(keys)
+      if (!points) return false
+      claims.push({ digest, keys: points, signature })
+    }
+    return verifyAggregatesTogether(claims)
+  },
+}
+
+/** What the verifying thread answers. */
+export type SignatureVerifierMethods = typeof methods
+
+serveWorkerCalls(methods)

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
+import { aggregateSignatures, BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { inlineSignatureVerifier, type SignatureVerifier } from './signature-verifier.js'
 import { createWorkerSignatureVerifier } from './worker-signature-verifier.js'
 
@@ -8,6 +8,11 @@ const signers = [1, 2, 3, 4, 5].map(seed => {
   const secret = BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed))
   return { key: parseBlsPublicKey(secret.publicKey())!, signature: secret.sign(digest) }
 })
+function claimBy(...by: number[]) {
+  const those = by.map(i => signers[i]!)
+  const signature = aggregateSignatures(those.map(signer => signer.signature))
+  return { digest, keys: those.map(({ key }) => key), signature }
+}
 const opened: SignatureVerifier[] = []
 afterAll(() => Promise.all(opened.map(verifier => verifier.close())))
 
@@ -32,6 +37,21 @@ describe.each([
   it('refuses garbage', async () => {
     const signed = [{ key: signers[0]!.key, signature: new Uint8Array(96) }, signers[1]!]
     expect(await verifier.verify({ digest, signed })).toEqual([false, true])
+  })
+
+  it('checks aggregates together', async () => {
+    const [one, two] = [claimBy(0, 1, 2), claimBy(3, 4)]
+    for (const claims of [[], [one], [one, two], [one, one, two]])
+      expect(await verifier.verifyAggregates(claims)).toBe(true)
+    const bad = [
+      { ...two, digest: new Uint8Array(32) },
+      { ...two, keys: one.keys },
+      { ...two, keys: [] },
+      { ...two, signature: one.signature },
+      { ...two, signature: new Uint8Array(96) },
+    ]
+    for (const claim of bad)
+      for (const claims of [[claim], [one, claim]]) expect(await verifier.verifyAggregates(claims)).toBe(false)
   })
 
   it('answers questions that overlap', async () => {

@@ -1,4 +1,9 @@
-import { type BlsPublicKey, verifyManyOverOneDigest } from '../../base/crypto/bls.js'
+import {
+  type AggregateClaim,
+  type BlsPublicKey,
+  verifyAggregatesTogether,
+  verifyManyOverOneDigest,
+} from '../../base/crypto/bls.js'
 
 /** Signatures by different keys over one digest. */
 export interface SignedDigest {
@@ -6,15 +11,18 @@ export interface SignedDigest {
   readonly signed: readonly { readonly key: BlsPublicKey; readonly signature: Uint8Array }[]
 }
 
-/** Checks BLS signatures; one pairing when all of one digest are valid. */
+/** Checks BLS signatures; one pairing for what is checked together and valid. */
 export interface SignatureVerifier {
   /** Verdict for each signature, in order. */
   verify(batch: SignedDigest): Promise<boolean[]>
+  /** Whether all these aggregate signatures are valid. False says nothing of which is not. */
+  verifyAggregates(claims: readonly AggregateClaim[]): Promise<boolean>
   close(): Promise<void>
 }
 
 /** Verifies on the calling thread: for tests and the simulation. */
 export const inlineSignatureVerifier: SignatureVerifier = {
-  verify: batch => Promise.resolve(verifyManyOverOneDigest(batch)),
+  verify: async batch => verifyManyOverOneDigest(batch),
+  verifyAggregates: async claims => verifyAggregatesTogether(claims),
   close: () => Promise.resolve(),
 }

@@ -1,53 +1,32 @@
-import { Worker } from 'node:worker_threads'
-import { MorphismError } from '../../base/primitives/morphism-error.js'
+import { concatBytes } from '../../base/primitives/bytes.js'
+import { WorkerCalls } from '../workers/worker-calls.js'
 import type { SignatureVerifier } from './signature-verifier.js'
+import type { SignatureVerifierMethods } from './signature-verifier-worker.js'
 
-/** A question to the verifying thread. */
-export interface VerifyRequest {
-  readonly id: number
-  readonly digest: Uint8Array
-  readonly signed: readonly { readonly key: Uint8Array; readonly signature: Uint8Array }[]
-}
-
-/** Its answer. */
-export interface VerifyResponse {
-  readonly id: number
-  readonly verdicts: boolean[]
-}
+type Arguments<Method extends keyof SignatureVerifierMethods> = Parameters<SignatureVerifierMethods[Method]>
 
 /** Verifies on a thread of its own, so that pairings never hold up the event loop. */
 export function createWorkerSignatureVerifier(): SignatureVerifier {
-  const worker = new Worker(new URL('./signature-verifier-worker.js', import.meta.url), { name: 'bls' })
-  const waiting = new Map<number, { resolve: (verdicts: boolean[]) => void; reject: (error: unknown) => void }>()
-  let next = 0
-  let failure: MorphismError | null = null
-  const fail = (cause: unknown) => {
-    failure = new MorphismError('VERIFIER_FAILED', 'the thread that verifies signatures ended', {}, { cause })
-    for (const { reject } of waiting.values()) reject(failure)
-    waiting.clear()
-  }
-  worker.on('message', ({ id, verdicts }: VerifyResponse) => {
-    waiting.get(id)?.resolve(verdicts)
-    waiting.delete(id)
-  })
-  worker.once('error', fail)
-  worker.once('exit', () => fail(undefined))
+  const calls = new WorkerCalls(new URL('./signature-verifier-worker.js', import.meta.url), 'bls')
+  const verify = (...args: Arguments<'verify'>) => calls.call<boolean[]>('verify', ...args)
+  const verifyAggregates = (...args: Arguments<'verifyAggregates'>) => calls.call<boolean>('verifyAggregates', ...args)
+  // The thread starts with the first call: the first votes of a node should not wait for that.
+  verifyAggregates([]).catch(() => {})
+  // Bytes are copied here: a view would drag the message that it is a part of along to the other thread.
   return {
-    verify({ digest, signed }) {
-      if (failure) return Promise.reject(failure)
-      const id = next++
-      const request: VerifyRequest = {
-        id,
+    verify: ({ digest, signed }) =>
+      verify(
         digest,
-        signed: signed.map(({ key, signature }) => ({ key: key.bytes, signature })),
-      }
-      return new Promise((resolve, reject) => {
-        waiting.set(id, { resolve, reject })
-        worker.postMessage(request)
-      })
-    },
-    async close() {
-      await worker.terminate()
-    },
+        signed.map(({ key, signature }) => ({ key: key.bytes, signature: signature.slice() })),
+      ),
+    verifyAggregates: claims =>
+      verifyAggregates(
+        claims.map(({ digest, keys, signature }) => ({
+          digest: digest.slice(),
+          keys: concatBytes(...keys.map(({ bytes }) => bytes)),
+          signature: signature.slice(),
+        })),
+      ),
+    close: () => calls.close(),
   }
 }

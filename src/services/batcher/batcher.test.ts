@@ -22,6 +22,7 @@ import { brotliCodec } from '../../io/compression/brotli-codec.js'
 import { inlineCompression } from '../../io/compression/inline-compression.js'
 import { GuardedSigner } from '../../io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../io/keys/memory-signing-record.js'
+import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Kzg } from '../../io/kzg/kzg.js'
 import { versionedHashOf } from '../../io/kzg/native-kzg.js'
 import type { Channel, Misbehaviour, Peer } from '../../io/network/peer-network.js'
@@ -158,6 +159,7 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
       },
       l1View: { rollingHashAt: options.rollingHashAt ?? (() => zeroHash) },
       sets: { setAt },
+      verifier: inlineSignatureVerifier,
       signer: key === null ? null : new GuardedSigner({ secretKey: secrets[key]!, domain, record: disk.record }),
       network: options.network ?? null,
       onConflict: options.onConflict ?? (() => {}),

@@ -14,6 +14,7 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Compression } from '../../io/compression/compression.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { SignerRefusal } from '../../io/keys/signer-refusal.js'
 import type { Kzg } from '../../io/kzg/kzg.js'
 import type { BlobSidecar } from '../../io/l1/l1-client.js'
@@ -46,6 +47,7 @@ export interface BatcherPorts {
   readonly l1View: { rollingHashAt(messagesConsumed: number): Hash32 | null }
   /** The set that signs a height; asked for heights up to the one after the last decided. */
   readonly sets: { setAt(height: Height): SequencerSet }
+  readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
   /** Null in a node that signs nothing. */
   readonly signer: Pick<ConsensusSigner, 'publicKey' | 'signAttestation'> | null
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'> | null
@@ -111,12 +113,12 @@ export class Batcher {
     private readonly ports: BatcherPorts,
     start: { store: BatchStore; last: SealedBatch | null; head: Height },
   ) {
-    const { metrics, logger, sets, onConflict } = ports
+    const { metrics, logger, sets, verifier, onConflict } = ports
     this.store = start.store
     this.decided = start.head
     this.sealedIndex = metrics.gauge('morphism_batcher_sealed_index', 'Newest sealed batch')
     this.ignoredExtensions = metrics.counter('morphism_batcher_malformed_extensions_total', 'Unreadable extensions')
-    this.desk = new CertificateDesk(config.domain, { store: this.store, logger, metrics, onConflict })
+    this.desk = new CertificateDesk(config.domain, { store: this.store, verifier, logger, metrics, onConflict })
     const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
     const { batchIndex, lastBlock } = parent
     this.sealedBefore = batchIndex

@@ -5,9 +5,10 @@ import {
   type BatchAttestation,
   type BatchCertificate,
 } from '../../base/protocol/batch-attestation.js'
-import { verifyQuorum } from '../../base/protocol/quorum-certificate.js'
+import { quorumClaim } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
 import {
@@ -37,6 +38,7 @@ export class CertificateDesk {
     private readonly domain: SigningDomain,
     private readonly ports: {
       readonly store: BatchStore
+      readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
       readonly logger: Logger
       readonly metrics: Metrics
       readonly onConflict: (conflict: AttestationConflict) => void
@@ -123,9 +125,10 @@ export class CertificateDesk {
     const open = this.pool.get(batchIndex)
     if (!open) return 'known'
     const digest = attestationDigest(this.domain, { batchIndex, batchHash })
-    const verdict = verifyQuorum({ set: open.set, absent, digest, signature })
-    if (!verdict.ok) {
-      this.ports.logger.warn('batch certificate refused', { batchIndex, reason: verdict.error })
+    const claim = quorumClaim({ set: open.set, absent, digest, signature })
+    if (!claim.ok || !(await this.ports.verifier.verifyAggregates([claim.value]))) {
+      const reason = claim.ok ? 'bad-signature' : claim.error
+      this.ports.logger.warn('batch certificate refused', { batchIndex, reason })
       return 'refused'
     }
     if (batchHash !== open.sealed.batchHash) {

@@ -6,6 +6,7 @@ import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import { devnetParameters as parameters } from '../../base/protocol/protocol-parameters.js'
 import type { ForkchoiceState, PayloadStatus } from '../../io/execution/execution-client.js'
+import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { MemoryStore } from '../../io/storage/memory-store.js'
 import { StorageError } from '../../io/storage/storage-error.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
@@ -75,6 +76,7 @@ const open = () => {
   const ports: ChainPorts = {
     execution,
     store,
+    verifier: inlineSignatureVerifier,
     sets: { setAt: () => set },
     messages: async ({ from, to, origin }) =>
       l1Messages?.slice(from, to).filter(({ l1BlockNumber }) => l1BlockNumber <= origin.number) ?? null,
@@ -123,10 +125,10 @@ describe('importing', () => {
 
   it('takes blocks whose certificates were checked together, and names the bad one among them', async () => {
     const blocks = run(4)
-    chain.prove(blocks.slice(0, 2))
+    await chain.prove(blocks.slice(0, 2))
     for (const block of blocks.slice(0, 2)) expect(await refusalOf(block)).toBe('ok')
     const forged = certified(blocks[3]!.block, { signers: keys.slice(1) })
-    chain.prove([blocks[2]!, forged])
+    await chain.prove([blocks[2]!, forged])
     expect(await refusalOf(blocks[2]!)).toBe('ok')
     expect(await refusalOf(forged)).toContain('forged-certificate: bad-signature')
   })
@@ -219,7 +221,7 @@ describe('refusals', () => {
     ['invalid-execution: state root mismatch', certified(childOf(genesis, { header: { stateRoot: badRoot } }))],
   ])('%s', async (reason, forged) => {
     expect(await refusalOf(forged)).toContain(reason)
-    chain.prove([forged])
+    await chain.prove([forged])
     expect(await refusalOf(forged)).toContain(reason)
     expect(chain.height()).toBe(0)
     expect(execution.calls.filter(call => call.startsWith('head'))).toEqual([])

@@ -1,3 +1,4 @@
+import type { AggregateClaim } from '../../base/crypto/bls.js'
 import { encodeRlp } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
 import { asciiToBytes, concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
@@ -9,15 +10,15 @@ import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
 import { contextHash } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import {
+  certificateClaim,
   decodeCertificate,
   encodeCertificate,
   type QuorumCertificate,
-  verifyCertificate,
-  verifyCertificatesTogether,
 } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { ExecutionClient, HeadChange } from '../../io/execution/execution-client.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
 import { feesToRecycle } from '../../rules/blocks/block-withdrawals.js'
@@ -59,6 +60,7 @@ export interface CommittedBlock {
 export interface ChainPorts {
   readonly execution: Pick<ExecutionClient, 'newPayload' | 'forkchoiceUpdated' | 'head' | 'blockAt'>
   readonly store: KeyValueStore
+  readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
   readonly sets: { setAt(height: Height): SequencerSet }
   /**
    * L1 messages [from, to) in L1 blocks up to the origin, fewer when the origin does not hold so many; null while this
@@ -214,14 +216,15 @@ export class Chain {
    * Checks the signatures of blocks that are about to be imported together, at less than half of what each costs alone.
    * Where one of them is bad nothing is gained, and its import says which.
    */
-  prove(blocks: readonly CertifiedBlock[]): void {
+  async prove(blocks: readonly CertifiedBlock[]): Promise<void> {
     const { domain } = this.config
-    const checks = blocks.map(({ certificate }) => ({
-      certificate,
-      set: this.ports.sets.setAt(certificate.height),
-      domain,
-    }))
-    if (!verifyCertificatesTogether(checks)) return
+    const claims: AggregateClaim[] = []
+    for (const { certificate } of blocks) {
+      const claim = certificateClaim({ certificate, set: this.ports.sets.setAt(certificate.height), domain })
+      if (!claim.ok) return
+      claims.push(claim.value)
+    }
+    if (!(await this.ports.verifier.verifyAggregates(claims))) return
     for (const { certificate } of blocks) this.proved.add(certificate)
   }
 
@@ -263,9 +266,10 @@ export class Chain {
     if (certificate.height !== header.number || certificate.blockHash !== block.hash)
       return no('certificate-mismatch', `certificate for ${certificate.blockHash} at ${certificate.height}`)
     const set = this.ports.sets.setAt(header.number)
-    const isProved = this.proved.has(certificate) && certificate.setId === set.setId
-    const verified = isProved ? ok(undefined) : verifyCertificate({ certificate, set, domain: this.config.domain })
-    if (!verified.ok) return no(verified.error === 'wrong-set' ? 'wrong-set' : 'forged-certificate', verified.error)
+    const claim = certificateClaim({ certificate, set, domain: this.config.domain })
+    if (!claim.ok) return no(claim.error === 'wrong-set' ? 'wrong-set' : 'forged-certificate', claim.error)
+    if (!this.proved.has(certificate) && !(await this.ports.verifier.verifyAggregates([claim.value])))
+      return no('forged-certificate', 'bad-signature')
     if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
     if (contextHash(context) !== header.parentBeaconBlockRoot)
       return no('context-hash-mismatch', header.parentBeaconBlockRoot)

@@ -46,7 +46,7 @@ export interface EnginePorts {
   readonly takesPart: () => boolean
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly signer: ConsensusSigner
-  readonly verifier: SignatureVerifier
+  readonly verifier: Pick<SignatureVerifier, 'verify'>
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'>
   readonly wal: AppendLog
   readonly clock: Clock

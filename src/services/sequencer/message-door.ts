@@ -23,7 +23,7 @@ const maxBufferedOfPeer = 16
 const maxBufferedProposalsOfPeer = 1
 
 export interface MessageDoorPorts {
-  readonly verifier: SignatureVerifier
+  readonly verifier: Pick<SignatureVerifier, 'verify'>
   /** Hears of messages that name its key and come from others. */
   readonly signer: Pick<ConsensusSigner, 'publicKey' | 'observe'>
   readonly network: Pick<PeerNetwork, 'onMessage' | 'drop'>

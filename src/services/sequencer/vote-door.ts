@@ -46,7 +46,7 @@ export class VoteDoor {
 
   constructor(
     private readonly ports: {
-      readonly verifier: SignatureVerifier
+      readonly verifier: Pick<SignatureVerifier, 'verify'>
       readonly domain: SigningDomain
       readonly onVerified: (votes: Verified<Vote>[]) => void
       readonly onForged: (vote: Vote, from: PeerId) => void

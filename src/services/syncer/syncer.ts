@@ -79,7 +79,7 @@ export class Syncer {
   private readonly refused: Counter
   private provider: PeerId | null = null
   private catchingUp: Promise<void> | null = null
-  private importing = false
+  private importing: Promise<void> | null = null
   private readonly stopping = new AbortController()
   private behindSinceMs: number | null = null
   private cancelCheck: () => void = () => {}
@@ -115,6 +115,7 @@ export class Syncer {
     this.cancelCheck()
     this.cancelHead?.()
     await this.catchingUp
+    await this.importing
   }
 
   private greet(peer: Peer): void {
@@ -216,7 +217,7 @@ export class Syncer {
       this.raiseHead(from, height)
     }
     this.ahead.set(height, { certified, from })
-    void this.importAhead()
+    this.importAhead()
   }
 
   private isProved(from: PeerId, { block, certificate }: CertifiedBlock): boolean {
@@ -233,21 +234,27 @@ export class Syncer {
     return false
   }
 
-  private async importAhead(): Promise<void> {
+  private importAhead(): void {
     if (this.importing || this.catchingUp) return
-    this.importing = true
-    try {
-      for (;;) {
-        const height = this.ports.chain.height() + 1
-        const entry = this.ahead.get(height)
-        if (!entry || this.stopping.signal.aborted) break
-        this.ahead.delete(height)
-        if (!(await this.importFrom(entry.from, entry.certified))) break
-      }
-      for (const height of this.ahead.keys()) if (height <= this.ports.chain.height()) this.ahead.delete(height)
-    } finally {
-      this.importing = false
+    this.importing = this.importPushed()
+      .catch(error => {
+        // What it rests on is closed under its hands when the node stops.
+        if (!this.stopping.signal.aborted) throw error
+      })
+      .finally(() => {
+        this.importing = null
+      })
+  }
+
+  private async importPushed(): Promise<void> {
+    for (;;) {
+      const height = this.ports.chain.height() + 1
+      const entry = this.ahead.get(height)
+      if (!entry || this.stopping.signal.aborted) break
+      this.ahead.delete(height)
+      if (!(await this.importFrom(entry.from, entry.certified))) break
     }
+    for (const height of this.ahead.keys()) if (height <= this.ports.chain.height()) this.ahead.delete(height)
   }
 
   /** Whether the block is now part of the chain. */
@@ -311,7 +318,7 @@ export class Syncer {
       .finally(() => {
         this.catchingUp = null
         this.behindSinceMs = null
-        void this.importAhead()
+        this.importAhead()
       })
   }
 
@@ -367,7 +374,7 @@ export class Syncer {
     for (const [i, certified] of blocks.entries()) {
       if (this.stopping.signal.aborted) return false
       if (certified.block.header.number <= this.ports.chain.height()) continue
-      if (i % provedTogether === 0) this.ports.chain.prove(blocks.slice(i, i + provedTogether))
+      if (i % provedTogether === 0) await this.ports.chain.prove(blocks.slice(i, i + provedTogether))
       if (!(await this.importFrom(peer, certified))) return false
     }
     return true

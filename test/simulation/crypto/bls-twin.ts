@@ -19,6 +19,12 @@ export interface BlsPublicKey {
   readonly point: null
 }
 
+interface AggregateClaim {
+  readonly digest: Uint8Array
+  readonly keys: readonly BlsPublicKey[]
+  readonly signature: BlsSignatureBytes
+}
+
 /** First bytes of every key and signature of the twin: what does not begin so is no point of its "curve". */
 const keyTag = Uint8Array.from([0xb1, 0x50])
 const signatureTag = Uint8Array.from([0xb1, 0x52])
@@ -133,24 +139,14 @@ export function verifyBls({
   return verifyAggregate({ digest, keys: [key], signature })
 }
 
-export function verifyAggregate({
-  digest,
-  keys,
-  signature,
-}: {
-  digest: Uint8Array
-  keys: readonly BlsPublicKey[]
-  signature: BlsSignatureBytes
-}): boolean {
+export function verifyAggregate({ digest, keys, signature }: AggregateClaim): boolean {
   if (keys.length === 0 || !isSignature(signature)) return false
   const claimed = lanesOf(signature.subarray(lanesAt))
   const total = sum(keys.map(key => contribution(key.bytes, digest)))
   return claimed.every((lane, i) => lane === total[i])
 }
 
-export function verifyAggregatesTogether(
-  claims: readonly { digest: Uint8Array; keys: readonly BlsPublicKey[]; signature: BlsSignatureBytes }[],
-): boolean {
+export function verifyAggregatesTogether(claims: readonly AggregateClaim[]): boolean {
   return claims.every(verifyAggregate)
 }
 
