@@ -36,11 +36,21 @@ function parsedAll(bytes: Uint8Array): BlsPublicKey[] | null {
   return keys
 }
 
-const methods = {
-  verify(
-    digest: Uint8Array,
-    signed: readonly { readonly key: Uint8Array; readonly signature: Uint8Array }[],
-  ): boolean[] {
+/** A `SignedDigest` with keys as bytes. */
+export interface PackedDigest {
+  readonly digest: Uint8Array
+  readonly signed: readonly { readonly key: Uint8Array; readonly signature: Uint8Array }[]
+}
+
+/** An `AggregateClaim` with keys as bytes, one after the other. */
+export interface PackedClaim {
+  readonly digest: Uint8Array
+  readonly keys: Uint8Array
+  readonly signature: Uint8Array
+}
+
+serveWorkerCalls({
+  verify({ digest, signed }: PackedDigest): boolean[] {
     const verdicts = signed.map(() => false)
     const checked: { at: number; key: BlsPublicKey; signature: Uint8Array }[] = []
     signed.forEach(({ key, signature }, at) => {
@@ -53,9 +63,7 @@ const methods = {
     return verdicts
   },
 
-  verifyAggregates(
-    packed: readonly { readonly digest: Uint8Array; readonly keys: Uint8Array; readonly signature: Uint8Array }[],
-  ): boolean {
+  verifyAggregates(packed: readonly PackedClaim[]): boolean {
     const claims: AggregateClaim[] = []
     for (const { digest, keys, signature } of packed) {
       const points = parsedAll(keys)
@@ -64,9 +72,4 @@ const methods = {
     }
     return verifyAggregatesTogether(claims)
   },
-}
-
-/** What the verifying thread answers. */
-export type SignatureVerifierMethods = typeof methods
-
-serveWorkerCalls(methods)
+})

@@ -1,24 +1,22 @@
 import { concatBytes } from '../../base/primitives/bytes.js'
 import { WorkerCalls } from '../workers/worker-calls.js'
 import type { SignatureVerifier } from './signature-verifier.js'
-import type { SignatureVerifierMethods } from './signature-verifier-worker.js'
-
-type Arguments<Method extends keyof SignatureVerifierMethods> = Parameters<SignatureVerifierMethods[Method]>
+import type { PackedClaim, PackedDigest } from './signature-verifier-worker.js'
 
 /** Verifies on a thread of its own, so that pairings never hold up the event loop. */
 export function createWorkerSignatureVerifier(): SignatureVerifier {
   const calls = new WorkerCalls(new URL('./signature-verifier-worker.js', import.meta.url), 'bls')
-  const verify = (...args: Arguments<'verify'>) => calls.call<boolean[]>('verify', ...args)
-  const verifyAggregates = (...args: Arguments<'verifyAggregates'>) => calls.call<boolean>('verifyAggregates', ...args)
+  const verify = (batch: PackedDigest) => calls.call<boolean[]>('verify', batch)
+  const verifyAggregates = (claims: readonly PackedClaim[]) => calls.call<boolean>('verifyAggregates', claims)
   // The thread starts with the first call: the first votes of a node should not wait for that.
   verifyAggregates([]).catch(() => {})
-  // Bytes are copied here: a view would drag the message that it is a part of along to the other thread.
+  // Bytes are copied: a view would drag the message that it is a part of along to the other thread.
   return {
     verify: ({ digest, signed }) =>
-      verify(
-        digest,
-        signed.map(({ key, signature }) => ({ key: key.bytes, signature: signature.slice() })),
-      ),
+      verify({
+        digest: digest.slice(),
+        signed: signed.map(({ key, signature }) => ({ key: key.bytes, signature: signature.slice() })),
+      }),
     verifyAggregates: claims =>
       verifyAggregates(
         claims.map(({ digest, keys, signature }) => ({
