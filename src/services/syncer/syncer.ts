@@ -236,14 +236,9 @@ export class Syncer {
 
   private importAhead(): void {
     if (this.importing || this.catchingUp) return
-    this.importing = this.importPushed()
-      .catch(error => {
-        // What it rests on is closed under its hands when the node stops.
-        if (!this.stopping.signal.aborted) throw error
-      })
-      .finally(() => {
-        this.importing = null
-      })
+    this.importing = this.importPushed().finally(() => {
+      this.importing = null
+    })
   }
 
   private async importPushed(): Promise<void> {
