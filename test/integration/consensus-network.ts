@@ -30,6 +30,7 @@ import type { ProposalRefused } from '../../src/services/sequencer/application.j
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
 import type { HeightInProgress } from '../../src/services/sequencer/height-in-progress.js'
+import { type AggregationConfig, defaultAggregation } from '../../src/services/sequencer/near-aggregator.js'
 import type { NoBlockFacts } from '../../src/services/sequencer/no-block-reason.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
 import { CallHistory, type GrammarViolation, watchApplication } from '../fixtures/application-grammar.js'
@@ -165,7 +166,11 @@ export class TestNode {
       },
     })
     node.engine = await ConsensusEngine.start({
-      config: { protocol: createProtocolSchedule({ parameters: net.parameters }), domain },
+      config: {
+        protocol: createProtocolSchedule({ parameters: net.parameters }),
+        domain,
+        aggregation: net.aggregation,
+      },
       ports: {
         application: watchApplication(
           {
@@ -245,6 +250,7 @@ export class TestNode {
 export class TestConsensusNetwork {
   readonly clock = new VirtualClock(1_700_000_000_000)
   readonly parameters = devnetParameters
+  aggregation: AggregationConfig = defaultAggregation
   readonly keys: BlsSecretKey[]
   readonly set: SequencerSet
   readonly hub: MemoryHub

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import { StorageError } from '../../src/io/storage/storage-error.js'
+import { defaultAggregation } from '../../src/services/sequencer/near-aggregator.js'
 import { TestConsensusNetwork } from './consensus-network.js'
 
-async function running(size: number, started = size): Promise<TestConsensusNetwork> {
-  const net = new TestConsensusNetwork(size)
-  for (let i = 0; i < started; i++) await net.start(i)
-  return net
-}
+describe.each([
+  ['straight to everybody', defaultAggregation],
+  ['by aggregators', { ...defaultAggregation, leastMembers: 4 }],
+])('engine and syncer over memory wires, in virtual time, votes going %s', (_, aggregation) => {
+  async function running(size: number): Promise<TestConsensusNetwork> {
+    const net = new TestConsensusNetwork(size)
+    net.aggregation = aggregation
+    for (let i = 0; i < size; i++) await net.start(i)
+    return net
+  }
 
-describe('engine and syncer over memory wires, in virtual time', () => {
   it('decides a block about every minimal interval while there is work', async () => {
     const net = await running(4)
     await net.clock.advance(2_000)

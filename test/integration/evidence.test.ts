@@ -5,6 +5,7 @@ import { encodeConsensusMessage } from '../../src/base/protocol/consensus-messag
 import { decodeEvidence, duplicateVote, encodeEvidenceMessage } from '../../src/base/protocol/evidence.js'
 import type { Proposal } from '../../src/base/protocol/proposal.js'
 import { precommit, prevote, type Vote, type VoteStep, voteDigest } from '../../src/base/protocol/vote.js'
+import type { VoteAggregate } from '../../src/base/protocol/vote-aggregate.js'
 import { RpcArguments } from '../../src/io/execution/embedded/queries/rpc-argument.js'
 import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { MemoryStore } from '../../src/io/storage/memory-store.js'
@@ -16,13 +17,17 @@ import { verifyMessages } from '../../src/rules/consensus/signed-messages.js'
 import { morphismMethods } from '../../src/services/rpc/methods/morphism-methods.js'
 import type { MorphismQueries } from '../../src/services/rpc/morphism-queries.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
+import { defaultAggregation } from '../../src/services/sequencer/near-aggregator.js'
 import { decodeWalRecord } from '../../src/services/sequencer/wal-record.js'
 import { domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
 const liar = 3
+/** Every vote goes by an aggregator. */
+const aggregating = { ...defaultAggregation, leastMembers: 4 }
 
-async function running(size = 4): Promise<TestConsensusNetwork> {
+async function running(size = 4, aggregation = defaultAggregation): Promise<TestConsensusNetwork> {
   const net = new TestConsensusNetwork(size)
+  net.aggregation = aggregation
   for (let i = 0; i < size; i++) await net.start(i)
   return net
 }
@@ -61,11 +66,15 @@ async function servedBy(net: TestConsensusNetwork, node: TestNode) {
 
 /** The signed messages in a log, by height. */
 async function loggedOf(wal: AppendLog) {
-  const byHeight = new Map<number, { votes: Vote[]; proposals: Proposal[]; certificates: [] }>()
+  const byHeight = new Map<
+    number,
+    { votes: Vote[]; aggregates: VoteAggregate[]; proposals: Proposal[]; certificates: [] }
+  >()
   for (const { height, input } of (await wal.readAll()).map(decodeWalRecord)) {
-    const found = byHeight.get(height) ?? { votes: [], proposals: [], certificates: [] }
+    const found = byHeight.get(height) ?? { votes: [], aggregates: [], proposals: [], certificates: [] }
     byHeight.set(height, found)
     if (input.type === 'votes') found.votes.push(...input.votes)
+    if (input.type === 'aggregate') found.aggregates.push(input.aggregate)
     if (input.type === 'proposal') found.proposals.push(input.proposal)
   }
   return byHeight
@@ -98,22 +107,28 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
     expect(net.problems()).toEqual([])
   })
 
-  it('is found offline too, in the log of one node, and nobody else is', async () => {
-    const net = await running()
+  it.each([
+    ['vote by vote', defaultAggregation],
+    ['by aggregates', aggregating],
+  ])('is found offline too, in the log of one node, and nobody else is: %s', async (_, aggregation) => {
+    const net = await running(4, aggregation)
     await net.clock.advance(1_000)
     for (let i = 0; i < 10; i++) {
       doubleVote(net, prevote)
       await net.clock.advance(100)
     }
     const named = new Set<number>()
+    let aggregates = 0
     for (const { disk } of net.nodes.values())
       for (const [height, messages] of await loggedOf(disk.wal)) {
+        aggregates += messages.aggregates.length
         const verified = verifyMessages({ height, messages, set: net.set, domain })
         expect(verified.refused).toBe(0)
         const report = investigate({ height, messages: verified, set: net.set, isComplete: true })
         for (const { member } of report.culprits) named.add(member)
       }
     expect(named).toEqual(new Set([liar]))
+    expect(aggregates > 0).toBe(aggregation === aggregating)
   })
 
   it('reaches a node that was away and a full node', async () => {

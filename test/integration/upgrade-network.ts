@@ -47,6 +47,7 @@ export class UpgradeNetwork {
         l1: new L1Endpoint(l1, this.time),
         recovery,
         isFaulty: false,
+        aggregation: undefined,
         watch: {
           committed: (_, { block, certificate }) => this.take(block, certificate.absent),
           gaveUp: (_, error) => void this.failures.push(error),

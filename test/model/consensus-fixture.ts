@@ -4,6 +4,7 @@ import type { Proposal } from '../../src/base/protocol/proposal.js'
 import { setOfKeys } from '../../src/base/protocol/sequencer-set.fixture.js'
 import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { Vote, VoteContent } from '../../src/base/protocol/vote.js'
+import type { VoteAggregate } from '../../src/base/protocol/vote-aggregate.js'
 import { asVerified, type Verified } from '../../src/rules/consensus/verified.js'
 
 // The core takes verified messages, so one key and one signature serve all.
@@ -38,6 +39,9 @@ export const nameOf = (blockHash: BlockHash): string => (blockHash === zeroHash 
 /** The vote with a signature of no meaning. */
 export const voteBy = (member: number, content: VoteContent): Verified<Vote> =>
   asVerified({ ...content, member, signature, extension: new Uint8Array(0) })
+
+/** The aggregate of these votes with a signature of no meaning. */
+export const aggregateBy = (votes: readonly Vote[]): Verified<VoteAggregate> => asVerified({ votes, signature })
 
 /** The proposal with a signature of no meaning. */
 export const proposalBy = (proposer: number, content: Omit<Proposal, 'proposer' | 'signature'>): Verified<Proposal> =>

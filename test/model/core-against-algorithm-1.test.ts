@@ -16,6 +16,8 @@ it('does what Algorithm 1 does, under 500 random schedules with crashes and Byza
   }
   expect([...seen].sort()).toEqual(
     [
+      'aggregate',
+      'aggregate dropped',
       'crash',
       'crash with loss',
       'decide',

@@ -5,13 +5,14 @@ import { invariant } from '../../src/base/primitives/invariant.js'
 import { defaultParameters } from '../../src/base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import { precommit, prevote, type Vote } from '../../src/base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../src/base/protocol/vote-aggregate.js'
 import { type ConsensusCore, createConsensusCore } from '../../src/rules/consensus/core.js'
 import type { ConsensusInput, ConsensusOutput } from '../../src/rules/consensus/core-messages.js'
 import { proposerOf } from '../../src/rules/consensus/proposer-rotation.js'
 import { isAnswered } from '../../src/services/sequencer/answered.js'
 import type { LoggedInput } from '../../src/services/sequencer/wal-record.js'
 import { Algorithm1, type ModelAction } from './algorithm-1.js'
-import { blockOf, isValidBlock, proposalBy, setOf, voteBy } from './consensus-fixture.js'
+import { aggregateBy, blockOf, isValidBlock, proposalBy, setOf, voteBy } from './consensus-fixture.js'
 import type { SeededRandom } from './seeded-random.js'
 
 type OutputOf<Type extends ConsensusOutput['type']> = Extract<ConsensusOutput, { type: Type }>
@@ -140,6 +141,12 @@ export class CoreAndModel {
         }
         return model => model.receiveVotes(kept)
       }
+      case 'aggregate': {
+        const { votes } = input.aggregate
+        const isKept = this.aggregatesOf(votes[0]!).includes(input.aggregate)
+        this.seen.add(isKept ? 'aggregate' : 'aggregate dropped')
+        return model => (isKept ? model.receiveVotes(votes) : [])
+      }
       case 'validated':
         return model => model.validated(input.blockHash, input.valid, input.acceptable)
       case 'prepared':
@@ -165,7 +172,13 @@ export class CoreAndModel {
     if (this.isAhead(round)) return true
     const { prevotes, precommits } = this.core.messagesOf(this.height, round)
     const counted = step === prevote ? prevotes : precommits
-    return counted.some(vote => vote.member === member && vote.blockHash === blockHash)
+    const aggregated = this.aggregatesOf({ round, step }).flatMap(({ votes }) => votes)
+    return [...counted, ...aggregated].some(vote => vote.member === member && vote.blockHash === blockHash)
+  }
+
+  /** The aggregates of a step that the core counted. */
+  private aggregatesOf({ round, step }: Pick<Vote, 'round' | 'step'>): VoteAggregate[] {
+    return this.core.messagesOf(this.height, round).aggregates.filter(aggregate => contentOf(aggregate).step === step)
   }
 
   /** The lazy clock of round 0: the paper's start is put off until there is work or a message. */
@@ -199,12 +212,19 @@ export class CoreAndModel {
         const { round, blockHash, validRound } = input.proposal
         return !this.isAhead(round) && contradicts(`${round}`, `${blockHash} ${validRound}`)
       }
-      if (input.type !== 'votes') return false
-      return input.votes.some(
+      return this.votesOf(input).some(
         ({ round, step, member, blockHash }) =>
           !this.isAhead(round) && contradicts(`${round} ${step} ${member}`, blockHash),
       )
     })
+  }
+
+  /** Those of an aggregate that was dropped were not seen. */
+  private votesOf(input: LoggedInput): readonly Vote[] {
+    if (input.type === 'votes') return input.votes
+    if (input.type !== 'aggregate') return []
+    const { votes } = input.aggregate
+    return this.aggregatesOf(votes[0]!).includes(input.aggregate) ? votes : []
   }
 
   /** L49 by a proposal of another round: the paper decides as soon as one of this round comes. */
@@ -349,7 +369,7 @@ export class CoreAndModel {
   }
 
   /** A few votes that tend to agree, of one round and step. */
-  private someVotes(): Extract<ConsensusInput, { type: 'votes' }> {
+  private someVotes(): Extract<ConsensusInput, { type: 'votes' | 'aggregate' }> {
     const { random, height } = this
     const round = this.someRound()
     const step = random.chance(0.6) ? prevote : precommit
@@ -367,7 +387,10 @@ export class CoreAndModel {
         const mayDouble = this.byzantine.has(member) && !this.isAhead(round)
         return voteBy(member, { height, round, step, blockHash: mayDouble ? wanted : first })
       })
-    return { type: 'votes', votes }
+    const agreeing = votes.filter(({ blockHash }) => blockHash === votes[0]!.blockHash)
+    const isAggregate = agreeing.length > 1 && !this.isAhead(round) && random.chance(0.3)
+    if (!isAggregate) return { type: 'votes', votes }
+    return { type: 'aggregate', aggregate: aggregateBy(agreeing) }
   }
 
   /** Up to two rounds ahead, so that the core has to forget nothing. */

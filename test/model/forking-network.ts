@@ -8,7 +8,7 @@ import { proposerOf } from '../../src/rules/consensus/proposer-rotation.js'
 import type { VerifiedMessages } from '../../src/rules/consensus/signed-messages.js'
 import type { TimeoutParameters } from '../../src/rules/consensus/timeouts.js'
 import type { Verified } from '../../src/rules/consensus/verified.js'
-import { blockOf, isValidBlock, proposalBy, setOf, voteBy } from './consensus-fixture.js'
+import { aggregateBy, blockOf, isValidBlock, proposalBy, setOf, voteBy } from './consensus-fixture.js'
 import type { SeededRandom } from './seeded-random.js'
 
 type Message = Verified<Proposal> | Verified<Vote>
@@ -94,11 +94,23 @@ export class ForkingNetwork {
   logged(keeps: (node: Node, record: number) => boolean = () => true): VerifiedMessages {
     const inputs = this.nodes.flatMap(node => node.log.filter((_, record) => keeps(node, record)))
     return {
-      votes: inputs.flatMap(input => (input.type === 'votes' ? input.votes : [])),
+      ...this.partlyAggregated(inputs.flatMap(input => (input.type === 'votes' ? input.votes : []))),
       proposals: inputs.flatMap(input => (input.type === 'proposal' ? [input.proposal] : [])),
       certificates: [],
       refused: 0,
     }
+  }
+
+  /** The same votes, some of them known by aggregates alone. */
+  private partlyAggregated(votes: readonly Verified<Vote>[]): Pick<VerifiedMessages, 'votes' | 'aggregates'> {
+    const groups = new Map<string, Map<number, Vote>>()
+    const single: Verified<Vote>[] = []
+    for (const vote of votes) {
+      const key = `${vote.round} ${vote.step} ${vote.blockHash}`
+      if (this.random.chance(0.5)) groups.set(key, (groups.get(key) ?? new Map()).set(vote.member, vote))
+      else single.push(vote)
+    }
+    return { votes: single, aggregates: [...groups.values()].map(of => aggregateBy([...of.values()])) }
   }
 
   private takeDue(): () => void {

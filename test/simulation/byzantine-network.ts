@@ -13,6 +13,7 @@ import { type Proposal, proposalDigest } from '../../src/base/protocol/proposal.
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
 import { encodeSyncMessage } from '../../src/base/protocol/sync-message.js'
 import { isNil, precommit, prevote, type Vote, type VoteContent, voteDigest } from '../../src/base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../src/base/protocol/vote-aggregate.js'
 import type { Channel, Peer, PeerId, PeerNetwork } from '../../src/io/network/peer-network.js'
 import type { Hostility } from './hostility.js'
 
@@ -46,6 +47,10 @@ export class ByzantineNetwork implements PeerNetwork {
 
   peers(): readonly Peer[] {
     return this.args.inner.peers()
+  }
+
+  roundTripMs(peer: PeerId): number | null {
+    return this.args.inner.roundTripMs(peer)
   }
 
   send(peer: PeerId, channel: Channel, message: Uint8Array): void {
@@ -93,7 +98,31 @@ export class ByzantineNetwork implements PeerNetwork {
     }
     if (message.kind === 'votes')
       return [{ kind: 'votes', votes: message.votes.flatMap(vote => this.twistVote(peer, vote)) }]
+    if (message.kind === 'relay') return this.twistRelay(peer, message.vote)
+    if (message.kind === 'aggregate') return this.twistAggregate(peer, message.aggregate)
     return [message]
+  }
+
+  private twistRelay(peer: PeerId, vote: Vote): ConsensusMessage[] {
+    const ask = (of: Vote): ConsensusMessage => ({ kind: 'relay', vote: of })
+    if (!this.does('relay-to-all') && !this.does('double-relay')) return this.twistVote(peer, vote).map(ask)
+    const block = this.seen.get(keyOf(vote))
+    const other = this.does('double-relay') ? (isNil(vote.blockHash) ? block?.hash : zeroHash) : undefined
+    const second = other ? this.signVote({ ...vote, blockHash: other }) : vote
+    for (const { id } of this.peers()) this.say(id, ask(this.isOnOneSide(id, vote.height) ? vote : second))
+    return []
+  }
+
+  private twistAggregate(peer: PeerId, aggregate: VoteAggregate): ConsensusMessage[] {
+    const { height } = contentOf(aggregate)
+    const isForThem = this.isOnOneSide(peer, height)
+    if (this.does('withheld-aggregate') && !isForThem) return []
+    const false_ = this.signVote({ ...contentOf(aggregate), round: 1_000 }).signature
+    const signature = this.does('forged-aggregate') && isForThem ? false_ : aggregate.signature
+    const votes = this.does('false-claims')
+      ? aggregate.votes.map(vote => ({ ...vote, signature: false_ }))
+      : aggregate.votes
+    return [{ kind: 'aggregate', aggregate: { votes, signature } }]
   }
 
   private twistProposal(peer: PeerId, message: Extract<ConsensusMessage, { kind: 'proposal' }>): ConsensusMessage[] {

@@ -15,6 +15,16 @@ export type ByzantineBehaviour =
   | 'false-origin'
   | 'false-time'
   | 'false-valid-round'
+  /** Its aggregates reach one side alone. */
+  | 'withheld-aggregate'
+  /** The sums of its aggregates are wrong for one side. */
+  | 'forged-aggregate'
+  /** Its aggregates are right, the single votes in them are not. */
+  | 'false-claims'
+  /** Asks everybody to pass on its vote, so that aggregates overlap. */
+  | 'relay-to-all'
+  /** As that, one side another vote than the other. */
+  | 'double-relay'
 
 /** One fault: when it strikes (virtual ms after the start) and what it does; nodes are named by index. */
 export type FaultEvent = { readonly atMs: number } & (

@@ -60,6 +60,9 @@ const progressMs = 60_000
 const heightMs = 1_500
 const drainMs = 60_000
 
+/** Above the least round trip of a run: where most nodes are near a node, and some are not. */
+const someAreNearMs = 11
+
 /** What the network of the scenario `upgrade` upgrades to in the middle of its run. */
 const upgradeAt = (activationHeight: number): ProtocolUpgrade => ({
   version: 2,
@@ -152,6 +155,10 @@ class Simulation {
           l1: new L1Endpoint(l1, time),
           recovery,
           isFaulty: isFaulty(index),
+          aggregation:
+            spec.scenario === 'aggregation'
+              ? { leastMembers: 4, nearMs: 2 * wires.baseMs + someAreNearMs, mistrustHeights: 4 }
+              : undefined,
           watch,
         }),
     )

@@ -8,5 +8,6 @@ export const scenarioNames = [
   'l1',
   'restarts',
   'upgrade',
+  'aggregation',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]

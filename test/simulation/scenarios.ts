@@ -33,6 +33,18 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
     'l1-down': 1,
     byzantine: 4,
   },
+  aggregation: {
+    byzantine: 6,
+    crash: 3,
+    delay: 2,
+    loss: 2,
+    partition: 1,
+    'one-way': 1,
+    'hidden-decision': 1,
+    duplication: 1,
+    reordering: 1,
+    'slow-disk': 1,
+  },
 }
 
 /** Those that go for the heart of the algorithm come more often. */
@@ -56,6 +68,17 @@ const behaviours: readonly ByzantineBehaviour[] = [
   'false-time',
   'false-valid-round',
 ]
+
+/** What an aggregator of votes can do wrong, and what can be done wrong by one. */
+const aggregatorBehaviours: readonly ByzantineBehaviour[] = [
+  'withheld-aggregate',
+  'forged-aggregate',
+  'false-claims',
+  'relay-to-all',
+  'double-relay',
+]
+const behavioursOf = (scenario: ScenarioName) =>
+  scenario === 'aggregation' ? [...aggregatorBehaviours, ...aggregatorBehaviours, ...behaviours] : behaviours
 
 /** Faults strike while about so much time passes for each height, and a run has at least so much of it. */
 const msPerHeight = 100
@@ -89,7 +112,7 @@ export function drawSchedule({
       draw -= weight
       return draw < 0
     })!
-    const event = drawEvent({ kind, atMs, size, faulty, random })
+    const event = drawEvent({ kind, atMs, size, faulty, behaviours: behavioursOf(scenario), random })
     if (event) events.push(event)
   }
   return { faulty, events }
@@ -134,12 +157,14 @@ function drawEvent({
   atMs,
   size,
   faulty,
+  behaviours,
   random,
 }: {
   kind: FaultKind
   atMs: number
   size: number
   faulty: readonly number[]
+  behaviours: readonly ByzantineBehaviour[]
   random: SeededRandom
 }): FaultEvent | null {
   const node = random.below(size)

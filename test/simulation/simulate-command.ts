@@ -11,7 +11,11 @@ export function simulateCommand(): Command {
     .option('--seeds <k>', 'run so many seeds: fresh ones, or those that follow --seed', whole(1, 1_000_000), 1)
     .option('--nodes <n,…>', 'sequencers; several sizes are taken in turn', '4')
     .option('--heights <h>', 'heights that every honest node must decide', whole(1, 1_000_000), 100)
-    .option('--scenario <name>', 'calm, chaos, partitions, crashes, byzantine, l1, restarts or upgrade', 'chaos')
+    .option(
+      '--scenario <name>',
+      'calm, chaos, partitions, crashes, byzantine, l1, restarts, upgrade or aggregation',
+      'chaos',
+    )
     .option('--workers <n>', 'threads, one seed each', whole(1, 64), 2)
     .option('--real-signatures', 'BLS12-381 in place of its twin')
     .option('--replay <file>', 'repeat the run of a schedule that a failure left')

@@ -16,6 +16,7 @@ import { silentMetrics } from '../../src/io/telemetry/metrics.js'
 import type { Clock } from '../../src/io/time/clock.js'
 import type { ProtocolSchedule } from '../../src/rules/upgrades/protocol-schedule.js'
 import type { CommittedBlock } from '../../src/services/chain/chain.js'
+import type { AggregationConfig } from '../../src/services/sequencer/near-aggregator.js'
 import { CallHistory, watchApplication } from '../fixtures/application-grammar.js'
 import type { SeededRandom } from '../model/seeded-random.js'
 import { byzantineExecution } from './byzantine-execution.js'
@@ -51,6 +52,8 @@ export interface NodeMachine {
   readonly recovery: SenderRecovery
   /** Whether it may be Byzantine. */
   readonly isFaulty: boolean
+  /** Undefined: as in the product, where so few nodes do not aggregate. */
+  readonly aggregation: AggregationConfig | undefined
   readonly watch: NodeWatch
 }
 
@@ -165,6 +168,7 @@ export class SimulatedNode {
         sequencing: {
           signer: watch.signer(this, guarded),
           wal: disk.wal.open(life),
+          ...(machine.aggregation && { aggregation: machine.aggregation }),
         },
         submitter: machine.l1.submitter(machine.submitter, life),
         watchApplication: (application, head) =>

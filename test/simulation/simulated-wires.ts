@@ -1,5 +1,5 @@
-import { decodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
-import { precommit } from '../../src/base/protocol/vote.js'
+import { type ConsensusMessage, decodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
+import { precommit, type Vote } from '../../src/base/protocol/vote.js'
 import { MemoryHub, type Passage } from '../../src/io/network/memory-network.js'
 import type { Clock } from '../../src/io/time/clock.js'
 import type { SeededRandom } from '../model/seeded-random.js'
@@ -19,7 +19,8 @@ export class SimulatedWires {
   /** Directions in which nothing arrives, as `from to`, and how many faults want that. */
   private readonly blocked = new Map<string, number>()
   private readonly cut = new Map<string, number>()
-  private readonly baseMs: number
+  /** The least time of a message without faults. */
+  readonly baseMs: number
 
   constructor(
     private readonly args: {
@@ -76,5 +77,18 @@ function isHidden({ node, blind }: { node: number; blind: number }, passage: Pas
   if (!isFromNode && to !== nodeName(blind)) return false
   const message = decodeConsensusMessage(content)
   if (to === nodeName(blind)) return isFromNode || (message.kind === 'proposal' && message.proposal.round === 0)
-  return message.kind === 'votes' && message.votes.some(vote => vote.step === precommit)
+  return votesOf(message).some(vote => vote.step === precommit)
+}
+
+function votesOf(message: ConsensusMessage): readonly Vote[] {
+  switch (message.kind) {
+    case 'votes':
+      return message.votes
+    case 'relay':
+      return [message.vote]
+    case 'aggregate':
+      return message.aggregate.votes
+    default:
+      return []
+  }
 }

@@ -6,6 +6,7 @@ import { decodeEvidence, type Evidence, maxEvidenceBytes } from '../../base/prot
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { Vote } from '../../base/protocol/vote.js'
+import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { readFileLog } from '../../io/storage/file-log.js'
 import { decodeWalRecord } from '../../services/sequencer/wal-record.js'
 import { AppError } from '../app-error.js'
@@ -16,6 +17,7 @@ export interface ForensicFile {
   readonly file: string
   readonly kind: 'wal' | 'evidence' | 'json'
   readonly votes: readonly Vote[]
+  readonly aggregates: readonly VoteAggregate[]
   readonly proposals: readonly Proposal[]
   readonly certificates: readonly QuorumCertificate[]
   readonly evidence: readonly Evidence[]
@@ -25,7 +27,15 @@ export interface ForensicFile {
   readonly corruptAt: number | null
 }
 
-const nothing = { votes: [], proposals: [], certificates: [], evidence: [], heights: null, corruptAt: null }
+const nothing = {
+  votes: [],
+  aggregates: [],
+  proposals: [],
+  certificates: [],
+  evidence: [],
+  heights: null,
+  corruptAt: null,
+}
 
 /**
  * Reads a consensus write-ahead log, a piece of evidence (raw bytes or hex), or JSON of `morphism_evidence` and
@@ -52,6 +62,7 @@ async function readWal(file: string): Promise<ForensicFile> {
   const { records, corruptAt } = await readFileLog(file)
   if (corruptAt === 0) throw new AppError('FORENSICS_FILE', 'it is no consensus log, evidence or JSON of a node')
   const votes: Vote[] = []
+  const aggregates: VoteAggregate[] = []
   const proposals: Proposal[] = []
   let lowest = Number.POSITIVE_INFINITY
   let highest = -1
@@ -60,10 +71,11 @@ async function readWal(file: string): Promise<ForensicFile> {
     lowest = Math.min(lowest, height)
     highest = Math.max(highest, height)
     if (input.type === 'votes') votes.push(...input.votes)
+    if (input.type === 'aggregate') aggregates.push(input.aggregate)
     if (input.type === 'proposal') proposals.push(input.proposal)
   }
   const heights = highest < 0 ? null : ([lowest, highest] as const)
-  return { ...nothing, file, kind: 'wal', votes, proposals, heights, corruptAt }
+  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, heights, corruptAt }
 }
 
 /** JSON text of a node begins so, or hex does. */

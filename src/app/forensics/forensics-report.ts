@@ -3,7 +3,8 @@ import { duplicateProposal, duplicateVote, type Evidence, encodeEvidence } from 
 import { encodeProposal } from '../../base/protocol/proposal.js'
 import { encodeCertificate } from '../../base/protocol/quorum-certificate.js'
 import { isOneHonest, type SequencerSetMember } from '../../base/protocol/sequencer-set.js'
-import { encodeVote, isNil, prevote } from '../../base/protocol/vote.js'
+import { encodeVote, isNil, prevote, type VoteContent } from '../../base/protocol/vote.js'
+import { contentOf, encodeAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { Finding, ProofMessage } from '../../rules/consensus/forensics.js'
 import type { AttestationFinding, Forensics, HeightFindings } from './run-forensics.js'
 
@@ -72,6 +73,8 @@ function rawOf(message: ProofMessage): Hex {
   switch (message.type) {
     case 'vote':
       return bytesToHex(encodeVote(message.vote))
+    case 'aggregate':
+      return bytesToHex(encodeAggregate(message.aggregate))
     case 'proposal':
       return bytesToHex(encodeProposal(message.proposal))
     case 'certificate':
@@ -81,12 +84,15 @@ function rawOf(message: ProofMessage): Hex {
 
 const short = (hash: Hex): string => (isNil(hash) ? 'nil' : `${hash.slice(0, 10)}…`)
 
+const voted = ({ step, round, blockHash }: VoteContent): string =>
+  `${step === prevote ? 'prevoted' : 'precommitted'} ${short(blockHash)} in round ${round}`
+
 function sentence(message: ProofMessage): string {
   switch (message.type) {
-    case 'vote': {
-      const { step, round, blockHash } = message.vote
-      return `${step === prevote ? 'prevoted' : 'precommitted'} ${short(blockHash)} in round ${round}`
-    }
+    case 'vote':
+      return voted(message.vote)
+    case 'aggregate':
+      return `${voted(contentOf(message.aggregate))} (aggregate)`
     case 'proposal': {
       const { round, blockHash, validRound } = message.proposal
       return `proposed ${short(blockHash)} in round ${round} with valid round ${validRound}`

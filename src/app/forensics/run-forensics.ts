@@ -8,6 +8,7 @@ import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.j
 import type { SequencerSet, SequencerSetMember } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, type Vote } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { verifyEvidence } from '../../rules/consensus/evidence.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
 import { verifyMessages } from '../../rules/consensus/signed-messages.js'
@@ -39,6 +40,7 @@ export interface Forensics {
 
 interface Gathered {
   readonly votes: Vote[]
+  readonly aggregates: VoteAggregate[]
   readonly proposals: Proposal[]
   readonly certificates: QuorumCertificate[]
 }
@@ -81,12 +83,13 @@ export async function runForensics({
 function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {
   const byHeight = new Map<Height, Gathered>()
   const at = (height: Height): Gathered => {
-    const found = byHeight.get(height) ?? { votes: [], proposals: [], certificates: [] }
+    const found = byHeight.get(height) ?? { votes: [], aggregates: [], proposals: [], certificates: [] }
     byHeight.set(height, found)
     return found
   }
-  for (const { votes, proposals, certificates, evidence } of files) {
+  for (const { votes, aggregates, proposals, certificates, evidence } of files) {
     for (const vote of votes) at(vote.height).votes.push(vote)
+    for (const aggregate of aggregates) at(contentOf(aggregate).height).aggregates.push(aggregate)
     for (const proposal of proposals) at(proposal.height).proposals.push(proposal)
     for (const certificate of certificates) at(certificate.height).certificates.push(certificate)
     for (const piece of evidence) {
@@ -98,7 +101,8 @@ function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {
 }
 
 /** Whether anything here may be against the protocol: two blocks, or two messages in one place. */
-function differs({ votes, proposals, certificates }: Gathered): boolean {
+function differs({ votes: single, aggregates, proposals, certificates }: Gathered): boolean {
+  const votes = [...single, ...aggregates.flatMap(aggregate => aggregate.votes)]
   const blocks = new Set([...votes, ...certificates].map(({ blockHash }) => blockHash).filter(hash => !isNil(hash)))
   if (blocks.size > 1) return true
   const said = new Map<string, string>()
@@ -146,8 +150,8 @@ function* conflictingExtensions(files: readonly ForensicFile[]): Generator<{
   attestations: [BatchAttestation, BatchAttestation]
 }> {
   const byPlace = new Map<string, BatchAttestation[]>()
-  for (const { votes } of files)
-    for (const { height, member, extension } of votes) {
+  for (const { votes, aggregates } of files)
+    for (const { height, member, extension } of [...votes, ...aggregates.flatMap(aggregate => aggregate.votes)]) {
       const attestation = extension.length > 0 && attestationOf(extension)
       if (!attestation) continue
       const key = `${member} ${attestation.batchIndex}`

@@ -42,9 +42,8 @@ describe('keys and signatures', () => {
     expect(() => blsSignatureToEip2537(infiniteSignature)).toThrow(RangeError)
     expect(() => blsSignatureFromEip2537(new Uint8Array(256))).toThrow(RangeError)
     expect(blsPublicKeyFromEip2537(new Uint8Array(128))).toBeNull()
-    expect(verifyManyOverOneDigest({ digest, signed: [{ key: keys[0]!, signature: infiniteSignature }] })).toEqual([
-      false,
-    ])
+    const signed = [{ keys: [keys[0]!], signature: infiniteSignature }]
+    expect(verifyManyOverOneDigest({ digest, signed })).toEqual([false])
   })
 
   it('refuse garbage without throwing', () => {
@@ -92,7 +91,7 @@ describe('aggregates', () => {
 })
 
 describe('verifyManyOverOneDigest', () => {
-  const signedBy = (list: readonly Uint8Array[]) => list.map((signature, i) => ({ key: keys[i]!, signature }))
+  const signedBy = (list: readonly Uint8Array[]) => list.map((signature, i) => ({ keys: [keys[i]!], signature }))
 
   it('accepts all when all are right, and names the wrong ones', () => {
     expect(verifyManyOverOneDigest({ digest, signed: signedBy(signatures) })).toEqual(signatures.map(() => true))
@@ -103,6 +102,18 @@ describe('verifyManyOverOneDigest', () => {
     expect(verifyManyOverOneDigest({ digest, signed: signedBy(mixed) })).toEqual(
       mixed.map((_, i) => !wrong.includes(i)),
     )
+  })
+
+  it('takes sums of several keys among single ones, and names a sum that lacks a signer', () => {
+    const sums = [
+      { keys: keys.slice(0, 3), signature: aggregateSignatures(signatures.slice(0, 3)) },
+      { keys: [keys[3]!], signature: signatures[3]! },
+      { keys: keys.slice(4, 8), signature: aggregateSignatures(signatures.slice(4, 8)) },
+    ]
+    expect(verifyManyOverOneDigest({ digest, signed: sums })).toEqual([true, true, true])
+    const lacking = { keys: keys.slice(4, 8), signature: aggregateSignatures(signatures.slice(4, 7)) }
+    expect(verifyManyOverOneDigest({ digest, signed: [sums[0]!, sums[1]!, lacking] })).toEqual([true, true, false])
+    expect(verifyManyOverOneDigest({ digest, signed: [lacking] })).toEqual([false])
   })
 
   it('refuses two wrong signatures that cancel out in the sum', () => {

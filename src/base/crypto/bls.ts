@@ -117,7 +117,7 @@ export function verifyAggregatesTogether(claims: readonly AggregateClaim[]): boo
   for (const { digest, keys, signature } of claims) {
     const sig = parseSignature(signature)
     if (!sig || keys.length === 0) return false
-    parsed.push({ msg: digest, pk: blst.aggregatePublicKeys(keys.map(({ point }) => point)), sig })
+    parsed.push({ msg: digest, pk: sumOf(keys), sig })
   }
   return parsed.length === 0 || blst.verifyMultipleAggregateSignatures(parsed)
 }
@@ -132,21 +132,21 @@ export function aggregateSignatures(signatures: readonly BlsSignatureBytes[]): B
 }
 
 /**
- * Which of many signatures over one digest are valid, in one pairing when all are. Random multipliers make a pair of
- * signatures that are wrong but cancel out fail; on failure the list is bisected.
+ * Which of many signatures over one digest, each by one key or the sum of several keys' ones, are valid, in one pairing when
+ * all are. Random multipliers make a pair of signatures that are wrong but cancel out fail; on failure the list is bisected.
  */
 export function verifyManyOverOneDigest({
   digest,
   signed,
 }: {
   digest: Uint8Array
-  signed: readonly { key: BlsPublicKey; signature: BlsSignatureBytes }[]
+  signed: readonly Omit<AggregateClaim, 'digest'>[]
 }): boolean[] {
   if (signed.length === 0) return []
-  if (signed.length === 1) return [verifyBls({ digest, ...signed[0]! })]
+  if (signed.length === 1) return [verifyAggregate({ digest, ...signed[0]! })]
   try {
     const { pk, sig } = blst.aggregateWithRandomness(
-      signed.map(({ key, signature }) => ({ pk: key.point, sig: signature })),
+      signed.map(({ keys, signature }) => ({ pk: sumOf(keys), sig: signature })),
     )
     if (blst.verify(digest, pk, sig)) return signed.map(() => true)
   } catch {
@@ -158,6 +158,9 @@ export function verifyManyOverOneDigest({
     ...verifyManyOverOneDigest({ digest, signed: signed.slice(half) }),
   ]
 }
+
+const sumOf = (keys: readonly BlsPublicKey[]): blst.PublicKey =>
+  keys.length === 1 ? keys[0]!.point : blst.aggregatePublicKeys(keys.map(({ point }) => point))
 
 const pad16 = new Uint8Array(16)
 

@@ -4,7 +4,9 @@ import { RlpFields, rlpUint } from '../encoding/rlp-fields.js'
 import type { Height, Round } from '../primitives/quantities.js'
 import { type Block, decodeBlock, encodeBlock } from './block.js'
 import { decodeProposal, encodeProposal, type Proposal } from './proposal.js'
+import { maxSetSize } from './sequencer-set.js'
 import { decodeVote, encodeVote, type Vote } from './vote.js'
+import { aggregateFields, readAggregate, type VoteAggregate } from './vote-aggregate.js'
 
 /** What sequencers say to one another on the consensus channel. */
 export type ConsensusMessage =
@@ -12,8 +14,11 @@ export type ConsensusMessage =
   | { readonly kind: 'votes'; readonly votes: readonly Vote[] }
   /** Where the sender stands; the receiver answers with what the sender lacks. */
   | { readonly kind: 'status'; readonly height: Height; readonly round: Round; readonly hasProposal: boolean }
+  /** The sender's own vote, which the receiver is asked to pass on in an aggregate. */
+  | { readonly kind: 'relay'; readonly vote: Vote }
+  | { readonly kind: 'aggregate'; readonly aggregate: VoteAggregate }
 
-const kinds = ['proposal', 'votes', 'status'] as const
+const kinds = ['proposal', 'votes', 'status', 'relay', 'aggregate'] as const
 /** Most votes in one message: both steps of a full set. */
 export const maxVotesPerMessage = 512
 
@@ -26,6 +31,10 @@ export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
       return encodeRlp([kind, message.votes.map(encodeVote)])
     case 'status':
       return encodeRlp([kind, rlpUint(message.height), rlpUint(message.round), rlpUint(message.hasProposal ? 1 : 0)])
+    case 'relay':
+      return encodeRlp([kind, encodeVote(message.vote)])
+    case 'aggregate':
+      return encodeRlp([kind, ...aggregateFields(message.aggregate)])
   }
 }
 
@@ -56,6 +65,10 @@ function readMessage(fields: RlpFields, kind: ConsensusMessage['kind'] | undefin
       }
     case 'status':
       return { kind, height: fields.safeUint(), round: Number(fields.uint(32)), hasProposal: fields.boolean() }
+    case 'relay':
+      return { kind, vote: decodeVote(fields.bytes()) }
+    case 'aggregate':
+      return { kind, aggregate: readAggregate(fields, maxSetSize) }
     default:
       throw new DecodeError('consensus message: unknown kind')
   }

@@ -28,7 +28,7 @@ import {
   encodeSyncMessage,
   maxBlockRange,
 } from './sync-message.js'
-import { decodeVote, encodeVote, precommit, prevote, type VoteStep } from './vote.js'
+import { decodeVote, encodeVote, precommit, prevote, type Vote, type VoteStep } from './vote.js'
 import { withdrawalFromRlp, withdrawalToRlp } from './withdrawal.js'
 
 const hex = (length: number): fc.Arbitrary<Hex> =>
@@ -53,6 +53,13 @@ const vote = fc
     extension: bytes,
   })
   .map(value => (value.step === prevote ? { ...value, extension: new Uint8Array(0) } : value))
+const aggregate = fc.record({ vote, signature }).map(({ vote: one, signature: sum }) => ({
+  votes: [
+    { ...one, member: 1 },
+    { ...one, member: 7, extension: new Uint8Array(0) },
+  ],
+  signature: sum,
+}))
 const proposal = fc.record({
   height: uint53,
   round: uint32,
@@ -200,6 +207,8 @@ const wireTypes: readonly WireType[] = [
       })),
       fc.record({ kind: fc.constant('votes'), votes: fc.array(vote, { maxLength: 4 }) }),
       fc.record({ kind: fc.constant('status'), height: uint53, round: uint32, hasProposal: fc.boolean() }),
+      fc.record({ kind: fc.constant('relay'), vote }),
+      fc.record({ kind: fc.constant('aggregate'), aggregate }),
     ),
     encode: encodeConsensusMessage,
     decode: decodeConsensusMessage,
@@ -325,6 +334,20 @@ describe('bounds', () => {
   it('a proposal comes with its own block', () => {
     const message = { kind: 'proposal' as const, proposal: first(proposal), block: first(block) }
     expect(() => decodeConsensusMessage(encodeConsensusMessage(message))).toThrow('not the one proposed')
+  })
+
+  it('an aggregate has votes of two members or more for one thing, by ascending member', () => {
+    const one = { ...first(vote), member: 3 }
+    const decode = (votes: readonly Vote[]) => () =>
+      decodeConsensusMessage(
+        encodeConsensusMessage({ kind: 'aggregate', aggregate: { votes, signature: one.signature } }),
+      )
+    expect(decode([one, { ...one, member: 4 }])).not.toThrow()
+    expect(decode([one])).toThrow('needs two votes')
+    expect(decode([one, { ...one, member: 4, round: one.round ^ 1 }])).toThrow('the votes differ')
+    expect(decode([one, one])).toThrow('do not ascend')
+    expect(decode([{ ...one, member: 4 }, one])).toThrow('do not ascend')
+    expect(decode(Array.from({ length: 257 }, (_, member) => ({ ...one, member })))).toThrow(DecodeError)
   })
 
   it('a message has so many votes, a range so many blocks, a set so many members with good keys', () => {

@@ -36,26 +36,30 @@ function parsedAll(bytes: Uint8Array): BlsPublicKey[] | null {
   return keys
 }
 
+/** A signature by keys as bytes, one after the other. */
+export interface PackedSignature {
+  readonly keys: Uint8Array
+  readonly signature: Uint8Array
+}
+
 /** A `SignedDigest` with keys as bytes. */
 export interface PackedDigest {
   readonly digest: Uint8Array
-  readonly signed: readonly { readonly key: Uint8Array; readonly signature: Uint8Array }[]
+  readonly signed: readonly PackedSignature[]
 }
 
-/** An `AggregateClaim` with keys as bytes, one after the other. */
-export interface PackedClaim {
+/** An `AggregateClaim` with keys as bytes. */
+export interface PackedClaim extends PackedSignature {
   readonly digest: Uint8Array
-  readonly keys: Uint8Array
-  readonly signature: Uint8Array
 }
 
 serveWorkerCalls({
   verify({ digest, signed }: PackedDigest): boolean[] {
     const verdicts = signed.map(() => false)
-    const checked: { at: number; key: BlsPublicKey; signature: Uint8Array }[] = []
-    signed.forEach(({ key, signature }, at) => {
-      const point = parsed(key)
-      if (point) checked.push({ at, key: point, signature })
+    const checked: { at: number; keys: BlsPublicKey[]; signature: Uint8Array }[] = []
+    signed.forEach(({ keys, signature }, at) => {
+      const points = parsedAll(keys)
+      if (points) checked.push({ at, keys: points, signature })
     })
     verifyManyOverOneDigest({ digest, signed: checked }).forEach((verdict, i) => {
       verdicts[checked[i]!.at] = verdict

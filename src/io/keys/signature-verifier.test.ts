@@ -8,6 +8,7 @@ const signers = [1, 2, 3, 4, 5].map(seed => {
   const secret = BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed))
   return { key: parseBlsPublicKey(secret.publicKey())!, signature: secret.sign(digest) }
 })
+const alone = ({ key, signature }: (typeof signers)[number]) => ({ keys: [key], signature })
 function claimBy(...by: number[]) {
   const those = by.map(i => signers[i]!)
   const signature = aggregateSignatures(those.map(signer => signer.signature))
@@ -24,19 +25,26 @@ describe.each([
   opened.push(verifier)
 
   it('accepts what each key signed', async () => {
-    expect(await verifier.verify({ digest, signed: signers })).toEqual([true, true, true, true, true])
+    expect(await verifier.verify({ digest, signed: signers.map(alone) })).toEqual([true, true, true, true, true])
   })
 
   it('finds the forged ones among many', async () => {
     const signed = signers.map((signer, i) =>
       i === 1 || i === 4 ? { ...signer, signature: signers[0]!.signature } : signer,
     )
-    expect(await verifier.verify({ digest, signed })).toEqual([true, false, true, true, false])
+    expect(await verifier.verify({ digest, signed: signed.map(alone) })).toEqual([true, false, true, true, false])
+  })
+
+  it('takes sums by several keys among them', async () => {
+    const { digest: _, ...sum } = claimBy(1, 2, 3)
+    const lacking = { ...sum, keys: sum.keys.slice(1) }
+    expect(await verifier.verify({ digest, signed: [sum, alone(signers[0]!)] })).toEqual([true, true])
+    expect(await verifier.verify({ digest, signed: [lacking, alone(signers[0]!)] })).toEqual([false, true])
   })
 
   it('refuses garbage', async () => {
-    const signed = [{ key: signers[0]!.key, signature: new Uint8Array(96) }, signers[1]!]
-    expect(await verifier.verify({ digest, signed })).toEqual([false, true])
+    const signed = [{ ...signers[0]!, signature: new Uint8Array(96) }, signers[1]!]
+    expect(await verifier.verify({ digest, signed: signed.map(alone) })).toEqual([false, true])
   })
 
   it('checks aggregates together', async () => {
@@ -56,7 +64,7 @@ describe.each([
 
   it('answers questions that overlap', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => verifier.verify({ digest, signed: [signers[i % 5]!] })),
+      Array.from({ length: 20 }, (_, i) => verifier.verify({ digest, signed: [alone(signers[i % 5]!)] })),
     )
     expect(answers.every(([verdict]) => verdict)).toBe(true)
   })

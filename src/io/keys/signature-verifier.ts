@@ -1,14 +1,9 @@
-import {
-  type AggregateClaim,
-  type BlsPublicKey,
-  verifyAggregatesTogether,
-  verifyManyOverOneDigest,
-} from '../../base/crypto/bls.js'
+import { type AggregateClaim, verifyAggregatesTogether, verifyManyOverOneDigest } from '../../base/crypto/bls.js'
 
-/** Signatures by different keys over one digest. */
+/** Signatures over one digest, each by one key, or the sum of those by several keys. */
 export interface SignedDigest {
   readonly digest: Uint8Array
-  readonly signed: readonly { readonly key: BlsPublicKey; readonly signature: Uint8Array }[]
+  readonly signed: readonly Omit<AggregateClaim, 'digest'>[]
 }
 
 /** Checks BLS signatures; one pairing for what is checked together and valid. */

@@ -1,7 +1,7 @@
 import { concatBytes } from '../../base/primitives/bytes.js'
 import { WorkerCalls } from '../workers/worker-calls.js'
-import type { SignatureVerifier } from './signature-verifier.js'
-import type { PackedClaim, PackedDigest } from './signature-verifier-worker.js'
+import type { SignatureVerifier, SignedDigest } from './signature-verifier.js'
+import type { PackedClaim, PackedDigest, PackedSignature } from './signature-verifier-worker.js'
 
 /** Verifies on a thread of its own, so that pairings never hold up the event loop. */
 export function createWorkerSignatureVerifier(): SignatureVerifier {
@@ -15,16 +15,15 @@ export function createWorkerSignatureVerifier(): SignatureVerifier {
     verify: ({ digest, signed }) =>
       verify({
         digest: digest.slice(),
-        signed: signed.map(({ key, signature }) => ({ key: key.bytes, signature: signature.slice() })),
+        signed: signed.map(packed),
       }),
     verifyAggregates: claims =>
-      verifyAggregates(
-        claims.map(({ digest, keys, signature }) => ({
-          digest: digest.slice(),
-          keys: concatBytes(...keys.map(({ bytes }) => bytes)),
-          signature: signature.slice(),
-        })),
-      ),
+      verifyAggregates(claims.map(({ digest, ...signed }) => ({ digest: digest.slice(), ...packed(signed) }))),
     close: () => calls.close(),
   }
 }
+
+const packed = ({ keys, signature }: SignedDigest['signed'][number]): PackedSignature => ({
+  keys: concatBytes(...keys.map(({ bytes }) => bytes)),
+  signature: signature.slice(),
+})

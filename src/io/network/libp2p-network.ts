@@ -200,6 +200,10 @@ export class Libp2pNetwork implements PeerNetwork {
     return [...this.sessions.values()].map(session => session.peer)
   }
 
+  roundTripMs(peer: PeerId): number | null {
+    return this.sessions.get(peer)?.connection.rtt ?? null
+  }
+
   send(peer: PeerId, channel: Channel, message: Uint8Array): void {
     if (message.length > channelLimits[channel].messageBytes)
       throw new InvariantError(`a message of ${message.length} bytes is too large for ${channel}`)

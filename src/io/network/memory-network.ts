@@ -33,6 +33,8 @@ export interface MemoryWires {
 /** Two peers' connection; a new object for each, so that what was under way when one ended does not arrive by the next. */
 interface Link {
   isUp: boolean
+  /** Measured when it is asked for. */
+  roundTripMs: number | null
   readonly queues: Map<string, ((to: MemoryNetwork) => void)[]>
 }
 
@@ -139,6 +141,15 @@ export class MemoryHub {
     )
   }
 
+  /** @internal */
+  roundTripMs(a: PeerId, b: PeerId): number | null {
+    const link = this.links.get(pairOf(a, b))
+    if (!link) return null
+    const oneWayMs = (from: PeerId, to: PeerId) => this.wires.delayMs?.({ from, to, channel: 'status', bytes: 0 }) ?? 0
+    link.roundTripMs ??= oneWayMs(a, b) + oneWayMs(b, a)
+    return link.roundTripMs
+  }
+
   private reconnectLater(a: PeerId, b: PeerId, delayMs: number): void {
     this.wires.clock.schedule(delayMs, () => this.connect(a, b))
   }
@@ -148,7 +159,7 @@ export class MemoryHub {
     const [first, second] = [this.members.get(a), this.members.get(b)]
     if (!first || !second || this.links.has(pair) || this.cut.has(pair)) return
     if ((this.bannedUntilMs.get(pair) ?? 0) > this.wires.clock.nowMs()) return
-    this.links.set(pair, { isUp: true, queues: new Map() })
+    this.links.set(pair, { isUp: true, roundTripMs: null, queues: new Map() })
     first.connected(second.self)
     second.connected(first.self)
   }
@@ -193,6 +204,10 @@ export class MemoryNetwork implements PeerNetwork {
 
   peers(): readonly Peer[] {
     return [...this.connections.values()].map(({ peer }) => peer)
+  }
+
+  roundTripMs(peer: PeerId): number | null {
+    return this.hub.roundTripMs(this.localPeer, peer)
   }
 
   send(peer: PeerId, channel: Channel, message: Uint8Array): void {

@@ -30,6 +30,8 @@ export interface Misbehaviour {
 export interface PeerNetwork {
   readonly localPeer: PeerId
   peers(): readonly Peer[]
+  /** Milliseconds that a message takes to the peer and back, as last measured; null before, and when it is gone. */
+  roundTripMs(peer: PeerId): number | null
   /** Queues a message, whose bytes do not change from then on, to one peer; dropped (and counted) when it is gone or its queue is full. */
   send(peer: PeerId, channel: Channel, message: Uint8Array): void
   /** Calls the handler for each message of the channel, in order per peer. One handler a channel; the returned function ends it. */

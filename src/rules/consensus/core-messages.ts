@@ -4,6 +4,7 @@ import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Vote, VoteContent } from '../../base/protocol/vote.js'
+import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { TimeoutParameters } from './timeouts.js'
 import type { Verified } from './verified.js'
 
@@ -43,6 +44,8 @@ export type ConsensusInput =
   | { readonly type: 'prepared'; readonly height: Height; readonly round: Round; readonly blockHash: BlockHash }
   /** Votes of peers, or of this node once signed. */
   | { readonly type: 'votes'; readonly votes: readonly Verified<Vote>[] }
+  /** Votes whose signatures were checked as one sum; of a round that was reached. */
+  | { readonly type: 'aggregate'; readonly aggregate: Verified<VoteAggregate> }
   | { readonly type: 'timeout'; readonly height: Height; readonly round: Round; readonly step: TimeoutStep }
 
 /** Everything that the core asks for. */
@@ -71,5 +74,5 @@ export type ConsensusOutput =
       readonly blockHash: BlockHash
       readonly certificate: QuorumCertificate
     }
-  /** Two different signed messages of one member for one (height, round, step). */
+  /** Two different signed messages of one member for one (height, round, step); a vote out of an aggregate may lack its own signature. */
   | { readonly type: 'equivocation'; readonly first: Vote | Proposal; readonly second: Vote | Proposal }

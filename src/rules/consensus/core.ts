@@ -2,6 +2,7 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { Vote } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusInput, ConsensusOutput, TimeoutStep } from './core-messages.js'
 import { RoundMachine } from './round-machine.js'
 import type { TimeoutParameters } from './timeouts.js'
@@ -26,8 +27,11 @@ export interface ConsensusState {
 /** The messages of one round that are known here. */
 export interface RoundMessages {
   readonly proposals: readonly Verified<Proposal>[]
+  /** Votes whose own signature was checked, without those of members in an aggregate for the same value. */
   readonly prevotes: readonly Verified<Vote>[]
   readonly precommits: readonly Verified<Vote>[]
+  /** Votes of both steps whose signatures were checked as sums. */
+  readonly aggregates: readonly Verified<VoteAggregate>[]
 }
 
 /** Tendermint as data in, data out: synchronous, without clock or I/O; the same inputs give the same outputs. */
@@ -40,7 +44,7 @@ export interface ConsensusCore {
   messagesOf(height: Height, round: Round): RoundMessages
 }
 
-const noMessages: RoundMessages = { proposals: [], prevotes: [], precommits: [] }
+const noMessages: RoundMessages = { proposals: [], prevotes: [], precommits: [], aggregates: [] }
 
 /** A core whose node is the member `self` of the sets it is given (null only watches) unless 'start-height' says otherwise, as of the parameters. */
 export function createConsensusCore({
@@ -80,13 +84,27 @@ export function createConsensusCore({
     messagesOf(height, round) {
       const known = machine?.height === height ? machine.known(round) : undefined
       if (!known) return noMessages
-      return { proposals: known.proposals(), prevotes: known.prevotes.votes(), precommits: known.precommits.votes() }
+      const [prevotes, precommits] = [known.prevotes.signatures(), known.precommits.signatures()]
+      return {
+        proposals: known.proposals(),
+        prevotes: prevotes.votes,
+        precommits: precommits.votes,
+        aggregates: [...prevotes.aggregates, ...precommits.aggregates],
+      }
     },
   }
 }
 
 /** The one height of an input; votes carry one each. */
 function heightOf(input: Exclude<ConsensusInput, { type: 'start-height' }>): Height | null {
-  if (input.type === 'votes') return null
-  return input.type === 'proposal' ? input.proposal.height : input.height
+  switch (input.type) {
+    case 'votes':
+      return null
+    case 'aggregate':
+      return contentOf(input.aggregate).height
+    case 'proposal':
+      return input.proposal.height
+    default:
+      return input.height
+  }
 }

@@ -21,7 +21,14 @@ function judge(messages: Partial<Omit<VerifiedMessages, 'votes'>> & { votes: Ver
     height,
     set,
     isComplete,
-    messages: { proposals: [], certificates: [], refused: 0, ...messages, votes: messages.votes.flat() },
+    messages: {
+      aggregates: [],
+      proposals: [],
+      certificates: [],
+      refused: 0,
+      ...messages,
+      votes: messages.votes.flat(),
+    },
   })
   const words = ({ member, offence, round }: Finding) => `${member} ${offence} ${round}`
   return { isFork, culprits: culprits.map(words), accused: accused.map(words), power }

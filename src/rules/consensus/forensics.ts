@@ -4,6 +4,7 @@ import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import { isQuorum, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { isNil, precommit, prevote, type Vote, type VoteStep } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { VerifiedMessages } from './signed-messages.js'
 
 /** How a member broke the protocol (spec/evidence.md). */
@@ -17,9 +18,10 @@ export type Offence =
   /** Precommitted a block that had no polka in that round. */
   | 'unjustified-precommit'
 
-/** One message of a proof. A certificate proves the precommit of each of its signers. */
+/** One message of a proof. A certificate proves the precommit of each of its signers, an aggregate the vote of each of its members. */
 export type ProofMessage =
   | { readonly type: 'vote'; readonly vote: Vote }
+  | { readonly type: 'aggregate'; readonly aggregate: VoteAggregate }
   | { readonly type: 'proposal'; readonly proposal: Proposal }
   | { readonly type: 'certificate'; readonly certificate: QuorumCertificate }
 
@@ -97,7 +99,7 @@ interface Slot {
   readonly values: Map<BlockHash, Map<MemberIndex, ProofMessage>>
 }
 
-/** The votes of one height, those in certificates included. */
+/** The votes of one height, those in aggregates and certificates included. */
 class HeightRecord {
   private readonly slots: readonly Slot[]
   /** Rounds in which each block had a polka, ascending. */
@@ -117,6 +119,8 @@ class HeightRecord {
       if (!members.has(member)) members.set(member, proof)
     }
     for (const vote of messages.votes) add(vote, vote.member, { type: 'vote', vote })
+    for (const aggregate of messages.aggregates)
+      for (const { member } of aggregate.votes) add(contentOf(aggregate), member, { type: 'aggregate', aggregate })
     for (const certificate of messages.certificates)
       for (const { index } of set.members)
         if (((certificate.absent >> BigInt(index)) & 1n) === 0n)

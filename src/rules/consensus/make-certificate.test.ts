@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { BlsSecretKey } from '../../base/crypto/bls.js'
+import { aggregateSignatures, BlsSecretKey } from '../../base/crypto/bls.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import { verifyCertificate } from '../../base/protocol/quorum-certificate.js'
 import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
@@ -20,8 +20,14 @@ const voteOf = (member: number) =>
     signature: keys[member]!.sign(voteDigest(domain, content)),
     extension: new Uint8Array(0),
   })
-const certificateOf = (members: number[]) =>
-  makeCertificate({ set, height: 9, round: 2, blockHash: hashOf('A'), precommits: members.map(voteOf) })
+const aggregateOf = (members: number[]) => {
+  const votes = members.map(voteOf)
+  return asVerified({ votes, signature: aggregateSignatures(votes.map(vote => vote.signature)) })
+}
+const certificateOf = (members: number[], ...aggregated: number[][]) => {
+  const precommits = { votes: members.map(voteOf), aggregates: aggregated.map(aggregateOf) }
+  return makeCertificate({ set, height: 9, round: 2, blockHash: hashOf('A'), precommits })
+}
 
 describe('makeCertificate', () => {
   it('verifies, and names the absent', () => {
@@ -32,8 +38,15 @@ describe('makeCertificate', () => {
     expect(verifyCertificate({ certificate: { ...certificate, round: 1 }, set, domain }).ok).toBe(false)
   })
 
+  it('adds up aggregates and single votes to the same certificate', () => {
+    expect(certificateOf([4], [1, 3])).toEqual(certificateOf([4, 1, 3]))
+    expect(certificateOf([], [0, 4], [2, 3])).toEqual(certificateOf([0, 2, 3, 4]))
+  })
+
   it('needs a quorum of distinct members', () => {
     expect(() => certificateOf([4, 3])).toThrow(InvariantError)
     expect(() => certificateOf([4, 4, 4])).toThrow(InvariantError)
+    expect(() => certificateOf([4], [3, 4])).toThrow(InvariantError)
+    expect(() => certificateOf([], [2, 3], [3, 4])).toThrow(InvariantError)
   })
 })

@@ -4,6 +4,7 @@ import type { Height, MemberIndex, Round } from '../../base/primitives/quantitie
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { precommit, prevote, type Vote, type VoteStep } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusInput, ConsensusOutput, TimeoutStep } from './core-messages.js'
 import { type ConsensusMessage, FutureMessages, isVote } from './future-messages.js'
 import { makeCertificate } from './make-certificate.js'
@@ -11,6 +12,7 @@ import { proposerOf } from './proposer-rotation.js'
 import { RoundState } from './round-state.js'
 import { type TimeoutParameters, timeoutMs } from './timeouts.js'
 import type { Verified } from './verified.js'
+import type { VoteKeeper } from './vote-keeper.js'
 
 type InputOf<Type extends ConsensusInput['type']> = Extract<ConsensusInput, { type: Type }>
 
@@ -122,6 +124,9 @@ export class RoundMachine {
       case 'votes':
         for (const vote of input.votes) this.addMessage(vote)
         return
+      case 'aggregate':
+        this.addAggregate(input.aggregate)
+        return
       case 'validated':
         this.recordVerdict(input)
         return
@@ -161,10 +166,25 @@ export class RoundMachine {
 
   private addVote(vote: Verified<Vote>): void {
     const keeper = this.stateOf(vote.round).keeperOf(vote.step)
+    this.watchPrecommits(vote, keeper, () => this.reportContradiction(keeper.add(vote), vote))
+  }
+
+  private addAggregate(aggregate: Verified<VoteAggregate>): void {
+    const content = contentOf(aggregate)
+    if (content.round > this.round || !aggregate.votes.every(({ member }) => this.set.members[member])) return
+    const keeper = this.stateOf(content.round).keeperOf(content.step)
+    this.watchPrecommits(content, keeper, () => {
+      for (const [first, second] of keeper.addAggregate(aggregate)) this.reportContradiction(first, second)
+    })
+    if (this.waiting) this.startClock()
+  }
+
+  /** Notes the block that gets its quorum of precommits by what is added. */
+  private watchPrecommits({ round, step }: Pick<Vote, 'round' | 'step'>, keeper: VoteKeeper, add: () => void): void {
     const had = keeper.quorumBlock
-    this.reportContradiction(keeper.add(vote), vote)
+    add()
     const blockHash = keeper.quorumBlock
-    if (vote.step === precommit && blockHash && !had) this.precommitted.push({ round: vote.round, blockHash })
+    if (step === precommit && blockHash && !had) this.precommitted.push({ round, blockHash })
   }
 
   private reportContradiction(first: Vote | Proposal | null, second: Vote | Proposal): void {
@@ -234,7 +254,7 @@ export class RoundMachine {
       if (!verdict || verdict === 'pending') continue
       invariant(verdict.valid, 'a quorum precommitted an invalid block', { height: this.height, round, blockHash })
       const { set, height } = this
-      const precommits = this.stateOf(round).precommits.votesFor(blockHash)
+      const precommits = this.stateOf(round).precommits.signaturesFor(blockHash)
       const certificate = makeCertificate({ set, height, round, blockHash, precommits })
       this.decided = true
       this.outputs.push({ type: 'decide', height, round, blockHash, certificate })

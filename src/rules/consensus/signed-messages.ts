@@ -1,15 +1,18 @@
-import { verifyBls, verifyManyOverOneDigest } from '../../base/crypto/bls.js'
+import { verifyAggregate, verifyBls, verifyManyOverOneDigest } from '../../base/crypto/bls.js'
+import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { type QuorumCertificate, verifyCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { type Vote, voteDigest } from '../../base/protocol/vote.js'
+import { contentOf, encodeAggregate, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { asVerified, type Verified } from './verified.js'
 
 /** Messages that members of one set are said to have signed at one height, from whatever logs and files. */
 export interface SignedMessages {
   readonly votes: readonly Vote[]
+  readonly aggregates: readonly VoteAggregate[]
   readonly proposals: readonly Proposal[]
   readonly certificates: readonly QuorumCertificate[]
 }
@@ -17,6 +20,7 @@ export interface SignedMessages {
 /** The same after each signature was checked. */
 export interface VerifiedMessages {
   readonly votes: readonly Verified<Vote>[]
+  readonly aggregates: readonly Verified<VoteAggregate>[]
   readonly proposals: readonly Verified<Proposal>[]
   readonly certificates: readonly Verified<QuorumCertificate>[]
   /** How many were left out: another height, no member, a signature that does not verify. */
@@ -51,10 +55,19 @@ export function verifyMessages({
     refused += group.length - known.length
     const verdicts = verifyManyOverOneDigest({
       digest: voteDigest(domain, group[0]!),
-      signed: known.map(({ member, signature }) => ({ key: set.members[member]!.publicKey, signature })),
+      signed: known.map(({ member, signature }) => ({ keys: [set.members[member]!.publicKey], signature })),
     })
     return known.flatMap((vote, i) => keepIf(verdicts[i]!, vote))
   })
+  const aggregates = uniqueBy(messages.aggregates, aggregate => bytesToHex(encodeAggregate(aggregate))).flatMap(
+    aggregate => {
+      const content = contentOf(aggregate)
+      const keys = aggregate.votes.flatMap(({ member }) => set.members[member]?.publicKey ?? [])
+      const areMembers = keys.length === aggregate.votes.length
+      const claim = { digest: voteDigest(domain, content), keys, signature: aggregate.signature }
+      return keepIf(isHere(content) && areMembers && verifyAggregate(claim), aggregate)
+    },
+  )
   const proposals = uniqueBy(messages.proposals, proposal => Object.values(proposal).join(' ')).flatMap(proposal => {
     const key = set.members[proposal.proposer]?.publicKey
     const digest = proposalDigest(domain, proposal)
@@ -64,7 +77,7 @@ export function verifyMessages({
   const certificates = uniqueBy(messages.certificates, certificate => Object.values(certificate).join(' ')).flatMap(
     certificate => keepIf(isHere(certificate) && verifyCertificate({ certificate, set, domain }).ok, certificate),
   )
-  return { votes, proposals, certificates, refused }
+  return { votes, aggregates, proposals, certificates, refused }
 }
 
 const contentKey = ({ height, round, step, blockHash }: Pick<Vote, 'height' | 'round' | 'step' | 'blockHash'>) =>

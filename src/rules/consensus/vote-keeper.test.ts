@@ -28,7 +28,7 @@ describe('VoteKeeper', () => {
     keeper.add(voteOf(0, 'A'))
     expect(keeper.quorumBlock).toBe(hashOf('A'))
     expect(keeper.hasQuorumFor(hashOf('A'))).toBe(true)
-    expect(keeper.votesFor(hashOf('A')).map(vote => vote.member)).toEqual([2, 3, 0])
+    expect(keeper.signaturesFor(hashOf('A')).votes.map(vote => vote.member)).toEqual([2, 3, 0])
   })
 
   it('has a quorum for whatever, and one for nil that is no block', () => {
@@ -69,19 +69,63 @@ describe('VoteKeeper', () => {
   it('counts a second vote for nil, for a proposed block, for one of more than a third, and no other', () => {
     const keeper = keeperOf('A')
     for (const name of ['X', 'Y', 'A', 'nil']) keeper.add(voteOf(0, name))
-    expect(keeper.votes().map(vote => vote.blockHash)).toEqual(['X', 'A', 'nil'].map(hashOf))
+    expect(keeper.signatures().votes.map(vote => vote.blockHash)).toEqual(['X', 'A', 'nil'].map(hashOf))
     keeper.add(voteOf(2, 'Y'))
     keeper.add(voteOf(0, 'Y'))
-    expect(keeper.votesFor(hashOf('Y'))).toHaveLength(1)
+    expect(keeper.signaturesFor(hashOf('Y')).votes).toHaveLength(1)
     keeper.add(voteOf(1, 'Y'))
     keeper.add(voteOf(0, 'Y'))
-    expect(keeper.votesFor(hashOf('Y'))).toHaveLength(3)
+    expect(keeper.signaturesFor(hashOf('Y')).votes).toHaveLength(3)
   })
 
   it('stays small under a member that votes for everything', () => {
     const keeper = keeperOf()
     for (let i = 0; i < 1_000; i++)
       keeper.add({ ...voteOf(0, 'A'), blockHash: `0x${i.toString(16).padStart(64, '1')}` as BlockHash })
-    expect(keeper.votes()).toHaveLength(1)
+    expect(keeper.signatures().votes).toHaveLength(1)
+  })
+})
+
+describe('VoteKeeper of aggregates', () => {
+  const aggregateOf = (name: string, ...members: number[]) =>
+    asVerified({ votes: members.map(member => voteOf(member, name)), signature: new Uint8Array(96) })
+
+  it('counts their members beside single votes, each once', () => {
+    const keeper = keeperOf()
+    keeper.add(voteOf(1, 'A'))
+    expect(keeper.addAggregate(aggregateOf('A', 1, 3))).toEqual([])
+    keeper.add(voteOf(3, 'A'))
+    expect(keeper.power).toBe(5n)
+    expect(keeper.quorumBlock).toBeNull()
+    keeper.add(voteOf(2, 'A'))
+    expect(keeper.quorumBlock).toBe(hashOf('A'))
+    const { votes, aggregates } = keeper.signaturesFor(hashOf('A'))
+    expect(votes.map(({ member }) => member)).toEqual([2])
+    expect(aggregates.map(({ votes: of }) => of.map(({ member }) => member))).toEqual([[1, 3]])
+  })
+
+  it('counts nothing of one that shares a member with another, since their signatures do not add up', () => {
+    const keeper = keeperOf()
+    keeper.addAggregate(aggregateOf('A', 0, 1))
+    expect(keeper.addAggregate(aggregateOf('A', 1, 2, 3))).toEqual([])
+    expect(keeper.power).toBe(3n)
+    keeper.addAggregate(aggregateOf('A', 2, 3))
+    expect(keeper.quorumBlock).toBe(hashOf('A'))
+    expect(keeper.signaturesFor(hashOf('A')).aggregates).toHaveLength(2)
+  })
+
+  it('counts all of one for another value, and names every member that it convicts, once', () => {
+    const keeper = keeperOf()
+    keeper.add(voteOf(1, 'nil'))
+    keeper.addAggregate(aggregateOf('A', 2, 3))
+    const contradictions = keeper.addAggregate(aggregateOf('B', 1, 2, 3))
+    expect(contradictions.map(([first, second]) => [first.member, first.blockHash, second.blockHash])).toEqual([
+      [1, hashOf('nil'), hashOf('B')],
+      [2, hashOf('A'), hashOf('B')],
+      [3, hashOf('A'), hashOf('B')],
+    ])
+    expect(keeper.add(voteOf(3, 'B'))).toBeNull()
+    expect(keeper.quorumBlock).toBe(hashOf('B'))
+    expect(keeper.power).toBe(8n)
   })
 })

@@ -2,11 +2,23 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { MemberIndex, Power } from '../../base/primitives/quantities.js'
 import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { isNil, type Vote } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { Verified } from './verified.js'
 
+/** Votes for one value. */
 interface Tally {
   power: Power
+  /** Those whose own signature was checked. */
   readonly votes: Map<MemberIndex, Verified<Vote>>
+  /** No two of them have a member in common, so that their signatures add up to a certificate. */
+  readonly aggregates: Verified<VoteAggregate>[]
+  readonly aggregated: Set<MemberIndex>
+}
+
+/** Signatures over one thing by each member once: single ones, and sums by several. */
+export interface CountedSignatures {
+  readonly votes: readonly Verified<Vote>[]
+  readonly aggregates: readonly Verified<VoteAggregate>[]
 }
 
 /**
@@ -22,7 +34,7 @@ export class VoteKeeper {
   /** The block with more than two thirds of the power. */
   quorumBlock: BlockHash | null = null
 
-  private readonly first = new Map<MemberIndex, Verified<Vote>>()
+  private readonly first = new Map<MemberIndex, Vote>()
   private readonly reported = new Set<MemberIndex>()
   private readonly tallies = new Map<BlockHash, Tally>()
 
@@ -32,19 +44,28 @@ export class VoteKeeper {
   ) {}
 
   /** Counts the vote. Returns the member's first vote when this one contradicts it, once per member. */
-  add(vote: Verified<Vote>): Verified<Vote> | null {
+  add(vote: Verified<Vote>): Vote | null {
     const first = this.first.get(vote.member)
-    if (!first) {
-      this.first.set(vote.member, vote)
-      this.power += this.set.members[vote.member]!.power
-      this.count(vote)
-      return null
+    if (!first || first.blockHash === vote.blockHash || this.countsAsSecond(vote.blockHash)) this.count(vote)
+    return this.note(vote)
+  }
+
+  /**
+   * Counts all its votes, unless it has a member in common with one that was counted: then none, since signatures of which
+   * one would be in the sum twice make no certificate. Returns each member's first vote that it contradicts, with the one that does.
+   */
+  addAggregate(aggregate: Verified<VoteAggregate>): [first: Vote, second: Vote][] {
+    const tally = this.tallyOf(contentOf(aggregate).blockHash)
+    if (aggregate.votes.some(({ member }) => tally.aggregated.has(member))) return []
+    tally.aggregates.push(aggregate)
+    for (const vote of aggregate.votes) {
+      tally.aggregated.add(vote.member)
+      if (!tally.votes.has(vote.member)) this.addPower(tally, vote)
     }
-    if (first.blockHash === vote.blockHash) return null
-    if (this.countsAsSecond(vote.blockHash)) this.count(vote)
-    if (this.reported.has(vote.member)) return null
-    this.reported.add(vote.member)
-    return first
+    return aggregate.votes.flatMap(vote => {
+      const first = this.note(vote)
+      return first ? [[first, vote] as [Vote, Vote]] : []
+    })
   }
 
   /** Whether more than two thirds of the power voted for this value. */
@@ -71,14 +92,15 @@ export class VoteKeeper {
     return this.first.has(member)
   }
 
-  /** The counted votes for one value. */
-  votesFor(blockHash: BlockHash): Verified<Vote>[] {
-    return [...(this.tallies.get(blockHash)?.votes.values() ?? [])]
+  /** The counted signatures for one value. */
+  signaturesFor(blockHash: BlockHash): CountedSignatures {
+    return signaturesOf(this.tallyOf(blockHash))
   }
 
-  /** All counted votes. */
-  votes(): Verified<Vote>[] {
-    return [...this.tallies.values()].flatMap(tally => [...tally.votes.values()])
+  /** The counted signatures for all values. */
+  signatures(): CountedSignatures {
+    const all = [...this.tallies.values()].map(signaturesOf)
+    return { votes: all.flatMap(({ votes }) => votes), aggregates: all.flatMap(({ aggregates }) => aggregates) }
   }
 
   private powerFor(blockHash: BlockHash): Power {
@@ -89,17 +111,44 @@ export class VoteKeeper {
     return isNil(blockHash) || this.isProposed(blockHash) || this.hasOneHonestFor(blockHash)
   }
 
-  private count(vote: Verified<Vote>): void {
-    let tally = this.tallies.get(vote.blockHash)
-    if (!tally) {
-      tally = { power: 0n, votes: new Map() }
-      this.tallies.set(vote.blockHash, tally)
+  /** Remembers a member's first vote; returns it when this one contradicts it, once per member. */
+  private note(vote: Vote): Vote | null {
+    const first = this.first.get(vote.member)
+    if (!first) {
+      this.first.set(vote.member, vote)
+      this.power += this.set.members[vote.member]!.power
+      return null
     }
-    if (tally.votes.has(vote.member)) return
+    if (first.blockHash === vote.blockHash || this.reported.has(vote.member)) return null
+    this.reported.add(vote.member)
+    return first
+  }
+
+  private count(vote: Verified<Vote>): void {
+    const tally = this.tallyOf(vote.blockHash)
+    if (tally.votes.has(vote.member) || tally.aggregated.has(vote.member)) return
     tally.votes.set(vote.member, vote)
-    tally.power += this.set.members[vote.member]!.power
-    if (isNil(vote.blockHash)) return
+    this.addPower(tally, vote)
+  }
+
+  private tallyOf(blockHash: BlockHash): Tally {
+    let tally = this.tallies.get(blockHash)
+    if (!tally) {
+      tally = { power: 0n, votes: new Map(), aggregates: [], aggregated: new Set() }
+      this.tallies.set(blockHash, tally)
+    }
+    return tally
+  }
+
+  private addPower(tally: Tally, { member, blockHash }: Vote): void {
+    tally.power += this.set.members[member]!.power
+    if (isNil(blockHash)) return
     if (tally.power > this.bestBlockPower) this.bestBlockPower = tally.power
-    if (isQuorum(this.set, tally.power)) this.quorumBlock ??= vote.blockHash
+    if (isQuorum(this.set, tally.power)) this.quorumBlock ??= blockHash
   }
 }
+
+const signaturesOf = ({ votes, aggregates, aggregated }: Tally): CountedSignatures => ({
+  votes: [...votes.values()].filter(({ member }) => !aggregated.has(member)),
+  aggregates,
+})

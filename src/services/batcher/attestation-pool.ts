@@ -130,7 +130,10 @@ export class AttestationPool {
     const unverified = [...batch.signatures].filter(([, entry]) => !entry.isVerified)
     const valid = verifyManyOverOneDigest({
       digest: batch.digest,
-      signed: unverified.map(([member, { signature }]) => ({ key: batch.set.members[member]!.publicKey, signature })),
+      signed: unverified.map(([member, { signature }]) => ({
+        keys: [batch.set.members[member]!.publicKey],
+        signature,
+      })),
     })
     for (const [i, [member, entry]] of unverified.entries()) {
       if (valid[i]) entry.isVerified = true

@@ -1,4 +1,5 @@
 import type { MemberIndex } from '../../base/primitives/quantities.js'
+import type { Vote } from '../../base/protocol/vote.js'
 import type { ConsensusOutput } from '../../rules/consensus/core-messages.js'
 import type { LoggedInput } from './wal-record.js'
 
@@ -12,11 +13,8 @@ export function isAnswered(output: ConsensusOutput, input: LoggedInput, self: Me
         input.type === 'proposal' && input.proposal.round === output.content.round && input.proposal.proposer === self
       )
     case 'sign-vote':
-      return (
-        input.type === 'votes' &&
-        input.votes.some(
-          vote => vote.member === self && vote.round === output.content.round && vote.step === output.content.step,
-        )
+      return votesOf(input).some(
+        vote => vote.member === self && vote.round === output.content.round && vote.step === output.content.step,
       )
     case 'validate':
       return input.type === 'validated' && input.blockHash === output.blockHash
@@ -25,4 +23,9 @@ export function isAnswered(output: ConsensusOutput, input: LoggedInput, self: Me
     default:
       return false
   }
+}
+
+function votesOf(input: LoggedInput): readonly Vote[] {
+  if (input.type === 'aggregate') return input.aggregate.votes
+  return input.type === 'votes' ? input.votes : []
 }

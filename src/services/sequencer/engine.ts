@@ -2,10 +2,12 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
+import type { ConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
+import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
@@ -26,15 +28,19 @@ import { HeightProgress } from './height-progress.js'
 import { InputLog } from './input-log.js'
 import { MemberWatch } from './member-watch.js'
 import { MessageDoor } from './message-door.js'
+import type { AggregationConfig } from './near-aggregator.js'
 import { OwnMessages } from './own-messages.js'
+import { OwnVoteRoute } from './own-vote-route.js'
 import { RoundGossip } from './round-gossip.js'
 import { StepTiming } from './step-timing.js'
+import { VoteAggregator } from './vote-aggregator.js'
 import { decodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
 export interface EngineConfig {
   readonly protocol: Pick<ProtocolSchedule, 'at'>
   readonly domain: SigningDomain
+  readonly aggregation: AggregationConfig
 }
 
 export interface EnginePorts {
@@ -47,7 +53,10 @@ export interface EnginePorts {
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly signer: ConsensusSigner
   readonly verifier: Pick<SignatureVerifier, 'verify'>
-  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'>
+  readonly network: Pick<
+    PeerNetwork,
+    'peers' | 'roundTripMs' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'
+  >
   readonly wal: AppendLog
   readonly clock: Clock
   readonly logger: Logger
@@ -57,6 +66,9 @@ export interface EnginePorts {
   /** A broken invariant: the node must stop. */
   readonly onFatal: (error: unknown) => void
 }
+
+/** The first sign of work at a height is one of these. */
+const startsClock: ReadonlySet<LoggedInput['type']> = new Set(['work-available', 'proposal', 'votes', 'aggregate'])
 
 /** Where consensus stands, for status and explain. */
 export interface EngineStatus {
@@ -79,6 +91,8 @@ export class ConsensusEngine {
   private readonly timing: StepTiming
   private readonly gossip: RoundGossip
   private readonly own: OwnMessages
+  private readonly route: OwnVoteRoute
+  private readonly aggregator: VoteAggregator
   private readonly progress: HeightProgress
   private readonly log: InputLog
   private readonly timers = new Set<() => void>()
@@ -118,9 +132,12 @@ export class ConsensusEngine {
         logger: ports.logger,
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
+        onAggregate: aggregate => this.takeAggregate(aggregate),
+        onRelay: (vote, from) => this.aggregator.take({ vote, from }, this.route.expected()),
+        onAggregateSeen: aggregate => this.route.seen(aggregate),
         onStatus: (peer, status) => this.gossip.help(peer, status),
-        onHeard: ({ peer, member, height }) => {
-          this.members.heard(peer, height)
+        onHeard: ({ member, height }) => {
+          this.members.heard(member, height)
           this.progress.hearFrom(member)
         },
         currentRound: () => this.round(),
@@ -142,6 +159,27 @@ export class ConsensusEngine {
         block: hash => this.log.block(hash),
         waitsSinceMs: () => (this.deciding ? null : this.clockStartedAtMs),
       },
+      onStandstill: () => this.route.standsStill(),
+    })
+    const later = (delayMs: number, task: () => void) => this.setTimer(delayMs, task)
+    const broadcast = (message: ConsensusMessage) => this.gossip.broadcast(message)
+    this.route = new OwnVoteRoute(config.aggregation, {
+      network: ports.network,
+      later,
+      broadcast,
+      gather: vote => this.aggregator.take({ vote, from: null }, this.route.expected()),
+    })
+    this.aggregator = new VoteAggregator({
+      verifier: ports.verifier,
+      domain: config.domain,
+      later,
+      broadcast,
+      onVerified: votes => {
+        for (const vote of votes) this.door.countChecked(vote)
+        this.takeVotes(votes)
+      },
+      onForged: (vote, from) => this.door.punishForged(vote, from),
+      onFailure: ports.onFatal,
     })
     this.own = new OwnMessages({
       wal: ports.wal,
@@ -150,7 +188,7 @@ export class ConsensusEngine {
       progress: this.progress,
       logger: ports.logger,
       height: () => (this.stopped ? null : this.height),
-      later: (delayMs, task) => this.setTimer(delayMs, task),
+      later,
       onProposal: proposal => this.sendProposal(proposal),
       onVote: vote => this.sendVote(vote),
     })
@@ -245,7 +283,9 @@ export class ConsensusEngine {
     const begun = this.step({ type: 'start-height', height, set, self, parameters })
     this.door.startHeight(this.height, this.set)
     this.timing.startHeight()
-    this.members.startHeight({ height: this.height, set: this.set, self: this.self })
+    this.members.startHeight({ height, set, self })
+    this.route.startHeight({ height, set, self })
+    this.aggregator.startHeight(height, set)
     const unanswered = this.replay(records.filter(record => record.height === this.height))
     for (const output of [...begun, ...unanswered]) this.perform(output)
     this.watch.startHeight({ height, parentTimestampMs: parent.context.timestampMs, parameters })
@@ -259,6 +299,7 @@ export class ConsensusEngine {
       const { input } = record
       this.log.recall(record)
       if (input.type === 'votes') for (const vote of input.votes) this.door.countChecked(vote)
+      if (input.type === 'aggregate') this.door.countCheckedAggregate(input.aggregate)
       open = open.filter(output => !isAnswered(output, input, this.self))
       open.push(...this.step(input))
     }
@@ -275,6 +316,11 @@ export class ConsensusEngine {
   private takeVotes(votes: readonly Verified<Vote>[]): void {
     for (const vote of votes) this.passExtension(vote)
     this.feed({ type: 'votes', votes })
+  }
+
+  private takeAggregate(aggregate: Verified<VoteAggregate>): void {
+    for (const vote of aggregate.votes) this.passExtension(vote)
+    this.feed({ type: 'aggregate', aggregate })
   }
 
   private passExtension({ step, blockHash, member, extension }: Vote): void {
@@ -305,8 +351,7 @@ export class ConsensusEngine {
   private process({ input, block }: { input: LoggedInput; block?: Block }): void {
     if ('height' in input && input.height !== this.height) return
     this.log.append(input, block)
-    if (input.type === 'work-available' || input.type === 'proposal' || input.type === 'votes')
-      this.clockStartedAtMs ??= this.ports.clock.nowMs()
+    if (startsClock.has(input.type)) this.clockStartedAtMs ??= this.ports.clock.nowMs()
     const outputs = this.step(input)
     this.timing.look(this.core.state)
     for (const output of outputs) this.perform(output)
@@ -399,7 +444,7 @@ export class ConsensusEngine {
     this.passExtension(vote)
     this.door.countChecked(vote)
     this.feed({ type: 'votes', votes: [vote] })
-    this.gossip.broadcast({ kind: 'votes', votes: [vote] })
+    this.route.send(vote)
   }
 
   private schedule({ height, round, step, delayMs }: Extract<ConsensusOutput, { type: 'schedule-timeout' }>): void {

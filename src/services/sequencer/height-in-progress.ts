@@ -151,7 +151,9 @@ function votesOf({ set, messages, heard }: HeightSources, step: VoteStep): Votes
   const values = new Map<MemberIndex, BlockHash | null>()
   for (const member of heard(step)) values.set(member, null)
   const powers = new Map<BlockHash, Power>()
-  for (const { member, blockHash } of step === prevote ? messages.prevotes : messages.precommits) {
+  const aggregated = messages.aggregates.flatMap(({ votes }) => votes).filter(vote => vote.step === step)
+  const votes = step === prevote ? messages.prevotes : messages.precommits
+  for (const { member, blockHash } of [...votes, ...aggregated]) {
     values.set(member, blockHash)
     powers.set(blockHash, (powers.get(blockHash) ?? 0n) + set.members[member]!.power)
   }

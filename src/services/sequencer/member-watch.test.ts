@@ -30,7 +30,7 @@ beforeEach(() => {
 })
 
 const hear = (members: number[], height: number) => {
-  for (const member of members) watch.heard(peers[member]!, height)
+  for (const member of members) watch.heard(member, height)
 }
 
 describe('MemberWatch', () => {
@@ -68,7 +68,7 @@ describe('MemberWatch', () => {
 
   it('takes no stranger for a member', () => {
     connected = [{ id: 'stranger', consensusKey: null }]
-    watch.heard(connected[0]!, 10)
+    hear([1, 2, 3], 10)
     expect([...watch.up()]).toEqual([0])
   })
 })

@@ -1,6 +1,6 @@
 import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
-import { isQuorum, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import { isQuorum, memberByKey, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
 import { membersBehind } from './members-behind.js'
 
 /** Heights that a member may lag behind before it counts as down: its last votes may come after the decision. */
@@ -11,7 +11,7 @@ const maxLagHeights = 2
  * What a member claims of its height concerns only how long others wait for it, so nothing of it is verified.
  */
 export class MemberWatch {
-  private readonly heardOf = new Map<PeerId, Height>()
+  private readonly heardOf = new Map<MemberIndex, Height>()
   private height: Height = 0
   private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
   private self: MemberIndex | null = null
@@ -20,29 +20,32 @@ export class MemberWatch {
     private readonly network: Pick<PeerNetwork, 'peers' | 'onDisconnect'>,
     onDown: () => void,
   ) {
-    network.onDisconnect(peer => {
-      this.heardOf.delete(peer.id)
+    network.onDisconnect(({ consensusKey }) => {
+      const member = consensusKey && memberByKey(this.set, consensusKey)
+      if (member) this.heardOf.delete(member.index)
       onDown()
     })
   }
 
   startHeight({ height, set, self }: { height: Height; set: SequencerSet; self: MemberIndex | null }): void {
+    if (set.setId !== this.set.setId) this.heardOf.clear()
     this.height = height
     this.set = set
     this.self = self
   }
 
-  /** A message of this height came from the peer. */
-  heard(peer: Peer, height: Height): void {
-    this.heardOf.set(peer.id, Math.max(this.heardOf.get(peer.id) ?? 0, height))
+  /** A message of this height came from the member, or its vote came with those of others. */
+  heard(member: MemberIndex, height: Height): void {
+    this.heardOf.set(member, Math.max(this.heardOf.get(member) ?? 0, height))
   }
 
   /** Members that are up, this node among them. */
   up(): Set<MemberIndex> {
-    const peers = this.network
-      .peers()
-      .filter(({ id }) => (this.heardOf.get(id) ?? Number.NEGATIVE_INFINITY) >= this.height - maxLagHeights)
-    return membersBehind({ set: this.set, peers, self: this.self })
+    const { set, self, height } = this
+    const isHeard = (member: MemberIndex) =>
+      (this.heardOf.get(member) ?? Number.NEGATIVE_INFINITY) >= height - maxLagHeights
+    const connected = membersBehind({ set, peers: this.network.peers(), self })
+    return new Set([...connected].filter(member => member === self || isHeard(member)))
   }
 
   /** Whether it is pointless to wait for this member's proposal: it is down, and those who are up can do without it. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { aggregateSignatures } from '../../base/crypto/bls.js'
 import { zeroHash } from '../../base/primitives/hashes.js'
 import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
@@ -42,6 +43,9 @@ let receive: (from: Peer, bytes: Uint8Array) => void
 let drops: string[]
 let proposals: Proposal[]
 let passed: Vote[]
+let relayed: Vote[]
+let aggregatesSeen: (readonly Vote[])[]
+let heard: string[]
 let statuses: number[]
 let round: number
 let isOpen: boolean
@@ -55,6 +59,9 @@ beforeEach(() => {
   observation = 'expected'
   proposals = []
   passed = []
+  relayed = []
+  aggregatesSeen = []
+  heard = []
   statuses = []
   round = 0
   isOpen = true
@@ -79,10 +86,13 @@ beforeEach(() => {
       logger: silentLogger,
       onProposal: one => proposals.push(one),
       onVotes: some => passed.push(...some),
+      onAggregate: ({ votes }) => passed.push(...votes),
+      onRelay: vote => relayed.push(vote),
+      onAggregateSeen: ({ votes }) => aggregatesSeen.push(votes),
       onStatus: (_peer, { height }) => statuses.push(height),
       currentRound: () => round,
       isOpen: () => isOpen,
-      onHeard: () => {},
+      onHeard: ({ member, height }) => heard.push(`${member} at ${height}`),
       onFailure: error => expect.fail(String(error)),
     },
   })
@@ -96,6 +106,50 @@ async function say(member: number, ...messages: ConsensusMessage[]): Promise<voi
   await settled()
 }
 const taken = () => proposals.map(({ blockHash }) => blockHash)
+
+describe('votes on their way by an aggregator', () => {
+  const voteOf = (at: number, member: number) =>
+    (votes(at, [member]) as Extract<ConsensusMessage, { kind: 'votes' }>).votes[0]!
+  const sum = (at: number, members: readonly number[]) => {
+    const of = members.map(member => voteOf(at, member))
+    return {
+      kind: 'aggregate',
+      aggregate: { votes: of, signature: aggregateSignatures(of.map(one => one.signature)) },
+    } as const
+  }
+
+  it('are relayed for the member that asks, and for nobody else', async () => {
+    await say(0, { kind: 'relay', vote: voteOf(1, 0) }, { kind: 'relay', vote: voteOf(1, 1) })
+    expect(relayed.map(({ member }) => member)).toEqual([0])
+    await say(1, { kind: 'relay', vote: voteOf(3, 1) })
+    expect(relayed).toHaveLength(1)
+    expect(drops).toEqual([])
+  })
+
+  it('wait for the next height', async () => {
+    await say(0, { kind: 'relay', vote: voteOf(2, 0) })
+    await say(1, sum(2, [0, 1, 2]))
+    expect(relayed).toEqual([])
+    door.startHeight(2, set)
+    door.deliverBuffered()
+    await settled()
+    expect(relayed.map(({ height }) => height)).toEqual([2])
+    expect(passed.map(({ member }) => member)).toEqual([0, 1, 2])
+  })
+
+  it('are heard of as their members, and as what this node sent', async () => {
+    await say(1, sum(1, [0, 2]))
+    expect(heard).toEqual(['1 at 1', '0 at 1', '2 at 1'])
+    expect(aggregatesSeen.map(of => of.map(({ member }) => member))).toEqual([[0, 2]])
+  })
+
+  it('show the signer what its key seems to have signed, and blame nobody for a single vote in a sum', async () => {
+    observation = 'forged'
+    await say(1, sum(1, [0, 3]))
+    expect(observed).toHaveLength(1)
+    expect(drops).toEqual([])
+  })
+})
 
 describe('a height that this node cannot take part in', () => {
   it('lets nothing in and blames nobody', async () => {

@@ -7,6 +7,7 @@ import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { Vote, VoteStep } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
@@ -30,13 +31,24 @@ export interface MessageDoorPorts {
   readonly logger: Logger
   readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
   readonly onVotes: (votes: Verified<Vote>[]) => void
+  readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
+  /** A member asks this node to pass on its vote of this height. Nothing is checked but that it names itself. */
+  readonly onRelay: (vote: Vote, from: PeerId) => void
+  /** An aggregate of this height came; nothing of it is checked. */
+  readonly onAggregateSeen: (aggregate: VoteAggregate) => void
   readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
-  /** A member's node sent a well-formed message about this height. */
-  readonly onHeard: (heard: { peer: Peer; member: MemberIndex; height: Height }) => void
+  /** A member's node sent a well-formed message about this height, or another says that it has a vote of the member. */
+  readonly onHeard: (heard: { member: MemberIndex; height: Height }) => void
   readonly currentRound: () => Round
   /** Whether the height in progress is this node's to decide; if not, nobody is judged by what comes. */
   readonly isOpen: () => boolean
   readonly onFailure: (error: unknown) => void
+}
+
+/** The peer that a message came from, and the member that it is. */
+interface Sender {
+  readonly id: PeerId
+  readonly member: MemberIndex
 }
 
 /** Where consensus messages come in: decoded, their sender and signature checked, the next height's kept for later. */
@@ -49,7 +61,7 @@ export class MessageDoor {
   private readonly proposalsBrought = new Map<string, Set<BlockHash>>()
   /** Proposals that passed, by round. */
   private readonly proposalsTaken = new Map<Round, Set<BlockHash>>()
-  private buffered: { message: ConsensusMessage; from: PeerId }[] = []
+  private buffered: { message: ConsensusMessage; from: Sender }[] = []
 
   constructor(
     private readonly args: { readonly config: { readonly domain: SigningDomain }; readonly ports: MessageDoorPorts },
@@ -60,8 +72,8 @@ export class MessageDoor {
         verifier: ports.verifier,
         domain: config.domain,
         onVerified: ports.onVotes,
-        onForged: (vote, from) =>
-          this.punish(from, 'forged vote', `member ${vote.member}, height ${vote.height}, round ${vote.round}`),
+        onAggregate: ports.onAggregate,
+        onForged: (vote, from) => this.punishForged(vote, from),
         onFailure: ports.onFailure,
       },
       this.set,
@@ -96,6 +108,11 @@ export class MessageDoor {
     this.votes.countChecked(vote, this.args.ports.currentRound())
   }
 
+  /** As `countChecked`, for an aggregate. */
+  countCheckedAggregate(aggregate: VoteAggregate): void {
+    this.votes.countCheckedAggregate(aggregate, this.args.ports.currentRound())
+  }
+
   /** Members of whom a vote of this round and step is at hand, verified or waiting for its check. */
   heard(round: Round, step: VoteStep): MemberIndex[] {
     return this.votes.heard(round, step)
@@ -106,36 +123,58 @@ export class MessageDoor {
     if (!member || !this.args.ports.isOpen()) return
     try {
       const message = decodeConsensusMessage(bytes)
-      this.args.ports.onHeard({ peer: from, member: member.index, height: heightOf(message) })
-      this.admit(message, from.id)
+      this.args.ports.onHeard({ member: member.index, height: heightOf(message) })
+      this.admit(message, { id: from.id, member: member.index })
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.punish(from.id, 'malformed consensus message', error.message)
     }
   }
 
-  private admit(message: ConsensusMessage, from: PeerId): void {
+  private admit(message: ConsensusMessage, from: Sender): void {
+    const { ports } = this.args
     switch (message.kind) {
       case 'status':
-        return this.args.ports.onStatus(from, message)
+        return ports.onStatus(from.id, message)
       case 'votes': {
         const next = message.votes.filter(vote => vote.height === this.height + 1)
         if (next.length > 0) this.buffer({ kind: 'votes', votes: next }, from)
-        const own = message.votes.filter(
-          vote => vote.height === this.height && vote.member === this.own.member && !this.votes.isKnown(vote),
-        )
-        if (own.length > 0) void this.own.lookAt(own, from)
-        for (const vote of message.votes) this.votes.take(vote, from, this.args.ports.currentRound())
+        this.lookForOwn(message.votes, { from: from.id, isToBlame: true })
+        for (const vote of message.votes) this.votes.take(vote, from.id, ports.currentRound())
         return
+      }
+      case 'relay': {
+        const { vote } = message
+        if (vote.height === this.height + 1) return this.buffer(message, from)
+        if (vote.height === this.height && vote.member === from.member) ports.onRelay(vote, from.id)
+        return
+      }
+      case 'aggregate': {
+        const { aggregate } = message
+        const { height } = contentOf(aggregate)
+        if (height === this.height + 1) return this.buffer(message, from)
+        if (height !== this.height) return
+        for (const { member } of aggregate.votes) ports.onHeard({ member, height })
+        ports.onAggregateSeen(aggregate)
+        this.lookForOwn(aggregate.votes, { from: from.id, isToBlame: false })
+        return this.votes.takeAggregate(aggregate, from.id, ports.currentRound())
       }
       case 'proposal':
         if (message.proposal.height === this.height + 1) return this.buffer(message, from)
-        return void this.takeProposal(message, from).catch(this.args.ports.onFailure)
+        return void this.takeProposal(message, from.id).catch(ports.onFailure)
     }
   }
 
-  private buffer(message: ConsensusMessage, from: PeerId): void {
-    const ofPeer = this.buffered.filter(entry => entry.from === from)
+  /** Shows the signer votes of its key that this node did not send. */
+  private lookForOwn(votes: readonly Vote[], bearer: { from: PeerId; isToBlame: boolean }): void {
+    const own = votes.filter(
+      vote => vote.height === this.height && vote.member === this.own.member && !this.votes.isKnown(vote),
+    )
+    if (own.length > 0) void this.own.lookAt(own, bearer)
+  }
+
+  private buffer(message: ConsensusMessage, from: Sender): void {
+    const ofPeer = this.buffered.filter(entry => entry.from.id === from.id)
     if (ofPeer.length >= maxBufferedOfPeer) return
     const proposals = ofPeer.filter(entry => entry.message.kind === 'proposal').length
     if (message.kind === 'proposal' && proposals >= maxBufferedProposalsOfPeer) return
@@ -162,7 +201,7 @@ export class MessageDoor {
     const digest = proposalDigest(this.args.config.domain, proposal)
     const [valid] = await this.args.ports.verifier.verify({
       digest,
-      signed: [{ key: proposer.publicKey, signature: proposal.signature }],
+      signed: [{ keys: [proposer.publicKey], signature: proposal.signature }],
     })
     if (height !== this.height) return
     if (!valid) return this.punish(from, 'forged proposal', `height ${height}, round ${round}`)
@@ -170,6 +209,11 @@ export class MessageDoor {
     if (height !== this.height || taken.has(proposal.blockHash)) return
     taken.add(proposal.blockHash)
     this.args.ports.onProposal(asVerified(proposal), block)
+  }
+
+  /** A signature that the peer should have checked, or made, does not hold. */
+  punishForged({ member, height, round }: Vote, from: PeerId): void {
+    this.punish(from, 'forged vote', `member ${member}, height ${height}, round ${round}`)
   }
 
   private punish(peer: PeerId, reason: string, detail: string): void {
@@ -186,5 +230,9 @@ function heightOf(message: ConsensusMessage): Height {
       return message.proposal.height
     case 'votes':
       return message.votes.reduce((highest, { height }) => Math.max(highest, height), 0)
+    case 'relay':
+      return message.vote.height
+    case 'aggregate':
+      return contentOf(message.aggregate).height
   }
 }

@@ -37,15 +37,21 @@ export class OwnMessageWatch {
     this.attestations = 0
   }
 
-  /** Looks at votes of the member that this node is. */
-  async lookAt(votes: readonly Vote[], from: PeerId): Promise<void> {
+  /** Looks at votes of the member that this node is. Who brings them in an aggregate need not have checked each. */
+  async lookAt(
+    votes: readonly Vote[],
+    { from, isToBlame }: { readonly from: PeerId; readonly isToBlame: boolean },
+  ): Promise<void> {
     if (this.busy.has(from)) return
     this.busy.add(from)
     try {
       for (const vote of votes.slice(0, maxVotes)) {
         const { height, round, step, blockHash, signature } = vote
         const seen = await this.show({ kind: 'vote', content: { height, round, step, blockHash }, signature })
-        if (seen === 'forged') return this.ports.onForged(from, `own vote, height ${height}, round ${round}`)
+        if (seen === 'forged') {
+          if (isToBlame) this.ports.onForged(from, `own vote, height ${height}, round ${round}`)
+          return
+        }
         await this.lookAtExtension(vote)
       }
     } finally {

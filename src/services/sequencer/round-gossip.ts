@@ -49,6 +49,8 @@ export class RoundGossip {
       readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onConnect'>
       readonly clock: Clock
       readonly view: RoundView
+      /** The height stands still: this node says so to its peers. */
+      readonly onStandstill: () => void
     },
   ) {}
 
@@ -78,8 +80,9 @@ export class RoundGossip {
     const send = (message: ConsensusMessage) => network.send(peer, 'consensus', encodeConsensusMessage(message))
     const votes: Vote[] = []
     for (const round of this.roundsSince(status.round)) {
-      const { proposals, prevotes, precommits } = view.messagesOf(round)
+      const { proposals, prevotes, precommits, aggregates } = view.messagesOf(round)
       votes.push(...prevotes, ...precommits)
+      for (const aggregate of aggregates) send({ kind: 'aggregate', aggregate })
       if (round === status.round && status.hasProposal) continue
       for (const proposal of proposals) {
         const block = view.block(proposal.blockHash)
@@ -110,7 +113,10 @@ export class RoundGossip {
     this.cancel = clock.schedule(statusIntervalMs, () => {
       const since = view.waitsSinceMs()
       const patienceMs = Math.max(statusIntervalMs, standstillFactor * this.usualMs)
-      if (since !== null && clock.nowMs() - since >= patienceMs) this.sendStatus(this.sequencerPeers())
+      if (since !== null && clock.nowMs() - since >= patienceMs) {
+        this.sendStatus(this.sequencerPeers())
+        this.ports.onStandstill()
+      }
       this.watch()
     })
   }

@@ -1,30 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { BlsSecretKey } from '../../base/crypto/bls.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
-import { prevote, type Vote, type VoteContent, voteDigest } from '../../base/protocol/vote.js'
+import type { Vote } from '../../base/protocol/vote.js'
+import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { inlineSignatureVerifier, type SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { VoteDoor } from './vote-door.js'
-
-const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
-const keys = Array.from({ length: 7 }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))
-const set = setOfKeys({ keys })
-const a = `0x${'aa'.repeat(32)}` as const
-const b = `0x${'bb'.repeat(32)}` as const
-const height = 5
-
-function vote(member: number, change: Partial<VoteContent> = {}, signer = member): Vote {
-  const content = { height, round: 0, step: prevote, blockHash: a, ...change }
-  return {
-    ...content,
-    member,
-    signature: keys[signer]!.sign(voteDigest(domain, content)),
-    extension: new Uint8Array(0),
-  }
-}
+import { a, aggregate, b, domain, height, set, vote } from './votes.fixture.js'
 
 let verifications: number[]
 let passed: Vote[]
+let aggregates: VoteAggregate[]
 let forged: string[]
 let door: VoteDoor
 let hold: Promise<void> | null
@@ -32,6 +16,7 @@ let hold: Promise<void> | null
 beforeEach(() => {
   verifications = []
   passed = []
+  aggregates = []
   forged = []
   hold = null
   const verifier: Pick<SignatureVerifier, 'verify'> = {
@@ -45,6 +30,7 @@ beforeEach(() => {
     verifier,
     domain,
     onVerified: (votes: Vote[]) => passed.push(...votes),
+    onAggregate: (aggregate: VoteAggregate) => aggregates.push(aggregate),
     onForged: (one: Vote, from: string) => forged.push(`${one.member} by ${from}`),
     onFailure: (error: unknown) => expect.fail(String(error)),
   }
@@ -206,4 +192,119 @@ it('checks a vote that nothing needed once its member is seen to say something e
     [5, a],
     [5, b],
   ])
+})
+
+describe('aggregates', () => {
+  const takeAggregate = (one: VoteAggregate, from = 'aggregator', round = 0) => door.takeAggregate(one, from, round)
+  const passedMembers = () => aggregates.map(({ votes }) => votes.map(({ member }) => member))
+
+  it('are checked as one signature each, together with single votes, when a quorum is there', async () => {
+    takeAggregate(aggregate([0, 1]))
+    take(vote(2))
+    await settled()
+    expect(verifications).toEqual([])
+    takeAggregate(aggregate([3, 4]), 'other')
+    await settled()
+    expect(verifications).toEqual([3])
+    expect(passedMembers()).toEqual([
+      [0, 1],
+      [3, 4],
+    ])
+    expect(members()).toEqual([2])
+    for (const member of [0, 1, 3, 4]) expect(door.isKnown(vote(member))).toBe(true)
+  })
+
+  it('pass once, whoever brings them, and add nothing to a value that has its quorum', async () => {
+    for (const from of ['one', 'two', 'one']) takeAggregate(aggregate([0, 1, 2]), from)
+    takeAggregate(aggregate([3, 4]))
+    await settled()
+    takeAggregate(aggregate([5, 6]))
+    await settled()
+    expect(verifications).toEqual([2])
+    expect(passedMembers()).toEqual([
+      [0, 1, 2],
+      [3, 4],
+    ])
+  })
+
+  it('that share a member are not both passed: what the second lacks is checked vote by vote', async () => {
+    takeAggregate(aggregate([0, 1, 2]), 'one')
+    takeAggregate(aggregate([2, 3, 4]), 'two')
+    await settled()
+    await settled()
+    expect(verifications).toEqual([2, 2])
+    expect(passedMembers()).toEqual([[0, 1, 2]])
+    expect(members()).toEqual([3, 4])
+    expect(forged).toEqual([])
+  })
+
+  it('with a false sum are blamed on the bearer, and the true votes in them count', async () => {
+    takeAggregate({ ...aggregate([0, 1, 2]), signature: vote(5).signature }, 'forger')
+    take(vote(3), vote(4))
+    await settled()
+    await settled()
+    expect(forged).toEqual(['0 by forger'])
+    expect(aggregates).toEqual([])
+    expect(members()).toEqual([0, 1, 2, 3, 4])
+  })
+
+  it('with a true sum hold whatever single votes they claim, and nobody is blamed for these', async () => {
+    const { votes, signature } = aggregate([2, 3, 4])
+    const claiming = { votes: votes.map(one => ({ ...one, signature: vote(6).signature })), signature }
+    takeAggregate(aggregate([0, 1]), 'one')
+    takeAggregate(claiming, 'two')
+    await settled()
+    expect(passedMembers()).toEqual([
+      [0, 1],
+      [2, 3, 4],
+    ])
+    takeAggregate(aggregate([4, 5], { blockHash: b }), 'three')
+    takeAggregate({ ...claiming, votes: claiming.votes.map(one => ({ ...one, blockHash: b })) }, 'liar')
+    await settled()
+    await settled()
+    expect(forged).toEqual(['2 by liar'])
+  })
+
+  it('that nothing needed are checked once one of their members is seen to say something else', async () => {
+    takeAggregate(aggregate([0, 1, 2]))
+    takeAggregate(aggregate([3, 4]))
+    await settled()
+    takeAggregate(aggregate([5, 6]))
+    take(vote(6, { blockHash: b }))
+    await settled()
+    expect(passedMembers().at(-1)).toEqual([5, 6])
+    expect(passed.map(({ member, blockHash }) => [member, blockHash])).toEqual([[6, b]])
+  })
+
+  it('of rounds ahead, other heights and members that do not exist are ignored', async () => {
+    takeAggregate(aggregate([0, 1, 2, 3, 4], { round: 1 }))
+    takeAggregate(aggregate([0, 1, 2, 3, 4], { height: 6 }))
+    const { votes, signature } = aggregate([0, 1, 2, 3])
+    takeAggregate({ votes: [...votes, { ...vote(4), member: 7 }], signature })
+    await settled()
+    expect(verifications).toEqual([])
+  })
+
+  it('of one peer are kept as far as two values of each member', async () => {
+    for (let i = 0; i < 100; i++) {
+      const blockHash = `0x${i.toString(16).padStart(64, 'c')}` as BlockHash
+      takeAggregate({ votes: [vote(0, { blockHash }), vote(1, { blockHash })], signature: vote(6).signature }, 'forger')
+    }
+    for (const blockHash of [a, b]) takeAggregate(aggregate([0, 1], { blockHash }), 'other')
+    takeAggregate(aggregate([2, 3, 4]), 'other')
+    await settled()
+    await settled()
+    expect(verifications.reduce((sum, count) => sum + count, 0)).toBeLessThan(40)
+    expect(passedMembers()).toContainEqual([2, 3, 4])
+  })
+
+  it('from the log count, and share no member with those that come', async () => {
+    door.countCheckedAggregate(aggregate([0, 1]), 0)
+    takeAggregate(aggregate([1, 2, 3]))
+    take(vote(4))
+    await settled()
+    await settled()
+    expect(aggregates).toEqual([])
+    expect(members()).toEqual([2, 3, 4])
+  })
 })

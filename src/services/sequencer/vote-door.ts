@@ -1,15 +1,21 @@
+import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
 import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { type Vote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
+import { type Vote, type VoteContent, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { PeerId } from '../../io/network/peer-network.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 
-interface WaitingVote {
-  readonly vote: Vote
-  readonly from: PeerId
+/** Votes for one thing that one signature covers: a single vote, or those of an aggregate. */
+interface Waiting {
+  readonly votes: readonly Vote[]
+  readonly signature: Uint8Array
+  readonly aggregate: VoteAggregate | null
+  /** Who is to blame for a false signature; null for one that an aggregate claims, which its bearer may not have checked. */
+  readonly from: PeerId | null
 }
 
 /** Votes of one (round, step): who said something already, and what still waits for its signature check. */
@@ -19,16 +25,21 @@ interface Step {
   /** Members of whom any vote is at hand or was verified, and their power. */
   readonly heard: Map<MemberIndex, number>
   power: Power
-  waiting: WaitingVote[]
+  waiting: Waiting[]
   /** Values at hand or verified of each member. */
   readonly said: Map<MemberIndex, Set<BlockHash>>
   /** A vote of each member for a value that had its quorum: checked only if the member says something else too. */
-  readonly unneeded: Map<MemberIndex, WaitingVote>
+  readonly unneeded: Map<MemberIndex, Waiting>
   /** Checks under way; what comes meanwhile waits for them, and is checked together if it is needed still. */
   checking: number
   /** Votes that are verified, by `member/value`. */
   readonly verified: Set<string>
   readonly verifiedPower: Map<BlockHash, Power>
+  /** Members of the aggregates that were passed on, by value: signatures of another with one of them make no certificate. */
+  readonly aggregated: Map<BlockHash, Set<MemberIndex>>
+  /** Aggregates that came, and how many votes each peer brought in them. */
+  readonly aggregatesTaken: Set<string>
+  readonly broughtInAggregates: Map<PeerId, number>
 }
 
 /** Rounds beyond the next two for which one peer's votes of a member are kept: memory stays bounded, and one third still shows (L55). */
@@ -37,7 +48,8 @@ const maxFarRounds = 8
 /**
  * Checks votes before the core sees them. No rule of the algorithm fires on fewer votes of a step than a quorum of any
  * values (or more than one third, for a later round), so votes wait until then and those for one value are checked
- * together: one pairing a step, however many sequencers there are.
+ * together: one pairing a step, however many sequencers there are. An aggregate is checked as one signature; the single
+ * ones that it claims are checked only when its sum is of no use.
  */
 export class VoteDoor {
   private steps = new Map<string, Step>()
@@ -49,6 +61,7 @@ export class VoteDoor {
       readonly verifier: Pick<SignatureVerifier, 'verify'>
       readonly domain: SigningDomain
       readonly onVerified: (votes: Verified<Vote>[]) => void
+      readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
       readonly onForged: (vote: Vote, from: PeerId) => void
       readonly onFailure: (error: unknown) => void
     },
@@ -78,15 +91,41 @@ export class VoteDoor {
     // Two values by one member are an equivocation to report; more are noise.
     if (values.has(vote.blockHash) || values.size >= 2) return
     step.brought.set(key, values.add(vote.blockHash))
-    this.say(step, vote)
-    if (this.isUnneeded(step, vote)) return void step.unneeded.set(vote.member, { vote, from })
-    const late = this.contradicts(step, vote) && step.unneeded.get(vote.member)
-    if (late) step.unneeded.delete(vote.member)
-    for (const entry of late ? [late, { vote, from }] : [{ vote, from }]) {
-      this.hear(step, vote.member, 1)
-      step.waiting.push(entry)
-    }
-    this.flushIfDecisive(step, vote.round, currentRound)
+    this.admit(step, { votes: [vote], signature: vote.signature, aggregate: null, from }, currentRound)
+  }
+
+  /** Takes an aggregate of this height, of a round that was reached. */
+  takeAggregate(aggregate: VoteAggregate, from: PeerId, currentRound: Round): void {
+    const content = contentOf(aggregate)
+    const { votes, signature } = aggregate
+    const { members } = this.set
+    if (content.height !== this.height || content.round > currentRound) return
+    if (!votes.every(({ member }) => members[member])) return
+    const step = this.stepOf(content)
+    const id = `${votes.map(identityOf)} ${bytesToHex(signature)}`
+    const brought = (step.broughtInAggregates.get(from) ?? 0) + votes.length
+    // As of single votes: two values of each member are evidence, more are noise.
+    if (step.aggregatesTaken.has(id) || brought > 2 * members.length) return
+    step.aggregatesTaken.add(id)
+    step.broughtInAggregates.set(from, brought)
+    if (votes.every(vote => step.verified.has(identityOf(vote)))) return
+    this.admit(step, { votes, signature, aggregate, from }, currentRound)
+  }
+
+  private admit(step: Step, entry: Waiting, currentRound: Round): void {
+    for (const vote of entry.votes) this.say(step, vote)
+    if (this.isUnneeded(step, entry)) return putAside(step, entry)
+    const late = new Set(
+      entry.votes.filter(vote => this.contradicts(step, vote)).flatMap(({ member }) => step.unneeded.get(member) ?? []),
+    )
+    for (const other of late) for (const { member } of other.votes) step.unneeded.delete(member)
+    for (const waiting of [...late, entry]) this.await(step, waiting)
+    this.flushIfDecisive(step, entry.votes[0]!.round, currentRound)
+  }
+
+  private await(step: Step, entry: Waiting): void {
+    for (const { member } of entry.votes) this.hear(step, member, 1)
+    step.waiting.push(entry)
   }
 
   /** Whether this vote was verified or counted already. */
@@ -104,6 +143,14 @@ export class VoteDoor {
     this.flushIfDecisive(step, vote.round, currentRound)
   }
 
+  /** As `countChecked`, for an aggregate from the log. */
+  countCheckedAggregate(aggregate: VoteAggregate, currentRound: Round): void {
+    const content = contentOf(aggregate)
+    if (content.height !== this.height) return
+    this.addAggregate(this.stepOf(content), aggregate)
+    for (const vote of aggregate.votes) this.countChecked(vote, currentRound)
+  }
+
   /** Members of whom a vote of this round and step is at hand, verified or waiting for its check. */
   heard(round: Round, step: VoteStep): MemberIndex[] {
     const heard = this.steps.get(`${round}/${step}`)?.heard ?? new Map<MemberIndex, number>()
@@ -119,9 +166,10 @@ export class VoteDoor {
     return (said.get(member)?.size ?? 0) > 1
   }
 
-  /** Whether the vote adds nothing: its value has its quorum, and it contradicts no other. */
-  private isUnneeded(step: Step, vote: Vote): boolean {
-    return isQuorum(this.set, step.verifiedPower.get(vote.blockHash) ?? 0n) && !this.contradicts(step, vote)
+  /** Whether it adds nothing: its value has its quorum, and no vote of it contradicts another. */
+  private isUnneeded(step: Step, { votes }: Waiting): boolean {
+    if (!isQuorum(this.set, step.verifiedPower.get(votes[0]!.blockHash) ?? 0n)) return false
+    return !votes.some(vote => this.contradicts(step, vote))
   }
 
   private mayKeepFar({ member, round }: Vote, from: PeerId): boolean {
@@ -147,42 +195,82 @@ export class VoteDoor {
     if (!isQuorum(this.set, step.power) && !(round > currentRound && isOneHonest(this.set, step.power))) return
     const waiting = step.waiting
     step.waiting = []
-    const byValue = new Map<string, WaitingVote[]>()
+    const byValue = new Map<BlockHash, Waiting[]>()
     for (const entry of waiting) {
-      const group = byValue.get(entry.vote.blockHash)
+      const { blockHash } = entry.votes[0]!
+      const group = byValue.get(blockHash)
       if (group) group.push(entry)
-      else byValue.set(entry.vote.blockHash, [entry])
+      else byValue.set(blockHash, [entry])
     }
     for (const group of byValue.values()) this.verify(step, group, currentRound)
   }
 
-  private verify(step: Step, group: WaitingVote[], currentRound: Round): void {
+  private verify(step: Step, group: readonly Waiting[], currentRound: Round): void {
     const generation = this.generation
     step.checking++
-    const signed = group.map(({ vote }) => ({
-      key: this.set.members[vote.member]!.publicKey,
-      signature: vote.signature,
+    const content = group[0]!.votes[0]!
+    const signed = group.map(({ votes, signature }) => ({
+      keys: votes.map(({ member }) => this.set.members[member]!.publicKey),
+      signature,
     }))
-    this.ports.verifier.verify({ digest: voteDigest(this.ports.domain, group[0]!.vote), signed }).then(verdicts => {
+    this.ports.verifier.verify({ digest: voteDigest(this.ports.domain, content), signed }).then(verdicts => {
       if (generation !== this.generation) return
-      const verified: Verified<Vote>[] = []
-      group.forEach(({ vote, from }, i) => {
-        if (verdicts[i]) {
-          if (this.addVerified(step, vote)) verified.push(asVerified(vote))
-        } else {
-          this.hear(step, vote.member, -1)
-          this.ports.onForged(vote, from)
-        }
+      const passed = { votes: [] as Verified<Vote>[], aggregates: [] as Verified<VoteAggregate>[] }
+      group.forEach((entry, i) => {
+        if (verdicts[i]) this.pass(step, entry, passed)
+        else this.refuse(step, entry)
       })
       step.checking--
-      if (verified.length > 0) this.ports.onVerified(verified)
+      if (passed.votes.length > 0) this.ports.onVerified(passed.votes)
+      for (const aggregate of passed.aggregates) if (generation === this.generation) this.ports.onAggregate(aggregate)
       if (generation !== this.generation) return
-      step.waiting = step.waiting.filter(({ vote }) => !step.verified.has(identityOf(vote)))
-      for (const entry of step.waiting.filter(({ vote }) => this.isUnneeded(step, vote)))
-        step.unneeded.set(entry.vote.member, entry)
-      step.waiting = step.waiting.filter(({ vote }) => !this.isUnneeded(step, vote))
-      this.flushIfDecisive(step, group[0]!.vote.round, currentRound)
+      const lacking = step.waiting.filter(({ votes }) => votes.some(vote => !step.verified.has(identityOf(vote))))
+      step.waiting = lacking.filter(entry => !this.isUnneeded(step, entry))
+      for (const entry of lacking) if (this.isUnneeded(step, entry)) putAside(step, entry)
+      this.flushIfDecisive(step, content.round, currentRound)
     }, this.ports.onFailure)
+  }
+
+  /** Its signature is valid: counts what is new of it. */
+  private pass(
+    step: Step,
+    entry: Waiting,
+    passed: { votes: Verified<Vote>[]; aggregates: Verified<VoteAggregate>[] },
+  ): void {
+    const { votes, aggregate } = entry
+    if (!aggregate) {
+      if (this.addVerified(step, votes[0]!)) passed.votes.push(asVerified(votes[0]!))
+      return
+    }
+    if (!this.addAggregate(step, aggregate)) return this.awaitClaims(step, entry)
+    for (const vote of votes) this.addVerified(step, vote)
+    passed.aggregates.push(asVerified(aggregate))
+  }
+
+  private refuse(step: Step, entry: Waiting): void {
+    const { votes, aggregate, from } = entry
+    if (from !== null) this.ports.onForged(votes[0]!, from)
+    if (aggregate) return this.awaitClaims(step, entry)
+    this.hear(step, votes[0]!.member, -1)
+  }
+
+  /** The sum is of no use: what it lacks is checked vote by vote. */
+  private awaitClaims(step: Step, { votes }: Waiting): void {
+    for (const vote of votes) {
+      if (step.verified.has(identityOf(vote))) continue
+      this.hear(step, vote.member, -1)
+      this.await(step, { votes: [vote], signature: vote.signature, aggregate: null, from: null })
+    }
+  }
+
+  /** Whether its members are in no other aggregate for the value, so that the signatures add up. */
+  private addAggregate(step: Step, aggregate: VoteAggregate): boolean {
+    const { blockHash } = contentOf(aggregate)
+    const members = step.aggregated.get(blockHash) ?? new Set<MemberIndex>()
+    if (aggregate.votes.some(({ member }) => members.has(member))) return false
+    for (const { member } of aggregate.votes) members.add(member)
+    step.aggregated.set(blockHash, members)
+    return true
   }
 
   /** Whether the vote is new. */
@@ -195,7 +283,7 @@ export class VoteDoor {
     return true
   }
 
-  private stepOf({ round, step }: Vote): Step {
+  private stepOf({ round, step }: VoteContent): Step {
     const key = `${round}/${step}`
     let found = this.steps.get(key)
     if (!found) {
@@ -209,11 +297,18 @@ export class VoteDoor {
         checking: 0,
         verified: new Set(),
         verifiedPower: new Map(),
+        aggregated: new Map(),
+        aggregatesTaken: new Set(),
+        broughtInAggregates: new Map(),
       }
       this.steps.set(key, found)
     }
     return found
   }
+}
+
+function putAside(step: Step, entry: Waiting): void {
+  for (const { member } of entry.votes) step.unneeded.set(member, entry)
 }
 
 const identityOf = ({ member, blockHash }: Vote): string => `${member}/${blockHash}`

@@ -77,6 +77,13 @@ const records: WalRecord[] = [
     },
   },
   { height, input: { type: 'votes', votes: [] } },
+  {
+    height,
+    input: {
+      type: 'aggregate',
+      aggregate: asVerified({ votes: [vote, { ...vote, member: vote.member + 1 }], signature }),
+    },
+  },
   ...(['propose', 'prevote', 'precommit'] as const).map(
     (step): WalRecord => ({ height, input: { type: 'timeout', height, round: 4, step } }),
   ),

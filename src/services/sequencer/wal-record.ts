@@ -4,7 +4,9 @@ import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import { type Block, decodeBlock, encodeBlock } from '../../base/protocol/block.js'
 import { decodeProposal, encodeProposal } from '../../base/protocol/proposal.js'
+import { maxSetSize } from '../../base/protocol/sequencer-set.js'
 import { decodeVote, encodeVote } from '../../base/protocol/vote.js'
+import { aggregateFields, readAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusInput, TimeoutStep } from '../../rules/consensus/core-messages.js'
 import { asVerified } from '../../rules/consensus/verified.js'
 
@@ -25,6 +27,7 @@ const types: readonly LoggedInput['type'][] = [
   'prepared',
   'votes',
   'timeout',
+  'aggregate',
 ]
 const timeoutSteps: readonly TimeoutStep[] = ['propose', 'prevote', 'precommit']
 
@@ -45,6 +48,8 @@ function inputFields(input: LoggedInput): RlpItem[] {
       return [rlpUint(input.round), rlpHex(input.blockHash)]
     case 'votes':
       return input.votes.map(encodeVote)
+    case 'aggregate':
+      return aggregateFields(input.aggregate)
     case 'timeout':
       return [rlpUint(input.round), rlpUint(timeoutSteps.indexOf(input.step))]
   }
@@ -76,6 +81,8 @@ function readInput(fields: RlpFields, type: LoggedInput['type'] | undefined, hei
       while (fields.remaining > 0) votes.push(asVerified(decodeVote(fields.bytes())))
       return { type, votes }
     }
+    case 'aggregate':
+      return { type, aggregate: asVerified(readAggregate(fields, maxSetSize)) }
     case 'timeout': {
       const round = Number(fields.uint(32))
       const step = timeoutSteps[Number(fields.uint(8))]

@@ -39,7 +39,7 @@ describe('the BLS twin of the simulation', () => {
   })
 
   it('says which of many signatures are valid', () => {
-    const signed = publicKeys.map((key, i) => ({ key, signature: i === 1 ? signatures[0]! : signatures[i]! }))
+    const signed = publicKeys.map((key, i) => ({ keys: [key], signature: i === 1 ? signatures[0]! : signatures[i]! }))
     expect(twin.verifyManyOverOneDigest({ digest, signed })).toEqual([true, false, true])
   })
 

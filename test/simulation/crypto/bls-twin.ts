@@ -161,9 +161,9 @@ export function verifyManyOverOneDigest({
   signed,
 }: {
   digest: Uint8Array
-  signed: readonly { key: BlsPublicKey; signature: BlsSignatureBytes }[]
+  signed: readonly Omit<AggregateClaim, 'digest'>[]
 }): boolean[] {
-  return signed.map(({ key, signature }) => verifyBls({ digest, key, signature }))
+  return signed.map(({ keys, signature }) => verifyAggregate({ digest, keys, signature }))
 }
 
 /** EIP-2537 codings belong to a real L1, which the simulation has not. */

@@ -11,6 +11,8 @@ export const cpuCosts = {
   verifyPairing: 1.25,
   verifyEach: 0.13,
   aggregateEach: 0.045,
+  /** A key in the sum that an aggregate's signature is checked against. */
+  addKey: 0.001,
   wakeUp: 0.14,
   send: 0.042,
   receive: 0.055,

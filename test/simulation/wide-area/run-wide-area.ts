@@ -60,8 +60,8 @@ export async function runWideArea({ members, heights, transactionBytes }: WideAr
       if (fatal.length > 0) throw fatal[0]
     }
   }
-  // Connections come up and the first proposers meet nobody: what follows is measured.
-  const first = 3
+  // Connections come up, the first proposers meet nobody, and while a height is new to them nodes take it for a standstill.
+  const first = 10
   await atLeast(first)
   const began = { ms: clock.nowMs(), bytes: links.totalBytes(), cpuMs: cpuOf(nodes) }
   await atLeast(first + heights)

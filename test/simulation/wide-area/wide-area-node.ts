@@ -17,6 +17,7 @@ import type { ParentBlock } from '../../../src/rules/blocks/block-attributes.js'
 import { createProtocolSchedule } from '../../../src/rules/upgrades/protocol-schedule.js'
 import type { Application } from '../../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../../src/services/sequencer/engine.js'
+import { defaultAggregation } from '../../../src/services/sequencer/near-aggregator.js'
 import { chainEntry, domain, genesis, makeBlock } from '../../integration/consensus-network.js'
 import { cpuCosts, SimulatedThread } from './cpu-costs.js'
 
@@ -65,7 +66,11 @@ export class WideAreaNode {
     const wires = world.hub.join({ id: `node-${index}`, consensusKey: key.publicKey() })
     const application = this.application()
     this.engine = await ConsensusEngine.start({
-      config: { protocol: createProtocolSchedule({ parameters: world.parameters }), domain },
+      config: {
+        protocol: createProtocolSchedule({ parameters: world.parameters }),
+        domain,
+        aggregation: defaultAggregation,
+      },
       ports: {
         application,
         work: { hasWork: () => true, onWork: () => {} },
@@ -150,13 +155,16 @@ export class WideAreaNode {
 
   /** Verdicts are the same at every node, so that each signature is really checked once for all of them. */
   private verifier(): Pick<SignatureVerifier, 'verify'> {
-    const { verifying, world } = this
+    const { main, verifying, world } = this
     return {
       verify: async batch => {
-        await verifying.run(cpuCosts.verifyPairing + cpuCosts.verifyEach * batch.signed.length)
+        // What is checked is summed once at most: into an aggregate or a certificate.
+        main.occupy(cpuCosts.aggregateEach * batch.signed.length, () => {})
+        const keys = batch.signed.reduce((sum, one) => sum + one.keys.length, 0)
+        await verifying.run(cpuCosts.verifyPairing + cpuCosts.verifyEach * batch.signed.length + cpuCosts.addKey * keys)
         const verdicts: boolean[] = []
         for (const one of batch.signed) {
-          const id = `${bytesToHex(batch.digest)}${bytesToHex(one.signature)}${bytesToHex(one.key.bytes)}`
+          const id = `${bytesToHex(batch.digest)}${bytesToHex(one.signature)}${one.keys.map(key => bytesToHex(key.bytes))}`
           let verdict = world.verdicts.get(id)
           if (verdict === undefined) {
             verdict = (await inlineSignatureVerifier.verify({ digest: batch.digest, signed: [one] }))[0]!
@@ -173,6 +181,7 @@ export class WideAreaNode {
     const { main } = this
     return {
       peers: () => wires.peers(),
+      roundTripMs: (peer: string) => wires.roundTripMs(peer),
       send: (...[peer, channel, message]: Parameters<MemoryNetwork['send']>) =>
         main.occupy(cpuCosts.send, () => wires.send(peer, channel, message)),
       onMessage: (...[channel, handler]: Parameters<MemoryNetwork['onMessage']>) =>

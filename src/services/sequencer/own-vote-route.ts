@@ -1,0 +1,118 @@
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
+import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import type { Vote } from '../../base/protocol/vote.js'
+import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
+import type { PeerNetwork } from '../../io/network/peer-network.js'
+import type { Verified } from '../../rules/consensus/verified.js'
+import { type AggregationConfig, aggregatorOf, type NearMember, nearMembers } from './near-aggregator.js'
+
+/** Fewest near members, this node among them, whose votes are worth a hop more. */
+const leastNear = 3
+/** After how long a vote that no aggregate brought goes to everybody. */
+const patienceMs = 100
+/** For how many heights votes go straight after the first that stood still. */
+const firstMistrustHeights = 4
+/** The round whose votes are aggregated: where a round fails, each vote goes the shortest way. */
+const aggregatedRound: Round = 0
+
+/**
+ * The way that this node's votes take to the others: in a large set by an aggregator near it, which spares everybody most
+ * of the messages and signature checks; else straight to each. An aggregator is trusted with nothing but time: a vote that
+ * it does not pass on soon goes to everybody, and for a while none goes by it.
+ */
+export class OwnVoteRoute {
+  private height: Height = 0
+  private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
+  private self: MemberIndex | null = null
+  private near: readonly NearMember[] | null = null
+  /** Own votes that were given to an aggregator and did not come back yet, by `round/step`. */
+  private readonly underWay = new Map<string, Vote>()
+  /** Heights up to which an aggregator is not used. */
+  private readonly mistrusted = new Map<MemberIndex, Height>()
+  private straightUpTo: Height = 0
+  private straightHeights = 0
+  /** The last height of which a vote went by an aggregator. */
+  private usedAt: Height = 0
+
+  constructor(
+    private readonly config: AggregationConfig,
+    private readonly ports: {
+      readonly network: Pick<PeerNetwork, 'peers' | 'roundTripMs' | 'send'>
+      /** Runs the task later, unless the height ends before. */
+      readonly later: (delayMs: number, task: () => void) => void
+      readonly broadcast: (message: ConsensusMessage) => void
+      /** This node is the aggregator. */
+      readonly gather: (vote: Verified<Vote>) => void
+    },
+  ) {}
+
+  startHeight({ height, set, self }: { height: Height; set: SequencerSet; self: MemberIndex | null }): void {
+    if (set.setId !== this.set.setId) this.mistrusted.clear()
+    this.height = height
+    this.set = set
+    this.self = self
+    this.near = null
+    this.underWay.clear()
+  }
+
+  /** Members whose votes may be expected at an aggregator like this one. */
+  expected(): number {
+    return this.nearby().length
+  }
+
+  send(vote: Verified<Vote>): void {
+    const aggregator = vote.round === aggregatedRound ? this.aggregator() : null
+    if (!aggregator) return this.ports.broadcast({ kind: 'votes', votes: [vote] })
+    this.usedAt = vote.height
+    if (aggregator.peer === null) return this.ports.gather(vote)
+    const { network, later, broadcast } = this.ports
+    const key = placeOf(vote)
+    this.underWay.set(key, vote)
+    network.send(aggregator.peer, 'consensus', encodeConsensusMessage({ kind: 'relay', vote }))
+    later(patienceMs, () => {
+      if (!this.underWay.delete(key)) return
+      this.mistrusted.set(aggregator.index, this.height + this.config.mistrustHeights)
+      broadcast({ kind: 'votes', votes: [vote] })
+    })
+  }
+
+  /** An aggregate came, checked or not: a vote that it claims is on its way. */
+  seen(aggregate: VoteAggregate): void {
+    const content = contentOf(aggregate)
+    const own = this.underWay.get(placeOf(content))
+    if (own?.blockHash !== content.blockHash) return
+    if (aggregate.votes.some(({ member }) => member === own.member)) this.underWay.delete(placeOf(content))
+  }
+
+  /** The height stands still: if a vote went by an aggregator, that may be why, and for a while none does; longer, when it happens again. */
+  standsStill(): void {
+    const { usedAt, height, straightUpTo, config } = this
+    if (usedAt !== height || height <= straightUpTo) return
+    const isAgain = height <= straightUpTo + config.mistrustHeights
+    this.straightHeights = Math.min(isAgain ? 2 * this.straightHeights : firstMistrustHeights, config.mistrustHeights)
+    this.straightUpTo = height + this.straightHeights
+  }
+
+  private aggregator(): NearMember | null {
+    const { set, height } = this
+    if (height <= this.straightUpTo) return null
+    const near = this.nearby()
+    return near.length < leastNear ? null : aggregatorOf({ near, height, members: set.members.length })
+  }
+
+  private nearby(): readonly NearMember[] {
+    this.near ??= this.findNear()
+    return this.near
+  }
+
+  private findNear(): NearMember[] {
+    const { set, self, height, config, ports } = this
+    if (self === null || set.members.length < config.leastMembers) return []
+    return nearMembers({ set, self, network: ports.network, nearMs: config.nearMs }).filter(
+      ({ index }) => height > (this.mistrusted.get(index) ?? 0),
+    )
+  }
+}
+
+const placeOf = ({ round, step }: Pick<Vote, 'round' | 'step'>): string => `${round}/${step}`

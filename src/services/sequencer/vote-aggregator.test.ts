@@ -1,0 +1,126 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { verifyAggregate } from '../../base/crypto/bls.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { ConsensusMessage } from '../../base/protocol/consensus-message.js'
+import { type Vote, voteDigest } from '../../base/protocol/vote.js'
+import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
+import { VoteAggregator } from './vote-aggregator.js'
+import { a, b, domain, height, set, vote } from './votes.fixture.js'
+
+let sent: ConsensusMessage[]
+let verified: Vote[]
+let forged: string[]
+let checks: number[]
+let later: (() => void)[]
+let aggregator: VoteAggregator
+
+beforeEach(() => {
+  sent = []
+  verified = []
+  forged = []
+  checks = []
+  later = []
+  aggregator = new VoteAggregator({
+    verifier: {
+      verify: async batch => {
+        checks.push(batch.signed.length)
+        return inlineSignatureVerifier.verify(batch)
+      },
+    },
+    domain,
+    later: (_delayMs, task) => later.push(task),
+    broadcast: message => sent.push(message),
+    onVerified: votes => verified.push(...votes),
+    onForged: ({ member }, from) => forged.push(`${member} by ${from}`),
+    onFailure: error => expect.fail(String(error)),
+  })
+  aggregator.startHeight(height, set)
+})
+
+const settled = () => new Promise<void>(resolve => setImmediate(resolve))
+const windowEnds = async () => {
+  for (const task of later.splice(0)) task()
+  await settled()
+}
+const relay = (one: Vote, expected = 4) => aggregator.take({ vote: one, from: `peer-${one.member}` }, expected)
+const own = (one: Vote, expected = 4) => aggregator.take({ vote: one, from: null }, expected)
+const members = (votes: readonly Vote[]) => votes.map(({ member }) => member)
+const sums = () => sent.flatMap(message => (message.kind === 'aggregate' ? [message.aggregate] : []))
+
+describe('VoteAggregator', () => {
+  it('sends one sum once the expected votes are there, its own unchecked, and passes on what it checked', async () => {
+    relay(vote(4))
+    own(vote(2))
+    relay(vote(0))
+    await settled()
+    expect(sent).toEqual([])
+    relay(vote(1))
+    await settled()
+    expect(checks).toEqual([3])
+    expect(members(verified)).toEqual([4, 0, 1])
+    const [{ votes, signature }] = sums() as [ReturnType<typeof sums>[number]]
+    expect(members(votes)).toEqual([0, 1, 2, 4])
+    const keys = votes.map(({ member }) => set.members[member]!.publicKey)
+    expect(verifyAggregate({ digest: voteDigest(domain, votes[0]!), keys, signature })).toBe(true)
+    await windowEnds()
+    expect(sent).toHaveLength(1)
+  })
+
+  it('sends what came when the window ends, and the late in another', async () => {
+    relay(vote(0))
+    relay(vote(1))
+    await windowEnds()
+    relay(vote(2))
+    relay(vote(3))
+    await windowEnds()
+    expect(sums().map(({ votes }) => members(votes))).toEqual([
+      [0, 1],
+      [2, 3],
+    ])
+  })
+
+  it('sends a vote that is alone as it is', async () => {
+    relay(vote(3))
+    await windowEnds()
+    expect(sent).toEqual([{ kind: 'votes', votes: [vote(3)] }])
+  })
+
+  it('keeps values and rounds apart', async () => {
+    for (const member of [0, 1]) relay(vote(member))
+    for (const member of [2, 3]) relay(vote(member, { blockHash: b }))
+    await windowEnds()
+    expect(sums().map(({ votes }) => [votes[0]!.blockHash, ...members(votes)])).toEqual([
+      [a, 0, 1],
+      [b, 2, 3],
+    ])
+  })
+
+  it('leaves out a forged vote, and blames who asked for it', async () => {
+    relay(vote(0))
+    relay(vote(1, {}, 6))
+    own(vote(2))
+    await windowEnds()
+    expect(forged).toEqual(['1 by peer-1'])
+    expect(sums().map(({ votes }) => members(votes))).toEqual([[0, 2]])
+  })
+
+  it('takes a vote once, and two values of a member at most', async () => {
+    for (let i = 0; i < 3; i++) relay(vote(0))
+    await windowEnds()
+    relay(vote(0))
+    for (let i = 0; i < 50; i++) relay(vote(0, { blockHash: `0x${i.toString(16).padStart(64, 'd')}` as BlockHash }))
+    relay({ ...vote(0), member: 7 })
+    await windowEnds()
+    expect(sent).toHaveLength(2)
+  })
+
+  it('tells others of the votes of a height that was over before they were checked, and this node not', async () => {
+    relay(vote(0))
+    relay(vote(1))
+    for (const task of later.splice(0)) task()
+    aggregator.startHeight(height + 1, set)
+    await settled()
+    expect(sums()).toHaveLength(1)
+    expect(verified).toEqual([])
+  })
+})
