@@ -48,6 +48,16 @@ describe.each([
     expect(net.problems()).toEqual([])
   })
 
+  it('takes nobody for down whose votes come late', async () => {
+    const net = await running(4)
+    net.signingMs = index => (index === 3 ? 40 : 0)
+    await net.clock.advance(4_000)
+    const { chain } = net.nodes.get(0)!.disk
+    const rounds = chain.slice(4).map(({ certificate }) => certificate.round)
+    expect(rounds.length).toBeGreaterThan(20)
+    expect(rounds.filter(round => round > 0)).toEqual([])
+  })
+
   it('makes an empty block only every empty-block interval', async () => {
     const net = await running(4)
     net.busy = false

@@ -191,6 +191,7 @@ export class ConsensusEngine {
       later,
       onProposal: proposal => this.sendProposal(proposal),
       onVote: vote => this.sendVote(vote),
+      onLateVote: vote => this.gossip.broadcast({ kind: 'votes', votes: [vote] }),
     })
     this.watch = new WorkWatch({
       clock: ports.clock,

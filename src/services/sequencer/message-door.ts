@@ -152,9 +152,10 @@ export class MessageDoor {
       case 'aggregate': {
         const { aggregate } = message
         const { height } = contentOf(aggregate)
+        // Also when it comes late: its members are up. What is claimed of heights to come counts for no more than the next.
+        for (const { member } of aggregate.votes) ports.onHeard({ member, height: Math.min(height, this.height + 1) })
         if (height === this.height + 1) return this.buffer(message, from)
         if (height !== this.height) return
-        for (const { member } of aggregate.votes) ports.onHeard({ member, height })
         ports.onAggregateSeen(aggregate)
         this.lookForOwn(aggregate.votes, { from: from.id, isToBlame: false })
         return this.votes.takeAggregate(aggregate, from.id, ports.currentRound())

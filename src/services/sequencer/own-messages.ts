@@ -12,6 +12,8 @@ import type { HeightProgress } from './height-progress.js'
 /** After how long a message that could not be signed, and was not refused, is tried again. */
 const retryMs = 250
 
+const noExtension = new Uint8Array(0)
+
 export interface OwnMessagesPorts {
   readonly wal: Pick<AppendLog, 'sync'>
   readonly signer: ConsensusSigner
@@ -24,6 +26,8 @@ export interface OwnMessagesPorts {
   readonly later: (delayMs: number, task: () => void) => void
   readonly onProposal: (proposal: Verified<Proposal>) => void
   readonly onVote: (vote: Verified<Vote>) => void
+  /** The height was decided without it; it still tells the others that this node is up. */
+  readonly onLateVote: (vote: Vote) => void
 }
 
 /**
@@ -47,15 +51,17 @@ export class OwnMessages {
   }
 
   async signVote(content: VoteContent, member: MemberIndex): Promise<void> {
-    const { wal, signer, application, progress, onVote } = this.ports
+    const { wal, signer, application, progress, onVote, onLateVote } = this.ports
     try {
       await wal.sync()
       const signature = await signer.signVote(content)
       progress.signerAnswered()
       const { height, step, blockHash } = content
-      if (height !== this.ports.height()) return
+      const current = this.ports.height()
+      if (current === null) return
+      if (height !== current) return onLateVote({ ...content, member, signature, extension: noExtension })
       const isExtended = step === precommit && !isNil(blockHash)
-      const extension = isExtended ? application.extendVote({ height }) : new Uint8Array(0)
+      const extension = isExtended ? application.extendVote({ height }) : noExtension
       onVote(asVerified<Vote>({ ...content, member, signature, extension }))
     } catch (error) {
       this.onUnsigned({ kind: 'vote', content, error, again: () => void this.signVote(content, member) })

@@ -51,13 +51,18 @@ function send(height: number, round = 0): void {
   route.startHeight({ height, set, self })
   route.send(asVerified(vote(self, { height, round })))
 }
+/** As `send`; then an aggregate brings the vote. */
+function sendAndSee(height: number): void {
+  send(height)
+  route.seen(aggregate([self, 3], { height }))
+}
 const patienceEnds = () => {
   for (const task of later.splice(0)) task()
 }
 
 describe('OwnVoteRoute', () => {
   it('goes by the near member whose turn it is, and each has its turn', () => {
-    for (let height = 7; height < 14; height++) send(height)
+    for (let height = 7; height < 14; height++) sendAndSee(height)
     // Places 7 to 13 of seven members are 0 to 6: the first near one at or after each is 1, 1, 3, 3, 5, 5, and 1 again.
     expect(relayed).toEqual(['9/1 to peer-3', '10/1 to peer-3', '11/1 to peer-5', '12/1 to peer-5'])
     expect(gathered.map(({ height }) => height)).toEqual([7, 8, 13])
@@ -83,12 +88,12 @@ describe('OwnVoteRoute', () => {
     patienceEnds()
     expect(straight.map(({ height }) => height)).toEqual([9])
     near = [3, 5, 6]
-    send(10)
+    sendAndSee(10)
     expect(relayed.at(-1)).toBe('10/1 to peer-5')
-    send(9 + 17 + 6)
-    expect(relayed.at(-1)).toBe('32/1 to peer-5')
-    send(30)
-    expect(relayed.at(-1)).toBe('30/1 to peer-3')
+    sendAndSee(24)
+    expect(relayed.at(-1)).toBe('24/1 to peer-5')
+    sendAndSee(31)
+    expect(relayed.at(-1)).toBe('31/1 to peer-3')
   })
 
   it('is over when an aggregate claims the vote: of this member, step and value', () => {
@@ -106,11 +111,11 @@ describe('OwnVoteRoute', () => {
 
   it('is straight for some heights after one that stood still, longer when it happens again', () => {
     const straightAfter = (height: number) => {
-      send(height)
+      sendAndSee(height)
       route.standsStill()
       route.standsStill()
       const before = straight.length
-      for (let i = 1; i <= 20; i++) send(height + i)
+      for (let i = 1; i <= 20; i++) sendAndSee(height + i)
       return straight.length - before
     }
     expect(straightAfter(100)).toBe(4)
@@ -119,6 +124,14 @@ describe('OwnVoteRoute', () => {
     expect(straightAfter(151)).toBe(16)
     expect(straightAfter(180)).toBe(16)
     expect(straightAfter(300)).toBe(4)
+  })
+
+  it('shows everybody a vote that came too late for its height, and is straight for some heights', () => {
+    send(9)
+    send(10)
+    expect(straight.map(({ height }) => height)).toEqual([9, 10])
+    for (let height = 11; height <= 16; height++) send(height)
+    expect(straight.map(({ height }) => height)).toEqual([9, 10, 11, 12, 13, 14])
   })
 
   it('blames no aggregator for a height that stood still without one', () => {

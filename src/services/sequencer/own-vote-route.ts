@@ -11,8 +11,8 @@ import { type AggregationConfig, aggregatorOf, type NearMember, nearMembers } fr
 const leastNear = 3
 /** After how long a vote that no aggregate brought goes to everybody. */
 const patienceMs = 100
-/** For how many heights votes go straight after the first that stood still. */
-const firstMistrustHeights = 4
+/** For how many heights votes go straight after one came too late, or the first height stood still. */
+const fewHeights = 4
 /** The round whose votes are aggregated: where a round fails, each vote goes the shortest way. */
 const aggregatedRound: Round = 0
 
@@ -31,7 +31,8 @@ export class OwnVoteRoute {
   /** Heights up to which an aggregator is not used. */
   private readonly mistrusted = new Map<MemberIndex, Height>()
   private straightUpTo: Height = 0
-  private straightHeights = 0
+  /** The last heights without aggregation because one stood still. */
+  private lastPause = { heights: fewHeights, upTo: Number.NEGATIVE_INFINITY }
   /** The last height of which a vote went by an aggregator. */
   private usedAt: Height = 0
 
@@ -53,6 +54,13 @@ export class OwnVoteRoute {
     this.set = set
     this.self = self
     this.near = null
+    this.leaveNoneBehind()
+  }
+
+  /** The others decided without votes that came to the aggregator too late: these tell them that this node is up, and the next go straight. */
+  private leaveNoneBehind(): void {
+    for (const vote of this.underWay.values()) this.ports.broadcast({ kind: 'votes', votes: [vote] })
+    if (this.underWay.size > 0) this.goStraight(fewHeights)
     this.underWay.clear()
   }
 
@@ -87,11 +95,17 @@ export class OwnVoteRoute {
 
   /** The height stands still: if a vote went by an aggregator, that may be why, and for a while none does; longer, when it happens again. */
   standsStill(): void {
-    const { usedAt, height, straightUpTo, config } = this
+    const { usedAt, height, straightUpTo, lastPause } = this
+    const { mistrustHeights } = this.config
     if (usedAt !== height || height <= straightUpTo) return
-    const isAgain = height <= straightUpTo + config.mistrustHeights
-    this.straightHeights = Math.min(isAgain ? 2 * this.straightHeights : firstMistrustHeights, config.mistrustHeights)
-    this.straightUpTo = height + this.straightHeights
+    const isAgain = height <= lastPause.upTo + mistrustHeights
+    const heights = Math.min(isAgain ? 2 * lastPause.heights : fewHeights, mistrustHeights)
+    this.lastPause = { heights, upTo: height + heights }
+    this.goStraight(heights)
+  }
+
+  private goStraight(heights: number): void {
+    this.straightUpTo = Math.max(this.straightUpTo, this.height + heights)
   }
 
   private aggregator(): NearMember | null {

@@ -47,9 +47,10 @@ export class VoteAggregator {
   constructor(private readonly ports: VoteAggregatorPorts) {}
 
   startHeight(height: Height, set: SequencerSet): void {
+    // Whoever decides later than this node may need them.
+    for (const [key, votes] of [...this.gathering]) this.send(key, votes)
     this.height = height
     this.set = set
-    this.gathering.clear()
     this.taken.clear()
   }
 
