@@ -17,6 +17,7 @@ export interface Mutation {
 const machine = 'src/rules/consensus/round-machine.js'
 const keeper = 'src/rules/consensus/vote-keeper.js'
 const engine = 'src/services/sequencer/engine.js'
+const voteDoor = 'src/services/sequencer/vote-door.js'
 const ownMessages = 'src/services/sequencer/own-messages.js'
 const application = 'src/services/sequencer/chain-application.js'
 
@@ -70,15 +71,15 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'every member counts the same, whatever its power',
     file: keeper,
-    find: 'tally.power += this.set.members[vote.member].power;',
+    find: 'tally.power += this.set.members[member].power;',
     replace: 'tally.power += this.set.totalPower / BigInt(this.set.members.length);',
     scenario: 'chaos',
   },
   {
     name: 'votes are not verified',
-    file: 'src/services/sequencer/vote-door.js',
-    find: 'if (verdicts[i]) {',
-    replace: 'if (true) {',
+    file: voteDoor,
+    find: 'if (verdicts[i])',
+    replace: 'if (true)',
     scenario: 'byzantine',
   },
   {
@@ -203,5 +204,19 @@ export const mutations: readonly Mutation[] = [
     find: 'checkBehind() {',
     replace: 'checkBehind() {\n        return;',
     scenario: 'partitions',
+  },
+  {
+    name: 'the sum of an aggregate is not checked',
+    file: voteDoor,
+    find: 'if (verdicts[i])',
+    replace: 'if (verdicts[i] || entry.aggregate)',
+    scenario: 'aggregation',
+    shownBy: {
+      seed: 'mutation-0',
+      schedule: {
+        faulty: [1],
+        events: [{ atMs: 1_000, kind: 'byzantine', node: 1, behaviour: 'forged-aggregate', forMs: 11_000 }],
+      },
+    },
   },
 ]

@@ -134,7 +134,7 @@ export class ConsensusEngine {
         onVotes: votes => this.takeVotes(votes),
         onAggregate: aggregate => this.takeAggregate(aggregate),
         onRelay: (vote, from) => this.aggregator.take({ vote, from }, this.route.expected()),
-        onAggregateSeen: aggregate => this.route.seen(aggregate),
+        onVotesSeen: votes => this.route.seen(votes),
         onStatus: (peer, status) => this.gossip.help(peer, status),
         onHeard: ({ member, height }) => {
           this.members.heard(member, height)
@@ -161,10 +161,17 @@ export class ConsensusEngine {
       },
       onStandstill: () => this.route.standsStill(),
     })
-    const later = (delayMs: number, task: () => void) => this.setTimer(delayMs, task)
+    const inThisHeight = (delayMs: number, task: () => void) => this.setTimer(delayMs, task)
+    const later = (delayMs: number, task: () => void) => {
+      ports.clock.schedule(delayMs, () => {
+        if (!this.stopped) task()
+      })
+    }
     const broadcast = (message: ConsensusMessage) => this.gossip.broadcast(message)
     this.route = new OwnVoteRoute(config.aggregation, {
       network: ports.network,
+      up: () => this.members.up(),
+      logger: ports.logger,
       later,
       broadcast,
       gather: vote => this.aggregator.take({ vote, from: null }, this.route.expected()),
@@ -188,7 +195,7 @@ export class ConsensusEngine {
       progress: this.progress,
       logger: ports.logger,
       height: () => (this.stopped ? null : this.height),
-      later,
+      later: inThisHeight,
       onProposal: proposal => this.sendProposal(proposal),
       onVote: vote => this.sendVote(vote),
       onLateVote: vote => this.gossip.broadcast({ kind: 'votes', votes: [vote] }),

@@ -44,7 +44,7 @@ let drops: string[]
 let proposals: Proposal[]
 let passed: Vote[]
 let relayed: Vote[]
-let aggregatesSeen: (readonly Vote[])[]
+let seen: (readonly Vote[])[]
 let heard: string[]
 let statuses: number[]
 let round: number
@@ -60,7 +60,7 @@ beforeEach(() => {
   proposals = []
   passed = []
   relayed = []
-  aggregatesSeen = []
+  seen = []
   heard = []
   statuses = []
   round = 0
@@ -88,7 +88,7 @@ beforeEach(() => {
       onVotes: some => passed.push(...some),
       onAggregate: ({ votes }) => passed.push(...votes),
       onRelay: vote => relayed.push(vote),
-      onAggregateSeen: ({ votes }) => aggregatesSeen.push(votes),
+      onVotesSeen: some => seen.push(some),
       onStatus: (_peer, { height }) => statuses.push(height),
       currentRound: () => round,
       isOpen: () => isOpen,
@@ -140,7 +140,7 @@ describe('votes on their way by an aggregator', () => {
   it('are heard of as their members, and as what this node sent', async () => {
     await say(1, sum(1, [0, 2]))
     expect(heard).toEqual(['1 at 1', '0 at 1', '2 at 1'])
-    expect(aggregatesSeen.map(of => of.map(({ member }) => member))).toEqual([[0, 2]])
+    expect(seen.map(of => of.map(({ member }) => member))).toEqual([[0, 2]])
   })
 
   it('show the signer what its key seems to have signed, and blame nobody for a single vote in a sum', async () => {

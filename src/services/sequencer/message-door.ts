@@ -32,10 +32,10 @@ export interface MessageDoorPorts {
   readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
   readonly onVotes: (votes: Verified<Vote>[]) => void
   readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
-  /** A member asks this node to pass on its vote of this height. Nothing is checked but that it names itself. */
+  /** A member asks this node to pass on its vote of this height or the one before. Nothing is checked but that it names itself. */
   readonly onRelay: (vote: Vote, from: PeerId) => void
-  /** An aggregate of this height came; nothing of it is checked. */
-  readonly onAggregateSeen: (aggregate: VoteAggregate) => void
+  /** Votes came, of whatever height, alone or in an aggregate; nothing of them is checked. */
+  readonly onVotesSeen: (votes: readonly Vote[]) => void
   readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
   /** A member's node sent a well-formed message about this height, or another says that it has a vote of the member. */
   readonly onHeard: (heard: { member: MemberIndex; height: Height }) => void
@@ -137,6 +137,7 @@ export class MessageDoor {
       case 'status':
         return ports.onStatus(from.id, message)
       case 'votes': {
+        ports.onVotesSeen(message.votes)
         const next = message.votes.filter(vote => vote.height === this.height + 1)
         if (next.length > 0) this.buffer({ kind: 'votes', votes: next }, from)
         this.lookForOwn(message.votes, { from: from.id, isToBlame: true })
@@ -146,7 +147,8 @@ export class MessageDoor {
       case 'relay': {
         const { vote } = message
         if (vote.height === this.height + 1) return this.buffer(message, from)
-        if (vote.height === this.height && vote.member === from.member) ports.onRelay(vote, from.id)
+        const isOfUse = vote.height === this.height || vote.height === this.height - 1
+        if (isOfUse && vote.member === from.member) ports.onRelay(vote, from.id)
         return
       }
       case 'aggregate': {
@@ -154,9 +156,9 @@ export class MessageDoor {
         const { height } = contentOf(aggregate)
         // Also when it comes late: its members are up. What is claimed of heights to come counts for no more than the next.
         for (const { member } of aggregate.votes) ports.onHeard({ member, height: Math.min(height, this.height + 1) })
+        ports.onVotesSeen(aggregate.votes)
         if (height === this.height + 1) return this.buffer(message, from)
         if (height !== this.height) return
-        ports.onAggregateSeen(aggregate)
         this.lookForOwn(aggregate.votes, { from: from.id, isToBlame: false })
         return this.votes.takeAggregate(aggregate, from.id, ports.currentRound())
       }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { Vote } from '../../base/protocol/vote.js'
 import type { Peer } from '../../io/network/peer-network.js'
+import { silentLogger } from '../../io/telemetry/logger.js'
 import { asVerified } from '../../rules/consensus/verified.js'
 import { OwnVoteRoute } from './own-vote-route.js'
 import { a, aggregate, b, keys, set, vote } from './votes.fixture.js'
@@ -10,6 +11,7 @@ const peers = keys.map<Peer>((key, i) => ({ id: `peer-${i}`, consensusKey: key.p
 const self = 1
 
 let near: number[]
+let up: Set<number>
 let straight: Vote[]
 let relayed: string[]
 let gathered: Vote[]
@@ -18,6 +20,7 @@ let route: OwnVoteRoute
 
 beforeEach(() => {
   near = [3, 5]
+  up = new Set([0, 1, 2, 3, 4, 5, 6])
   straight = []
   relayed = []
   gathered = []
@@ -37,6 +40,8 @@ function routeOf(leastMembers: number): OwnVoteRoute {
           relayed.push(`${one.height}/${one.step} to ${peer}`)
         },
       },
+      up: () => up,
+      logger: silentLogger,
       later: (_delayMs, task) => later.push(task),
       broadcast: message => {
         if (message.kind === 'votes') straight.push(...message.votes)
@@ -54,7 +59,7 @@ function send(height: number, round = 0): void {
 /** As `send`; then an aggregate brings the vote. */
 function sendAndSee(height: number): void {
   send(height)
-  route.seen(aggregate([self, 3], { height }))
+  route.seen(aggregate([self, 3], { height }).votes)
 }
 const patienceEnds = () => {
   for (const task of later.splice(0)) task()
@@ -96,15 +101,23 @@ describe('OwnVoteRoute', () => {
     expect(relayed.at(-1)).toBe('31/1 to peer-3')
   })
 
+  it('goes by none that is connected and down', () => {
+    near = [3, 4, 5]
+    up.delete(3)
+    sendAndSee(9)
+    expect(relayed).toEqual(['9/1 to peer-4'])
+    expect(route.expected()).toBe(3)
+  })
+
   it('is over when an aggregate claims the vote: of this member, step and value', () => {
     send(9)
-    route.seen(aggregate([2, 3], { height: 9 }))
-    route.seen(aggregate([1, 3], { height: 9, blockHash: b }))
-    route.seen(aggregate([1, 3], { height: 9, step: 2 }))
+    route.seen(aggregate([2, 3], { height: 9 }).votes)
+    route.seen(aggregate([1, 3], { height: 9, blockHash: b }).votes)
+    route.seen(aggregate([1, 3], { height: 9, step: 2 }).votes)
     patienceEnds()
     expect(straight).toHaveLength(1)
     send(38)
-    route.seen(aggregate([1, 3], { height: 38, blockHash: a }))
+    route.seen(aggregate([1, 3], { height: 38, blockHash: a }).votes)
     patienceEnds()
     expect(straight).toHaveLength(1)
   })
@@ -128,10 +141,19 @@ describe('OwnVoteRoute', () => {
 
   it('shows everybody a vote that came too late for its height, and is straight for some heights', () => {
     send(9)
-    send(10)
-    expect(straight.map(({ height }) => height)).toEqual([9, 10])
-    for (let height = 11; height <= 16; height++) send(height)
-    expect(straight.map(({ height }) => height)).toEqual([9, 10, 11, 12, 13, 14])
+    sendAndSee(10)
+    patienceEnds()
+    expect(straight.map(({ height }) => height)).toEqual([9])
+    for (let height = 11; height <= 16; height++) sendAndSee(height)
+    expect(straight.map(({ height }) => height)).toEqual([9, 11, 12, 13, 14])
+  })
+
+  it('is over also when the aggregate comes after the height', () => {
+    send(9)
+    sendAndSee(10)
+    route.seen(aggregate([self, 3], { height: 9 }).votes)
+    patienceEnds()
+    expect(straight).toEqual([])
   })
 
   it('blames no aggregator for a height that stood still without one', () => {

@@ -1,9 +1,9 @@
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { Vote } from '../../base/protocol/vote.js'
-import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
+import type { Vote, VoteContent } from '../../base/protocol/vote.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
+import type { Logger } from '../../io/telemetry/logger.js'
 import type { Verified } from '../../rules/consensus/verified.js'
 import { type AggregationConfig, aggregatorOf, type NearMember, nearMembers } from './near-aggregator.js'
 
@@ -26,7 +26,7 @@ export class OwnVoteRoute {
   private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
   private self: MemberIndex | null = null
   private near: readonly NearMember[] | null = null
-  /** Own votes that were given to an aggregator and did not come back yet, by `round/step`. */
+  /** Own votes that were given to an aggregator and did not come back yet, by `height/round/step`. */
   private readonly underWay = new Map<string, Vote>()
   /** Heights up to which an aggregator is not used. */
   private readonly mistrusted = new Map<MemberIndex, Height>()
@@ -40,9 +40,12 @@ export class OwnVoteRoute {
     private readonly config: AggregationConfig,
     private readonly ports: {
       readonly network: Pick<PeerNetwork, 'peers' | 'roundTripMs' | 'send'>
-      /** Runs the task later, unless the height ends before. */
+      /** Members that are up, this node among them. */
+      readonly up: () => ReadonlySet<MemberIndex>
+      /** Runs the task later, whatever height it is then. */
       readonly later: (delayMs: number, task: () => void) => void
       readonly broadcast: (message: ConsensusMessage) => void
+      readonly logger: Pick<Logger, 'info'>
       /** This node is the aggregator. */
       readonly gather: (vote: Verified<Vote>) => void
     },
@@ -54,14 +57,6 @@ export class OwnVoteRoute {
     this.set = set
     this.self = self
     this.near = null
-    this.leaveNoneBehind()
-  }
-
-  /** The others decided without votes that came to the aggregator too late: these tell them that this node is up, and the next go straight. */
-  private leaveNoneBehind(): void {
-    for (const vote of this.underWay.values()) this.ports.broadcast({ kind: 'votes', votes: [vote] })
-    if (this.underWay.size > 0) this.goStraight(fewHeights)
-    this.underWay.clear()
   }
 
   /** Members whose votes may be expected at an aggregator like this one. */
@@ -80,17 +75,27 @@ export class OwnVoteRoute {
     network.send(aggregator.peer, 'consensus', encodeConsensusMessage({ kind: 'relay', vote }))
     later(patienceMs, () => {
       if (!this.underWay.delete(key)) return
-      this.mistrusted.set(aggregator.index, this.height + this.config.mistrustHeights)
+      // Also of a height that is over: the vote still tells the others that this node is up.
       broadcast({ kind: 'votes', votes: [vote] })
+      if (vote.height === this.height) this.mistrust(aggregator)
+      else this.goStraight(fewHeights)
     })
   }
 
-  /** An aggregate came, checked or not: a vote that it claims is on its way. */
-  seen(aggregate: VoteAggregate): void {
-    const content = contentOf(aggregate)
-    const own = this.underWay.get(placeOf(content))
-    if (own?.blockHash !== content.blockHash) return
-    if (aggregate.votes.some(({ member }) => member === own.member)) this.underWay.delete(placeOf(content))
+  private mistrust({ index }: NearMember): void {
+    const { height, config, ports } = this
+    this.mistrusted.set(index, height + config.mistrustHeights)
+    ports.logger.info('an aggregator let a vote lie: others are used', { member: index, height })
+    this.near = null
+  }
+
+  /** Votes came from others, checked or not: an own one among them is on its way. */
+  seen(votes: readonly Vote[]): void {
+    if (this.underWay.size === 0) return
+    for (const vote of votes) {
+      const own = this.underWay.get(placeOf(vote))
+      if (own?.member === vote.member && own.blockHash === vote.blockHash) this.underWay.delete(placeOf(vote))
+    }
   }
 
   /** The height stands still: if a vote went by an aggregator, that may be why, and for a while none does; longer, when it happens again. */
@@ -102,6 +107,7 @@ export class OwnVoteRoute {
     const heights = Math.min(isAgain ? 2 * lastPause.heights : fewHeights, mistrustHeights)
     this.lastPause = { heights, upTo: height + heights }
     this.goStraight(heights)
+    this.ports.logger.info('a height stands still: votes go straight to everybody', { height, heights })
   }
 
   private goStraight(heights: number): void {
@@ -123,10 +129,11 @@ export class OwnVoteRoute {
   private findNear(): NearMember[] {
     const { set, self, height, config, ports } = this
     if (self === null || set.members.length < config.leastMembers) return []
+    const up = ports.up()
     return nearMembers({ set, self, network: ports.network, nearMs: config.nearMs }).filter(
-      ({ index }) => height > (this.mistrusted.get(index) ?? 0),
+      ({ index }) => up.has(index) && height > (this.mistrusted.get(index) ?? 0),
     )
   }
 }
 
-const placeOf = ({ round, step }: Pick<Vote, 'round' | 'step'>): string => `${round}/${step}`
+const placeOf = ({ height, round, step }: VoteContent): string => `${height}/${round}/${step}`

@@ -18,7 +18,7 @@ const statusIntervalMs = 200
 const standstillFactor = 2
 /** No height counts as longer, so that a standstill does not make the next one longer. */
 const maxUsualMs = 500
-/** Weight of the latest height in how long heights take. */
+/** Least weight of the latest height in how long heights take; of the first ones each counts the same. */
 const latestWeight = 1 / 8
 /** Rounds before the current one whose messages a peer may still lack. */
 const roundsBack = 2
@@ -43,6 +43,7 @@ export class RoundGossip {
   private cancel: () => void = () => {}
   /** How long heights took of late from their first sign of work to their decision: on long wires, longer than `statusIntervalMs`. */
   private usualMs = 0
+  private decisions = 0
 
   constructor(
     private readonly ports: {
@@ -65,7 +66,8 @@ export class RoundGossip {
 
   /** A height was decided so long after its first sign of work. */
   decided(tookMs: number): void {
-    this.usualMs += (Math.min(tookMs, maxUsualMs) - this.usualMs) * latestWeight
+    this.decisions++
+    this.usualMs += (Math.min(tookMs, maxUsualMs) - this.usualMs) * Math.max(latestWeight, 1 / this.decisions)
   }
 
   broadcast(message: ConsensusMessage): void {

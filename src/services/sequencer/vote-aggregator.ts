@@ -9,8 +9,8 @@ import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { PeerId } from '../../io/network/peer-network.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 
-/** How long the votes of the others are waited for after the first. */
-const windowMs = 10
+/** How long the votes of the others are waited for after the first: a large block takes its time to reach them one after the other. */
+const windowMs = 30
 /** Values of one member in one step that are passed on: two are evidence, more are noise. */
 const maxValues = 2
 
@@ -20,10 +20,19 @@ interface Gathered {
   readonly from: PeerId | null
 }
 
+/** The votes of one height. */
+interface HeightVotes {
+  readonly set: SequencerSet
+  /** Those that wait for others, by `round/step/value`. */
+  readonly gathering: Map<string, Map<MemberIndex, Gathered>>
+  /** Values that each member had passed on, by `round/step/member`. */
+  readonly taken: Map<string, Set<BlockHash>>
+}
+
 export interface VoteAggregatorPorts {
   readonly verifier: Pick<SignatureVerifier, 'verify'>
   readonly domain: SigningDomain
-  /** Runs the task later, unless the height ends before. */
+  /** Runs the task later, whatever height it is then. */
   readonly later: (delayMs: number, task: () => void) => void
   readonly broadcast: (message: ConsensusMessage) => void
   /** Relayed votes of the height in progress that hold. */
@@ -38,55 +47,43 @@ export interface VoteAggregatorPorts {
  */
 export class VoteAggregator {
   private height: Height = 0
-  private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
-  /** Votes that wait for others, by `round/step/value`. */
-  private readonly gathering = new Map<string, Map<MemberIndex, Gathered>>()
-  /** Values that each member had passed on, by `round/step/member`. */
-  private readonly taken = new Map<string, Set<BlockHash>>()
+  /** The height in progress and the one before, whose last votes still tell that their signers are up. */
+  private readonly heights = new Map<Height, HeightVotes>()
 
   constructor(private readonly ports: VoteAggregatorPorts) {}
 
   startHeight(height: Height, set: SequencerSet): void {
-    // Whoever decides later than this node may need them.
-    for (const [key, votes] of [...this.gathering]) this.send(key, votes)
     this.height = height
-    this.set = set
-    this.taken.clear()
+    for (const old of this.heights.keys()) if (old < height - 1) this.heights.delete(old)
+    this.heights.set(height, { set, gathering: new Map(), taken: new Map() })
   }
 
-  /** Takes a vote of the height; sends the aggregate once so many are there, or the window is over. */
+  /** Takes a vote of the height, or of the one before; sends the aggregate once so many are there, or the window is over. */
   take({ vote, from }: Gathered, expected: number): void {
-    const { member, blockHash } = vote
-    if (!this.set.members[member] || !this.isNew(vote)) return
-    const key = `${placeOf(vote)}/${blockHash}`
-    let votes = this.gathering.get(key)
+    const at = this.heights.get(vote.height)
+    if (!at?.set.members[vote.member] || !isNew(at, vote)) return
+    const key = `${placeOf(vote)}/${vote.blockHash}`
+    let votes = at.gathering.get(key)
     if (!votes) {
       votes = new Map()
-      this.gathering.set(key, votes)
+      at.gathering.set(key, votes)
       const opened = votes
       this.ports.later(windowMs, () => {
-        if (this.gathering.get(key) === opened) this.send(key, opened)
+        if (at.gathering.get(key) === opened) this.send(at, key)
       })
     }
-    votes.set(member, { vote, from })
-    if (votes.size >= expected) this.send(key, votes)
+    votes.set(vote.member, { vote, from })
+    if (votes.size >= expected) this.send(at, key)
   }
 
-  private isNew(vote: Vote): boolean {
-    const place = `${placeOf(vote)}/${vote.member}`
-    const values = this.taken.get(place) ?? new Set<BlockHash>()
-    if (values.has(vote.blockHash) || values.size >= maxValues) return false
-    this.taken.set(place, values.add(vote.blockHash))
-    return true
+  private send({ set, gathering }: HeightVotes, key: string): void {
+    const votes = [...gathering.get(key)!.values()]
+    gathering.delete(key)
+    this.check(votes, set).catch(this.ports.onFailure)
   }
 
-  private send(key: string, votes: ReadonlyMap<MemberIndex, Gathered>): void {
-    this.gathering.delete(key)
-    this.check([...votes.values()]).catch(this.ports.onFailure)
-  }
-
-  private async check(gathered: readonly Gathered[]): Promise<void> {
-    const { ports, set, height } = this
+  private async check(gathered: readonly Gathered[], set: SequencerSet): Promise<void> {
+    const { ports } = this
     const relayed = gathered.filter(({ from }) => from !== null)
     const verdicts = await ports.verifier.verify({
       digest: voteDigest(ports.domain, gathered[0]!.vote),
@@ -99,7 +96,7 @@ export class VoteAggregator {
     const own = gathered.filter(({ from }) => from === null).map(({ vote }) => vote)
     // Others may need them even if this node decided meanwhile.
     this.publish([...own, ...valid].sort((a, b) => a.member - b.member))
-    if (valid.length > 0 && height === this.height) ports.onVerified(valid)
+    if (valid[0]?.height === this.height) ports.onVerified(valid)
   }
 
   private publish(votes: readonly Vote[]): void {
@@ -108,6 +105,14 @@ export class VoteAggregator {
     const signature = aggregateSignatures(votes.map(vote => vote.signature))
     this.ports.broadcast({ kind: 'aggregate', aggregate: { votes, signature } })
   }
+}
+
+function isNew({ taken }: HeightVotes, vote: Vote): boolean {
+  const place = `${placeOf(vote)}/${vote.member}`
+  const values = taken.get(place) ?? new Set<BlockHash>()
+  if (values.has(vote.blockHash) || values.size >= maxValues) return false
+  taken.set(place, values.add(vote.blockHash))
+  return true
 }
 
 const placeOf = ({ round, step }: { round: number; step: VoteStep }): string => `${round}/${step}`

@@ -61,7 +61,7 @@ export async function runWideArea({ members, heights, transactionBytes }: WideAr
     }
   }
   // Connections come up, the first proposers meet nobody, and while a height is new to them nodes take it for a standstill.
-  const first = 10
+  const first = 6
   await atLeast(first)
   const began = { ms: clock.nowMs(), bytes: links.totalBytes(), cpuMs: cpuOf(nodes) }
   await atLeast(first + heights)

@@ -17,3 +17,11 @@ it('decides on wires over the world within a third more than latency needs, each
   expect(report.lateHeights).toBe(0)
   expect(await runWideArea({ members: 13, heights: 13, transactionBytes: 20_000 })).toEqual(report)
 })
+
+it('takes no more than twice the CPU a block with 128 sequencers as with four', async () => {
+  const few = await runWideArea({ members: 4, heights: 13, transactionBytes: 20_000 })
+  const many = await runWideArea({ members: 128, heights: 4, transactionBytes: 20_000 })
+  expect(many.cpuMsPerBlock / few.cpuMsPerBlock).toBeLessThanOrEqual(2)
+  expect(many.decisionMs / many.floorMs).toBeLessThan(1.3)
+  expect(many.lateHeights).toBe(0)
+})
