@@ -1,4 +1,4 @@
-import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 
@@ -13,6 +13,9 @@ export interface AggregationConfig {
 }
 
 export const defaultAggregation: AggregationConfig = { leastMembers: 32, nearMs: 10, mistrustHeights: 64 }
+
+/** The round whose votes are aggregated: where a round fails, each vote goes the shortest way. */
+export const aggregatedRound: Round = 0
 
 /** A member near this node, itself included. */
 export interface NearMember {

@@ -1,11 +1,17 @@
-import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
 import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Vote, VoteContent } from '../../base/protocol/vote.js'
 import type { PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Verified } from '../../rules/consensus/verified.js'
-import { type AggregationConfig, aggregatorOf, type NearMember, nearMembers } from './near-aggregator.js'
+import {
+  type AggregationConfig,
+  aggregatedRound,
+  aggregatorOf,
+  type NearMember,
+  nearMembers,
+} from './near-aggregator.js'
 
 /** Fewest near members, this node among them, whose votes are worth a hop more. */
 const leastNear = 3
@@ -13,8 +19,6 @@ const leastNear = 3
 const patienceMs = 100
 /** For how many heights votes go straight after one came too late, or the first height stood still. */
 const fewHeights = 4
-/** The round whose votes are aggregated: where a round fails, each vote goes the shortest way. */
-const aggregatedRound: Round = 0
 
 /**
  * The way that this node's votes take to the others: in a large set by an aggregator near it, which spares everybody most

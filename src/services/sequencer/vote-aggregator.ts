@@ -4,10 +4,11 @@ import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
 import type { ConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { type Vote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
+import { type Vote, voteDigest } from '../../base/protocol/vote.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { PeerId } from '../../io/network/peer-network.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import { aggregatedRound } from './near-aggregator.js'
 
 /** How long the votes of the others are waited for after the first: a large block takes its time to reach them one after the other. */
 const windowMs = 30
@@ -23,9 +24,9 @@ interface Gathered {
 /** The votes of one height. */
 interface HeightVotes {
   readonly set: SequencerSet
-  /** Those that wait for others, by `round/step/value`. */
+  /** Those that wait for others, by `step/value`. */
   readonly gathering: Map<string, Map<MemberIndex, Gathered>>
-  /** Values that each member had passed on, by `round/step/member`. */
+  /** Values that each member had passed on, by `step/member`. */
   readonly taken: Map<string, Set<BlockHash>>
 }
 
@@ -61,8 +62,8 @@ export class VoteAggregator {
   /** Takes a vote of the height, or of the one before; sends the aggregate once so many are there, or the window is over. */
   take({ vote, from }: Gathered, expected: number): void {
     const at = this.heights.get(vote.height)
-    if (!at?.set.members[vote.member] || !isNew(at, vote)) return
-    const key = `${placeOf(vote)}/${vote.blockHash}`
+    if (!at?.set.members[vote.member] || vote.round !== aggregatedRound || !isNew(at, vote)) return
+    const key = `${vote.step}/${vote.blockHash}`
     let votes = at.gathering.get(key)
     if (!votes) {
       votes = new Map()
@@ -108,11 +109,9 @@ export class VoteAggregator {
 }
 
 function isNew({ taken }: HeightVotes, vote: Vote): boolean {
-  const place = `${placeOf(vote)}/${vote.member}`
+  const place = `${vote.step}/${vote.member}`
   const values = taken.get(place) ?? new Set<BlockHash>()
   if (values.has(vote.blockHash) || values.size >= maxValues) return false
   taken.set(place, values.add(vote.blockHash))
   return true
 }
-
-const placeOf = ({ round, step }: { round: number; step: VoteStep }): string => `${round}/${step}`
