@@ -83,6 +83,8 @@ const wires: [what: string, decode: (bytes: Uint8Array) => unknown, valid: Uint8
     [
       encodeConsensusMessage({ kind: 'votes', votes }),
       encodeConsensusMessage({ kind: 'status', height: 9, round: 2, hasProposal: true }),
+      encodeConsensusMessage({ kind: 'relay', vote: votes[0]! }),
+      encodeConsensusMessage({ kind: 'aggregate', aggregate: { votes: bare, signature } }),
     ],
   ],
   [
