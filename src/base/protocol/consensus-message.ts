@@ -4,8 +4,7 @@ import { RlpFields, rlpUint } from '../encoding/rlp-fields.js'
 import type { Height, Round } from '../primitives/quantities.js'
 import { type Block, decodeBlock, encodeBlock } from './block.js'
 import { decodeProposal, encodeProposal, type Proposal } from './proposal.js'
-import { maxSetSize } from './sequencer-set.js'
-import { decodeVote, encodeVote, type Vote } from './vote.js'
+import { decodeVote, encodeVote, readVotes, type Vote } from './vote.js'
 import { aggregateFields, readAggregate, type VoteAggregate } from './vote-aggregate.js'
 
 /** What sequencers say to one another on the consensus channel. */
@@ -56,19 +55,13 @@ function readMessage(fields: RlpFields, kind: ConsensusMessage['kind'] | undefin
       return { kind, proposal, block }
     }
     case 'votes':
-      return {
-        kind,
-        votes: fields.items({ max: maxVotesPerMessage }).map(item => {
-          if (!(item instanceof Uint8Array)) throw new DecodeError('consensus message: a vote is not bytes')
-          return decodeVote(item)
-        }),
-      }
+      return { kind, votes: readVotes(fields, { max: maxVotesPerMessage }) }
     case 'status':
       return { kind, height: fields.safeUint(), round: Number(fields.uint(32)), hasProposal: fields.boolean() }
     case 'relay':
       return { kind, vote: decodeVote(fields.bytes()) }
     case 'aggregate':
-      return { kind, aggregate: readAggregate(fields, maxSetSize) }
+      return { kind, aggregate: readAggregate(fields) }
     default:
       throw new DecodeError('consensus message: unknown kind')
   }

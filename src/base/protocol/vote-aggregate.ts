@@ -2,7 +2,8 @@ import { DecodeError } from '../encoding/decode-error.js'
 import { encodeRlp, type RlpItem } from '../encoding/rlp.js'
 import type { RlpFields } from '../encoding/rlp-fields.js'
 import type { MemberIndex } from '../primitives/quantities.js'
-import { decodeVote, encodeVote, type Vote, type VoteContent } from './vote.js'
+import { maxSetSize } from './sequencer-set.js'
+import { encodeVote, readVotes, type Vote, type VoteContent } from './vote.js'
 
 /**
  * Votes of several members for one thing, and the sum of their signatures: whoever checks the sum knows, since each key came
@@ -32,13 +33,10 @@ export function aggregateFields({ votes, signature }: VoteAggregate): RlpItem[] 
 
 export const encodeAggregate = (aggregate: VoteAggregate): Uint8Array => encodeRlp(aggregateFields(aggregate))
 
-/** Reads the fields of an aggregate of at most `max` votes. @throws DecodeError also when its votes are not what an aggregate holds */
-export function readAggregate(fields: RlpFields, max: number): VoteAggregate {
+/** Reads the fields of an aggregate, whose votes are no more than a set has members. @throws DecodeError also when its votes are not what an aggregate holds */
+export function readAggregate(fields: RlpFields): VoteAggregate {
   const signature = fields.bytes({ min: 96, max: 96 })
-  const votes = fields.items({ max }).map(item => {
-    if (!(item instanceof Uint8Array)) throw new DecodeError('vote aggregate: a vote is not bytes')
-    return decodeVote(item)
-  })
+  const votes = readVotes(fields, { max: maxSetSize })
   if (votes.length < 2) throw new DecodeError('vote aggregate: it needs two votes')
   votes.forEach((vote, i) => {
     const before = votes[i - 1]

@@ -71,3 +71,11 @@ export function decodeVote(bytes: Uint8Array): Vote {
   fields.end()
   return { height, round, step, blockHash, member, signature, extension }
 }
+
+/** Reads a list of at most so many votes. @throws DecodeError */
+export function readVotes(fields: RlpFields, { max }: { max: number }): Vote[] {
+  return fields.items({ max }).map(item => {
+    if (!(item instanceof Uint8Array)) throw new DecodeError('votes: one is not bytes')
+    return decodeVote(item)
+  })
+}

@@ -198,7 +198,7 @@ export class ConsensusEngine {
       later: inThisHeight,
       onProposal: proposal => this.sendProposal(proposal),
       onVote: vote => this.sendVote(vote),
-      onLateVote: vote => this.gossip.broadcast({ kind: 'votes', votes: [vote] }),
+      onLateVote: vote => broadcast({ kind: 'votes', votes: [vote] }),
     })
     this.watch = new WorkWatch({
       clock: ports.clock,

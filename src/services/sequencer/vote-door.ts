@@ -4,7 +4,7 @@ import type { Height, MemberIndex, Power, Round } from '../../base/primitives/qu
 import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { type Vote, type VoteContent, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
-import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
+import { contentOf, membersOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { PeerId } from '../../io/network/peer-network.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
@@ -102,7 +102,7 @@ export class VoteDoor {
     if (content.height !== this.height || content.round > currentRound) return
     if (!votes.every(({ member }) => members[member])) return
     const step = this.stepOf(content)
-    const id = `${votes.map(identityOf)} ${bytesToHex(signature)}`
+    const id = `${membersOf(aggregate)} ${content.blockHash} ${bytesToHex(signature)}`
     const brought = (step.broughtInAggregates.get(from) ?? 0) + votes.length
     // As of single votes: two values of each member are evidence, more are noise.
     if (step.aggregatesTaken.has(id) || brought > 2 * members.length) return

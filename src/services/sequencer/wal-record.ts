@@ -4,7 +4,6 @@ import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import { type Block, decodeBlock, encodeBlock } from '../../base/protocol/block.js'
 import { decodeProposal, encodeProposal } from '../../base/protocol/proposal.js'
-import { maxSetSize } from '../../base/protocol/sequencer-set.js'
 import { decodeVote, encodeVote } from '../../base/protocol/vote.js'
 import { aggregateFields, readAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusInput, TimeoutStep } from '../../rules/consensus/core-messages.js'
@@ -82,7 +81,7 @@ function readInput(fields: RlpFields, type: LoggedInput['type'] | undefined, hei
       return { type, votes }
     }
     case 'aggregate':
-      return { type, aggregate: asVerified(readAggregate(fields, maxSetSize)) }
+      return { type, aggregate: asVerified(readAggregate(fields)) }
     case 'timeout': {
       const round = Number(fields.uint(32))
       const step = timeoutSteps[Number(fields.uint(8))]
