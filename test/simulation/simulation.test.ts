@@ -52,6 +52,40 @@ describe('the whole network in virtual time', () => {
         },
       }),
     ],
+    [
+      'a second vote that came before its block was known made a polka that one node could never see',
+      spec('twice', 'aggregation', {
+        schedule: {
+          faulty: [0],
+          events: [
+            { atMs: 83, kind: 'slow-disk', node: 0, ms: 299, forMs: 2_196 },
+            { atMs: 1_043, kind: 'byzantine', node: 0, behaviour: 'relay-to-all', forMs: 22_518 },
+            { atMs: 1_563, kind: 'delay', node: 3, ms: 110, forMs: 2_368 },
+            { atMs: 2_793, kind: 'loss', probability: 0.3741032073087991, forMs: 4_571 },
+            { atMs: 3_516, kind: 'crash', nodes: [0], power: true, torn: 0.7376008920837194, forMs: 82, logLost: true },
+            { atMs: 3_578, kind: 'delay', node: 1, ms: 135, forMs: 2_307 },
+            { atMs: 4_386, kind: 'one-way', from: 2, to: 3, forMs: 2_821 },
+            { atMs: 4_457, kind: 'slow-disk', node: 2, ms: 217, forMs: 1_558 },
+            { atMs: 4_640, kind: 'loss', probability: 0.025245824158191682, forMs: 1_441 },
+            { atMs: 5_567, kind: 'slow-disk', node: 1, ms: 206, forMs: 709 },
+            { atMs: 6_715, kind: 'byzantine', node: 0, behaviour: 'amnesia', forMs: 4_944 },
+            { atMs: 8_034, kind: 'hidden-decision', node: 3, blind: 1, forMs: 2_579 },
+            { atMs: 8_163, kind: 'byzantine', node: 0, behaviour: 'split-proposal', forMs: 5_367 },
+            { atMs: 8_596, kind: 'crash', nodes: [3], power: false, torn: 0.7548818252980709, forMs: 47 },
+            { atMs: 11_321, kind: 'partition', side: [0, 1, 2], forMs: 2_392 },
+            {
+              atMs: 11_918,
+              kind: 'crash',
+              nodes: [0],
+              power: false,
+              torn: 0.6909920137841254,
+              forMs: 285,
+              logLost: true,
+            },
+          ],
+        },
+      }),
+    ],
   ])('does not fail again: %s', async (_, failed) => {
     expect((await pool.run(failed)).violation).toBeNull()
   })

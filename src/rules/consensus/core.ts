@@ -42,6 +42,8 @@ export interface ConsensusCore {
   readonly state: ConsensusState | null
   /** Messages to send again to a peer that lacks them; a proposal with a validRound needs the prevotes of that round too. */
   messagesOf(height: Height, round: Round): RoundMessages
+  /** Whether a vote of a round that was reached is not counted and would be, so that it should come again. */
+  lacks(vote: Vote): boolean
 }
 
 const noMessages: RoundMessages = { proposals: [], prevotes: [], precommits: [], aggregates: [] }
@@ -80,6 +82,10 @@ export function createConsensusCore({
       const { height, round, step, waiting, decided, proposer } = machine
       const { lockedRound, lockedValue, validRound, validValue } = machine
       return { height, round, step, waiting, decided, proposer, lockedRound, lockedValue, validRound, validValue }
+    },
+    lacks(vote) {
+      const known = machine?.height === vote.height ? machine.known(vote.round) : undefined
+      return known?.keeperOf(vote.step).lacks(vote) ?? false
     },
     messagesOf(height, round) {
       const known = machine?.height === height ? machine.known(round) : undefined

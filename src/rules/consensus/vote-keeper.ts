@@ -88,6 +88,13 @@ export class VoteKeeper {
     return isQuorum(this.set, this.bestBlockPower + this.set.totalPower - this.power)
   }
 
+  /** Whether this vote is not counted and would be now: a second one that came before its block was known is worth having again. */
+  lacks({ member, blockHash }: Vote): boolean {
+    const tally = this.tallies.get(blockHash)
+    if (tally?.votes.has(member) || tally?.aggregated.has(member)) return false
+    return !this.first.has(member) || this.countsAsSecond(blockHash)
+  }
+
   hasVoteOf(member: MemberIndex): boolean {
     return this.first.has(member)
   }

@@ -87,6 +87,7 @@ beforeEach(() => {
       onProposal: one => proposals.push(one),
       onVotes: some => passed.push(...some),
       onAggregate: ({ votes }) => passed.push(...votes),
+      lacks: () => false,
       onRelay: vote => relayed.push(vote),
       onVotesSeen: some => seen.push(some),
       onStatus: (_peer, { height }) => statuses.push(height),

@@ -32,6 +32,8 @@ export interface MessageDoorPorts {
   readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
   readonly onVotes: (votes: Verified<Vote>[]) => void
   readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
+  /** Whether the core dropped a verified vote of this height that it would count now. */
+  readonly lacks: (vote: Vote) => boolean
   /** A member asks this node to pass on its vote of this height or the one before. Nothing is checked but that it names itself. */
   readonly onRelay: (vote: Vote, from: PeerId) => void
   /** Votes came, of whatever height, alone or in an aggregate; nothing of them is checked. */
@@ -73,6 +75,7 @@ export class MessageDoor {
         domain: config.domain,
         onVerified: ports.onVotes,
         onAggregate: ports.onAggregate,
+        lacks: ports.lacks,
         onForged: (vote, from) => this.punishForged(vote, from),
         onFailure: ports.onFailure,
       },

@@ -10,6 +10,7 @@ let verifications: number[]
 let passed: Vote[]
 let aggregates: VoteAggregate[]
 let forged: string[]
+let lacking: number[]
 let door: VoteDoor
 let hold: Promise<void> | null
 
@@ -18,6 +19,7 @@ beforeEach(() => {
   passed = []
   aggregates = []
   forged = []
+  lacking = []
   hold = null
   const verifier: Pick<SignatureVerifier, 'verify'> = {
     async verify(batch) {
@@ -31,6 +33,7 @@ beforeEach(() => {
     domain,
     onVerified: (votes: Vote[]) => passed.push(...votes),
     onAggregate: (aggregate: VoteAggregate) => aggregates.push(aggregate),
+    lacks: (one: Vote) => lacking.includes(one.member),
     onForged: (one: Vote, from: string) => forged.push(`${one.member} by ${from}`),
     onFailure: (error: unknown) => expect.fail(String(error)),
   }
@@ -168,6 +171,20 @@ describe('forged votes', () => {
     await settled()
     expect(members()).toEqual([0, 1, 2])
   })
+})
+
+it('lets a verified vote in again that the core dropped and would count now', async () => {
+  take(vote(0), vote(1), vote(2), vote(3), vote(4, { blockHash: b }), vote(4))
+  await settled()
+  await settled()
+  const before = passed.length
+  door.take(vote(4, { blockHash: b }), 'helper', 0)
+  await settled()
+  expect(passed).toHaveLength(before)
+  lacking = [4]
+  door.take(vote(4, { blockHash: b }), 'helper', 0)
+  await settled()
+  expect(passed.slice(before)).toEqual([vote(4, { blockHash: b })])
 })
 
 it('forgets everything when a height begins, also what is being checked', async () => {

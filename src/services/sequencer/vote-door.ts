@@ -62,6 +62,8 @@ export class VoteDoor {
       readonly domain: SigningDomain
       readonly onVerified: (votes: Verified<Vote>[]) => void
       readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
+      /** Whether the core dropped a verified vote of this height that it would count now. */
+      readonly lacks: (vote: Vote) => boolean
       readonly onForged: (vote: Vote, from: PeerId) => void
       readonly onFailure: (error: unknown) => void
     },
@@ -84,7 +86,10 @@ export class VoteDoor {
     if (!member || vote.height !== this.height) return
     if (vote.round > currentRound + 2 && !this.mayKeepFar(vote, from)) return
     const step = this.stepOf(vote)
-    if (step.verified.has(identityOf(vote))) return
+    if (step.verified.has(identityOf(vote))) {
+      if (!this.ports.lacks(vote)) return
+      this.forget(step, vote)
+    }
     // By peer, so that what one peer forges does not shut out the true vote that another brings.
     const key = `${vote.member}/${from}`
     const values = step.brought.get(key) ?? new Set<BlockHash>()
@@ -110,6 +115,15 @@ export class VoteDoor {
     step.broughtInAggregates.set(from, brought)
     if (votes.every(vote => step.verified.has(identityOf(vote)))) return
     this.admit(step, { votes, signature, aggregate, from }, currentRound)
+  }
+
+  /** A vote that the core dropped comes in as if for the first time. */
+  private forget(step: Step, vote: Vote): void {
+    const { member, blockHash } = vote
+    step.verified.delete(identityOf(vote))
+    step.verifiedPower.set(blockHash, step.verifiedPower.get(blockHash)! - this.set.members[member]!.power)
+    this.hear(step, member, -1)
+    for (const [key, values] of step.brought) if (key.startsWith(`${member}/`)) values.delete(blockHash)
   }
 
   private admit(step: Step, entry: Waiting, currentRound: Round): void {
