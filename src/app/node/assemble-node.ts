@@ -26,7 +26,7 @@ import type { Application } from '../../services/sequencer/application.js'
 import { ChainApplication } from '../../services/sequencer/chain-application.js'
 import { ConsensusEngine } from '../../services/sequencer/engine.js'
 import { EvidencePool } from '../../services/sequencer/evidence-pool.js'
-import { type AggregationConfig, noAggregation } from '../../services/sequencer/near-aggregator.js'
+import { type AggregationConfig, defaultAggregation } from '../../services/sequencer/near-aggregator.js'
 import { SigningWatch } from '../../services/sequencer/signing-watch.js'
 import { createSubmitter, type Submitter } from '../../services/submitter/submitter.js'
 import { Syncer } from '../../services/syncer/syncer.js'
@@ -75,7 +75,7 @@ export interface NodeGround {
   readonly sequencing: {
     readonly signer: ConsensusSigner
     readonly wal: AppendLog
-    /** Left out: none. */
+    /** Left out: the default. */
     readonly aggregation?: AggregationConfig
   } | null
   /** Null on a node that posts no batches. */
@@ -256,7 +256,7 @@ async function startConsensus(
     metrics,
   })
   const started = await ConsensusEngine.start({
-    config: { protocol, domain, aggregation: ground.sequencing.aggregation ?? noAggregation },
+    config: { protocol, domain, aggregation: ground.sequencing.aggregation ?? defaultAggregation },
     ports: {
       wal: ground.sequencing.wal,
       signer: signing,

@@ -14,9 +14,6 @@ export interface AggregationConfig {
 
 export const defaultAggregation: AggregationConfig = { leastMembers: 32, nearMs: 10, mistrustHeights: 64 }
 
-/** Every vote goes straight to everybody. */
-export const noAggregation: AggregationConfig = { ...defaultAggregation, leastMembers: Number.POSITIVE_INFINITY }
-
 /** The round whose votes are aggregated: where a round fails, each vote goes the shortest way. */
 export const aggregatedRound: Round = 0
 
