@@ -144,6 +144,13 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!sameWithdrawals(block.withdrawals, attributes.withdrawals))',
     replace: 'if (false)',
     scenario: 'byzantine',
+    shownBy: {
+      seed: 'mutation-9',
+      schedule: {
+        faulty: [1],
+        events: [{ atMs: 1_000, kind: 'byzantine', node: 1, behaviour: 'false-deposit', forMs: 11_000 }],
+      },
+    },
   },
   {
     name: 'the L1 origin of a proposal is not checked',
