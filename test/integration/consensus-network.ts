@@ -29,9 +29,9 @@ import { createProtocolSchedule } from '../../src/rules/upgrades/protocol-schedu
 import type { ProposalRefused } from '../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../src/services/sequencer/engine.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
-import type { HeightInProgress } from '../../src/services/sequencer/height-in-progress.js'
-import { type AggregationConfig, defaultAggregation } from '../../src/services/sequencer/near-aggregator.js'
-import type { NoBlockFacts } from '../../src/services/sequencer/no-block-reason.js'
+import type { HeightInProgress } from '../../src/services/sequencer/explain/height-in-progress.js'
+import type { NoBlockFacts } from '../../src/services/sequencer/explain/no-block-reason.js'
+import { type AggregationConfig, defaultAggregation } from '../../src/services/sequencer/votes/near-aggregator.js'
 import { Syncer } from '../../src/services/syncer/syncer.js'
 import { CallHistory, type GrammarViolation, watchApplication } from '../fixtures/application-grammar.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { StorageError } from '../../src/io/storage/storage-error.js'
-import { defaultAggregation } from '../../src/services/sequencer/near-aggregator.js'
+import { defaultAggregation } from '../../src/services/sequencer/votes/near-aggregator.js'
 import { TestConsensusNetwork } from './consensus-network.js'
 
 describe.each([

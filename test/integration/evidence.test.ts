@@ -17,8 +17,8 @@ import { verifyMessages } from '../../src/rules/consensus/signed-messages.js'
 import { morphismMethods } from '../../src/services/rpc/methods/morphism-methods.js'
 import type { MorphismQueries } from '../../src/services/rpc/morphism-queries.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
-import { defaultAggregation } from '../../src/services/sequencer/near-aggregator.js'
-import { decodeWalRecord } from '../../src/services/sequencer/wal-record.js'
+import { defaultAggregation } from '../../src/services/sequencer/votes/near-aggregator.js'
+import { decodeWalRecord } from '../../src/services/sequencer/wal/wal-record.js'
 import { domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
 const liar = 3

@@ -3,9 +3,13 @@ import { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { InvariantError } from '../../src/base/primitives/invariant.js'
 import { ok, refuse } from '../../src/base/primitives/result.js'
 import { pause } from '../../src/io/time/clock.js'
-import { type NoBlockReason, noBlockReason, noBlockSentence } from '../../src/services/sequencer/no-block-reason.js'
-import { progressSentences } from '../../src/services/sequencer/progress-sentences.js'
-import { notReadyToLead } from '../../src/services/sequencer/ready-to-lead.js'
+import {
+  type NoBlockReason,
+  noBlockReason,
+  noBlockSentence,
+} from '../../src/services/sequencer/explain/no-block-reason.js'
+import { progressSentences } from '../../src/services/sequencer/explain/progress-sentences.js'
+import { notReadyToLead } from '../../src/services/sequencer/explain/ready-to-lead.js'
 import { Disk, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
 async function running(size = 4): Promise<TestConsensusNetwork> {

@@ -8,7 +8,7 @@ import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { Libp2pNetwork } from '../../src/io/network/libp2p-network.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 import { systemClock } from '../../src/io/time/system-clock.js'
-import { SigningWatch } from '../../src/services/sequencer/signing-watch.js'
+import { SigningWatch } from '../../src/services/sequencer/signing/signing-watch.js'
 
 const domain = { l1ChainId: 1, rollup: `0x${'22'.repeat(20)}` } as const
 const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))

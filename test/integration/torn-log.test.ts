@@ -12,7 +12,7 @@ import type { SigningRecord } from '../../src/io/keys/signing-record.js'
 import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { FileLog } from '../../src/io/storage/file-log.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
-import { decodeWalRecord, type LoggedInput } from '../../src/services/sequencer/wal-record.js'
+import { decodeWalRecord, type LoggedInput } from '../../src/services/sequencer/wal/wal-record.js'
 import { watchedSigner } from '../fixtures/watched-signer.js'
 import { Disk, domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 

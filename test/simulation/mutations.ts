@@ -17,8 +17,8 @@ export interface Mutation {
 const machine = 'src/rules/consensus/round-machine.js'
 const keeper = 'src/rules/consensus/vote-keeper.js'
 const engine = 'src/services/sequencer/engine.js'
-const voteDoor = 'src/services/sequencer/vote-door.js'
-const ownMessages = 'src/services/sequencer/own-messages.js'
+const voteDoor = 'src/services/sequencer/votes/vote-door.js'
+const ownMessages = 'src/services/sequencer/signing/own-messages.js'
 const application = 'src/services/sequencer/chain-application.js'
 
 /** Mutations of the real code that the simulation must catch: what is not in this list is not known to be watched. */

@@ -8,7 +8,7 @@ import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.j
 import type { Vote } from '../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { readFileLog } from '../../io/storage/file-log.js'
-import { decodeWalRecord } from '../../services/sequencer/wal-record.js'
+import { decodeWalRecord } from '../../services/sequencer/wal/wal-record.js'
 import { AppError } from '../app-error.js'
 import { JsonFields } from './json-fields.js'
 

@@ -8,7 +8,7 @@ import type { L1Follower } from '../../services/l1-follower/l1-follower.js'
 import type { BatchInfo, BatchSelector, MorphismQueries, NodeStatus } from '../../services/rpc/morphism-queries.js'
 import type { EngineStatus } from '../../services/sequencer/engine.js'
 import type { EvidencePool } from '../../services/sequencer/evidence-pool.js'
-import { syncingBehind } from '../../services/sequencer/no-block-reason.js'
+import { syncingBehind } from '../../services/sequencer/explain/no-block-reason.js'
 import type { Syncer } from '../../services/syncer/syncer.js'
 import { type ExplainParts, explainNode, nextUpgrade, notReadyReasons } from './explain-node.js'
 

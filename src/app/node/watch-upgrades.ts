@@ -4,7 +4,7 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { Chain } from '../../services/chain/chain.js'
-import { versionHaltSentence } from '../../services/sequencer/no-block-reason.js'
+import { versionHaltSentence } from '../../services/sequencer/explain/no-block-reason.js'
 
 /** Tells the operator which protocol version holds, which comes, and when this node is too old for it. */
 export function watchUpgrades({

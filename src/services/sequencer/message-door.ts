@@ -14,8 +14,8 @@ import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js
 import type { Logger } from '../../io/telemetry/logger.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
-import { OwnMessageWatch } from './own-message-watch.js'
-import { VoteDoor } from './vote-door.js'
+import { OwnMessageWatch } from './signing/own-message-watch.js'
+import { VoteDoor } from './votes/vote-door.js'
 
 /** Rounds ahead of the current one from which a proposal is kept. */
 const maxProposalLead = 8

@@ -17,7 +17,7 @@ import type { ParentBlock } from '../../../src/rules/blocks/block-attributes.js'
 import { createProtocolSchedule } from '../../../src/rules/upgrades/protocol-schedule.js'
 import type { Application } from '../../../src/services/sequencer/application.js'
 import { ConsensusEngine } from '../../../src/services/sequencer/engine.js'
-import { defaultAggregation } from '../../../src/services/sequencer/near-aggregator.js'
+import { defaultAggregation } from '../../../src/services/sequencer/votes/near-aggregator.js'
 import { chainEntry, domain, genesis, makeBlock } from '../../integration/consensus-network.js'
 import { cpuCosts, SimulatedThread } from './cpu-costs.js'
 

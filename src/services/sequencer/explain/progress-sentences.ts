@@ -1,5 +1,5 @@
-import { type BlockHash, zeroHash } from '../../base/primitives/hashes.js'
-import type { Power } from '../../base/primitives/quantities.js'
+import { type BlockHash, zeroHash } from '../../../base/primitives/hashes.js'
+import type { Power } from '../../../base/primitives/quantities.js'
 import type { HeightInProgress, VotesInProgress } from './height-in-progress.js'
 import { membersText, shareText } from './no-block-reason.js'
 

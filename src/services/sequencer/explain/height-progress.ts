@@ -1,9 +1,9 @@
-import type { BlockHash } from '../../base/primitives/hashes.js'
-import { MorphismError } from '../../base/primitives/morphism-error.js'
-import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
-import type { ConsensusState } from '../../rules/consensus/core.js'
-import type { ConsensusInput, ConsensusOutput, TimeoutStep } from '../../rules/consensus/core-messages.js'
-import type { ProposalRefused } from './application.js'
+import type { BlockHash } from '../../../base/primitives/hashes.js'
+import { MorphismError } from '../../../base/primitives/morphism-error.js'
+import type { Height, MemberIndex, Round } from '../../../base/primitives/quantities.js'
+import type { ConsensusState } from '../../../rules/consensus/core.js'
+import type { ConsensusInput, ConsensusOutput, TimeoutStep } from '../../../rules/consensus/core-messages.js'
+import type { ProposalRefused } from '../application.js'
 
 /** Refused proposals, and refusals of the signer, that are remembered. */
 const maxRemembered = 32

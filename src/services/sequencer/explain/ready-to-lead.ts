@@ -1,4 +1,4 @@
-import type { VersionHalt, VersionHaltReason } from '../../rules/upgrades/version-halt.js'
+import type { VersionHalt, VersionHaltReason } from '../../../rules/upgrades/version-halt.js'
 import type { HeightInProgress } from './height-in-progress.js'
 import { syncingBehind, unknownVersionProposed } from './no-block-reason.js'
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Vote } from '../../base/protocol/vote.js'
-import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
-import { inlineSignatureVerifier, type SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import type { BlockHash } from '../../../base/primitives/hashes.js'
+import type { Vote } from '../../../base/protocol/vote.js'
+import type { VoteAggregate } from '../../../base/protocol/vote-aggregate.js'
+import { inlineSignatureVerifier, type SignatureVerifier } from '../../../io/keys/signature-verifier.js'
 import { VoteDoor } from './vote-door.js'
 import { a, aggregate, b, domain, height, set, vote } from './votes.fixture.js'
 

@@ -1,13 +1,13 @@
-import { bytesToHex } from '../../base/primitives/bytes.js'
-import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
-import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { type Vote, type VoteContent, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
-import { contentOf, membersOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
-import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
-import type { PeerId } from '../../io/network/peer-network.js'
-import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import { bytesToHex } from '../../../base/primitives/bytes.js'
+import type { BlockHash } from '../../../base/primitives/hashes.js'
+import type { Height, MemberIndex, Power, Round } from '../../../base/primitives/quantities.js'
+import { isOneHonest, isQuorum, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import type { SigningDomain } from '../../../base/protocol/signing-domain.js'
+import { type Vote, type VoteContent, type VoteStep, voteDigest } from '../../../base/protocol/vote.js'
+import { contentOf, membersOf, type VoteAggregate } from '../../../base/protocol/vote-aggregate.js'
+import type { SignatureVerifier } from '../../../io/keys/signature-verifier.js'
+import type { PeerId } from '../../../io/network/peer-network.js'
+import { asVerified, type Verified } from '../../../rules/consensus/verified.js'
 
 /** Votes for one thing that one signature covers: a single vote, or those of an aggregate. */
 interface Waiting {

@@ -1,10 +1,10 @@
-import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
-import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { Vote, VoteContent } from '../../base/protocol/vote.js'
-import type { PeerNetwork } from '../../io/network/peer-network.js'
-import type { Logger } from '../../io/telemetry/logger.js'
-import type { Verified } from '../../rules/consensus/verified.js'
+import type { Height, MemberIndex } from '../../../base/primitives/quantities.js'
+import { type ConsensusMessage, encodeConsensusMessage } from '../../../base/protocol/consensus-message.js'
+import type { SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import type { Vote, VoteContent } from '../../../base/protocol/vote.js'
+import type { PeerNetwork } from '../../../io/network/peer-network.js'
+import type { Logger } from '../../../io/telemetry/logger.js'
+import type { Verified } from '../../../rules/consensus/verified.js'
 import {
   type AggregationConfig,
   aggregatedRound,

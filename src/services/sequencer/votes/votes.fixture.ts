@@ -1,7 +1,7 @@
-import { aggregateSignatures, BlsSecretKey } from '../../base/crypto/bls.js'
-import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
-import { prevote, type Vote, type VoteContent, voteDigest } from '../../base/protocol/vote.js'
-import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
+import { aggregateSignatures, BlsSecretKey } from '../../../base/crypto/bls.js'
+import { setOfKeys } from '../../../base/protocol/sequencer-set.fixture.js'
+import { prevote, type Vote, type VoteContent, voteDigest } from '../../../base/protocol/vote.js'
+import type { VoteAggregate } from '../../../base/protocol/vote-aggregate.js'
 
 // Seven members of equal power: five are a quorum, three more than a third.
 export const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }

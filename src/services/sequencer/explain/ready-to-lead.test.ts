@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { zeroAddress } from '../../base/primitives/hashes.js'
+import { zeroAddress } from '../../../base/primitives/hashes.js'
 import type { HeightInProgress } from './height-in-progress.js'
 import { type NotReadyReason, notReadyToLead, notReadyWords, type ReadyFacts } from './ready-to-lead.js'
 

@@ -1,22 +1,22 @@
-import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
-import { MorphismError } from '../../base/primitives/morphism-error.js'
-import type { Height, Round } from '../../base/primitives/quantities.js'
-import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
-import { isQuorum, memberByKey, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import { precommit, type VoteContent } from '../../base/protocol/vote.js'
+import type { BlsPublicKeyBytes } from '../../../base/crypto/bls.js'
+import { MorphismError } from '../../../base/primitives/morphism-error.js'
+import type { Height, Round } from '../../../base/primitives/quantities.js'
+import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
+import { isQuorum, memberByKey, powerOf, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import { precommit, type VoteContent } from '../../../base/protocol/vote.js'
 import type {
   AttestationContent,
   ConsensusSigner,
   Observation,
   ObservedMessage,
   ProposalContent,
-} from '../../io/keys/consensus-signer.js'
-import { SignerRefusal } from '../../io/keys/signer-refusal.js'
-import type { SigningStop } from '../../io/keys/signing-record.js'
-import type { PeerNetwork } from '../../io/network/peer-network.js'
-import type { Logger } from '../../io/telemetry/logger.js'
-import type { Clock } from '../../io/time/clock.js'
-import { membersBehind } from './members-behind.js'
+} from '../../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
+import type { SigningStop } from '../../../io/keys/signing-record.js'
+import type { PeerNetwork } from '../../../io/network/peer-network.js'
+import type { Logger } from '../../../io/telemetry/logger.js'
+import type { Clock } from '../../../io/time/clock.js'
+import { membersBehind } from '../members-behind.js'
 
 /** How long a quorum is connected before what its peers say of their heads counts as complete. */
 const greetingMs = 250

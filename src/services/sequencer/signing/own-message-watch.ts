@@ -1,13 +1,13 @@
-import { DecodeError } from '../../base/encoding/decode-error.js'
-import { MorphismError } from '../../base/primitives/morphism-error.js'
-import type { MemberIndex } from '../../base/primitives/quantities.js'
-import { decodeAttestation } from '../../base/protocol/batch-attestation.js'
-import type { Proposal } from '../../base/protocol/proposal.js'
-import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { Vote } from '../../base/protocol/vote.js'
-import type { ConsensusSigner, Observation, ObservedMessage } from '../../io/keys/consensus-signer.js'
-import type { PeerId } from '../../io/network/peer-network.js'
-import type { Logger } from '../../io/telemetry/logger.js'
+import { DecodeError } from '../../../base/encoding/decode-error.js'
+import { MorphismError } from '../../../base/primitives/morphism-error.js'
+import type { MemberIndex } from '../../../base/primitives/quantities.js'
+import { decodeAttestation } from '../../../base/protocol/batch-attestation.js'
+import type { Proposal } from '../../../base/protocol/proposal.js'
+import { memberByKey, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import type { Vote } from '../../../base/protocol/vote.js'
+import type { ConsensusSigner, Observation, ObservedMessage } from '../../../io/keys/consensus-signer.js'
+import type { PeerId } from '../../../io/network/peer-network.js'
+import type { Logger } from '../../../io/telemetry/logger.js'
 
 /** Own votes of one message that are looked at; a peer that helps sends those of four rounds. */
 const maxVotes = 16

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Block } from '../../base/protocol/block.js'
-import { MemoryLog } from '../../io/storage/memory-log.js'
-import { childOf, genesis } from '../../rules/blocks/blocks.fixture.js'
-import { asVerified } from '../../rules/consensus/verified.js'
+import type { Block } from '../../../base/protocol/block.js'
+import { MemoryLog } from '../../../io/storage/memory-log.js'
+import { childOf, genesis } from '../../../rules/blocks/blocks.fixture.js'
+import { asVerified } from '../../../rules/consensus/verified.js'
 import { InputLog } from './input-log.js'
 import { decodeWalRecord, type LoggedInput } from './wal-record.js'
 

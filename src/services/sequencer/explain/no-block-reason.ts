@@ -1,7 +1,7 @@
-import { type BlockHash, zeroHash } from '../../base/primitives/hashes.js'
-import type { MemberIndex, Power } from '../../base/primitives/quantities.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
-import type { VersionHalt, VersionHaltReason } from '../../rules/upgrades/version-halt.js'
+import { type BlockHash, zeroHash } from '../../../base/primitives/hashes.js'
+import type { MemberIndex, Power } from '../../../base/primitives/quantities.js'
+import type { ProtocolParameters } from '../../../base/protocol/protocol-parameters.js'
+import type { VersionHalt, VersionHaltReason } from '../../../rules/upgrades/version-halt.js'
 import type { HeightInProgress, VotesInProgress } from './height-in-progress.js'
 import type { RefusedProposal } from './height-progress.js'
 

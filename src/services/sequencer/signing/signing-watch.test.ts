@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { precommit, prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
-import { GuardedSigner } from '../../io/keys/guarded-signer.js'
-import { MemorySigningRecord } from '../../io/keys/memory-signing-record.js'
-import { type Logger, silentLogger } from '../../io/telemetry/logger.js'
-import { VirtualClock } from '../../io/time/virtual-clock.js'
-import { domain, keys, set } from '../../rules/blocks/blocks.fixture.js'
+import { precommit, prevote, type Vote, voteDigest } from '../../../base/protocol/vote.js'
+import { GuardedSigner } from '../../../io/keys/guarded-signer.js'
+import { MemorySigningRecord } from '../../../io/keys/memory-signing-record.js'
+import { type Logger, silentLogger } from '../../../io/telemetry/logger.js'
+import { VirtualClock } from '../../../io/time/virtual-clock.js'
+import { domain, keys, set } from '../../../rules/blocks/blocks.fixture.js'
 import { SigningWatch } from './signing-watch.js'
 
 const self = 3

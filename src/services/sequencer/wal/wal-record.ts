@@ -1,13 +1,13 @@
-import { DecodeError } from '../../base/encoding/decode-error.js'
-import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
-import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
-import type { Height } from '../../base/primitives/quantities.js'
-import { type Block, decodeBlock, encodeBlock } from '../../base/protocol/block.js'
-import { decodeProposal, encodeProposal } from '../../base/protocol/proposal.js'
-import { decodeVote, encodeVote } from '../../base/protocol/vote.js'
-import { aggregateFields, readAggregate } from '../../base/protocol/vote-aggregate.js'
-import type { ConsensusInput, TimeoutStep } from '../../rules/consensus/core-messages.js'
-import { asVerified } from '../../rules/consensus/verified.js'
+import { DecodeError } from '../../../base/encoding/decode-error.js'
+import { encodeRlp, type RlpItem } from '../../../base/encoding/rlp.js'
+import { RlpFields, rlpHex, rlpUint } from '../../../base/encoding/rlp-fields.js'
+import type { Height } from '../../../base/primitives/quantities.js'
+import { type Block, decodeBlock, encodeBlock } from '../../../base/protocol/block.js'
+import { decodeProposal, encodeProposal } from '../../../base/protocol/proposal.js'
+import { decodeVote, encodeVote } from '../../../base/protocol/vote.js'
+import { aggregateFields, readAggregate } from '../../../base/protocol/vote-aggregate.js'
+import type { ConsensusInput, TimeoutStep } from '../../../rules/consensus/core-messages.js'
+import { asVerified } from '../../../rules/consensus/verified.js'
 
 /** An input as the write-ahead log keeps it; 'start-height' is not logged, since the height tells it. */
 export type LoggedInput = Exclude<ConsensusInput, { type: 'start-height' }>

@@ -1,13 +1,13 @@
-import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
-import type { Proposal } from '../../base/protocol/proposal.js'
-import { isNil, precommit, type Vote, type VoteContent } from '../../base/protocol/vote.js'
-import type { ConsensusSigner, ProposalContent } from '../../io/keys/consensus-signer.js'
-import { SignerRefusal } from '../../io/keys/signer-refusal.js'
-import type { AppendLog } from '../../io/storage/append-log.js'
-import type { Logger } from '../../io/telemetry/logger.js'
-import { asVerified, type Verified } from '../../rules/consensus/verified.js'
-import type { Application } from './application.js'
-import type { HeightProgress } from './height-progress.js'
+import type { Height, MemberIndex } from '../../../base/primitives/quantities.js'
+import type { Proposal } from '../../../base/protocol/proposal.js'
+import { isNil, precommit, type Vote, type VoteContent } from '../../../base/protocol/vote.js'
+import type { ConsensusSigner, ProposalContent } from '../../../io/keys/consensus-signer.js'
+import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
+import type { AppendLog } from '../../../io/storage/append-log.js'
+import type { Logger } from '../../../io/telemetry/logger.js'
+import { asVerified, type Verified } from '../../../rules/consensus/verified.js'
+import type { Application } from '../application.js'
+import type { HeightProgress } from '../explain/height-progress.js'
 
 /** After how long a message that could not be signed, and was not refused, is tried again. */
 const retryMs = 250

@@ -1,8 +1,8 @@
-import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, Round } from '../../base/primitives/quantities.js'
-import type { Block } from '../../base/protocol/block.js'
-import type { Proposal } from '../../base/protocol/proposal.js'
-import type { AppendLog } from '../../io/storage/append-log.js'
+import type { BlockHash } from '../../../base/primitives/hashes.js'
+import type { Height, Round } from '../../../base/primitives/quantities.js'
+import type { Block } from '../../../base/protocol/block.js'
+import type { Proposal } from '../../../base/protocol/proposal.js'
+import type { AppendLog } from '../../../io/storage/append-log.js'
 import { encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 
 /** Bytes after which the log is emptied at the next height. */

@@ -1,6 +1,6 @@
-import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
-import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { Height, MemberIndex, Round } from '../../../base/primitives/quantities.js'
+import { memberByKey, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import type { PeerId, PeerNetwork } from '../../../io/network/peer-network.js'
 
 /** When votes are aggregated on their way. Each node goes by its own: only what a vote costs hangs on it. */
 export interface AggregationConfig {

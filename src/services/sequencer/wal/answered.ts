@@ -1,6 +1,6 @@
-import type { MemberIndex } from '../../base/primitives/quantities.js'
-import type { Vote } from '../../base/protocol/vote.js'
-import type { ConsensusOutput } from '../../rules/consensus/core-messages.js'
+import type { MemberIndex } from '../../../base/primitives/quantities.js'
+import type { Vote } from '../../../base/protocol/vote.js'
+import type { ConsensusOutput } from '../../../rules/consensus/core-messages.js'
 import type { LoggedInput } from './wal-record.js'
 
 /** Whether an input is the answer to what the core asked for: after a crash, what has none is done again. */

@@ -1,11 +1,12 @@
-import type { Address, BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, MemberIndex, Power, Round } from '../../base/primitives/quantities.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
-import { isQuorum, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import { precommit, prevote, type VoteStep } from '../../base/protocol/vote.js'
-import type { Peer } from '../../io/network/peer-network.js'
-import type { ConsensusState, RoundMessages } from '../../rules/consensus/core.js'
-import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import type { Address, BlockHash } from '../../../base/primitives/hashes.js'
+import type { Height, MemberIndex, Power, Round } from '../../../base/primitives/quantities.js'
+import type { ProtocolParameters } from '../../../base/protocol/protocol-parameters.js'
+import { isQuorum, powerOf, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import { precommit, prevote, type VoteStep } from '../../../base/protocol/vote.js'
+import type { Peer } from '../../../io/network/peer-network.js'
+import type { ConsensusState, RoundMessages } from '../../../rules/consensus/core.js'
+import { proposerOf } from '../../../rules/consensus/proposer-rotation.js'
+import { membersBehind } from '../members-behind.js'
 import type {
   BlockVerdict,
   ExecutionTask,
@@ -14,7 +15,6 @@ import type {
   RefusedProposal,
   RefusedSignature,
 } from './height-progress.js'
-import { membersBehind } from './members-behind.js'
 
 /** A member of the set that decides the height, as this node sees it. */
 export interface MemberInProgress {

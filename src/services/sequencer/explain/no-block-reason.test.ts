@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type BlockHash, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
-import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import { type BlockHash, zeroAddress, zeroHash } from '../../../base/primitives/hashes.js'
+import { devnetParameters } from '../../../base/protocol/protocol-parameters.js'
 import type { HeightInProgress, VotesInProgress } from './height-in-progress.js'
 import { type NoBlockFacts, type NoBlockReason, noBlockReason, noBlockSentence } from './no-block-reason.js'
 
