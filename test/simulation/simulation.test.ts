@@ -86,6 +86,42 @@ describe('the whole network in virtual time', () => {
         },
       }),
     ],
+    [
+      'a member of a third of the power had left a round by itself, and nobody else could end it',
+      spec('9b02d1e5a805', 'chaos', {
+        heights: 200,
+        schedule: {
+          faulty: [2],
+          events: [
+            { atMs: 12_021, kind: 'l1-reorg', depth: 3 },
+            { atMs: 13_143, kind: 'one-way', from: 1, to: 0, forMs: 4_378 },
+            { atMs: 13_469, kind: 'partition', side: [0], forMs: 5_442 },
+            { atMs: 22_073, kind: 'reordering', probability: 0.17580236885696648, forMs: 1_590 },
+            { atMs: 22_897, kind: 'loss', probability: 0.34677411930635577, forMs: 2_221 },
+            {
+              atMs: 24_766,
+              kind: 'crash',
+              nodes: [2],
+              power: true,
+              torn: 0.8596197315491736,
+              forMs: 2_695,
+              logLost: true,
+            },
+            { atMs: 24_796, kind: 'crash', nodes: [2], power: true, torn: 0.7268507920671254, forMs: 487 },
+            { atMs: 25_046, kind: 'crash', nodes: [1], power: true, torn: 0.5008937402162701, forMs: 325 },
+            { atMs: 26_328, kind: 'loss', probability: 0.20523486303165556, forMs: 1_583 },
+            { atMs: 26_772, kind: 'one-way', from: 3, to: 0, forMs: 5_349 },
+            { atMs: 27_258, kind: 'l1-reorg', depth: 2 },
+            { atMs: 27_493, kind: 'disk-full', node: 1, forMs: 7_645 },
+            { atMs: 27_767, kind: 'hidden-decision', node: 3, blind: 2, forMs: 4_005 },
+            { atMs: 28_310, kind: 'byzantine', node: 2, behaviour: 'forgery', forMs: 1_128 },
+            { atMs: 29_217, kind: 'crash', nodes: [0, 2, 3], power: true, torn: 0.48637708695605397, forMs: 295 },
+            { atMs: 30_220, kind: 'hidden-decision', node: 3, blind: 2, forMs: 4_146 },
+            { atMs: 31_297, kind: 'loss', probability: 0.2687556959502399, forMs: 1_141 },
+          ],
+        },
+      }),
+    ],
   ])('does not fail again: %s', async (_, failed) => {
     expect((await pool.run(failed)).violation).toBeNull()
   })

@@ -20,7 +20,7 @@ const standstillFactor = 2
 const maxUsualMs = 500
 /** Least weight of the latest height in how long heights take; of the first ones each counts the same. */
 const latestWeight = 1 / 8
-/** Rounds before the current one whose messages a peer may still lack. */
+/** Rounds before the current one of which a peer that comes to it may lack messages: more than a third of the power in one makes it skip there. */
 const roundsBack = 2
 
 /** The engine as its gossip sees it. */
@@ -75,7 +75,10 @@ export class RoundGossip {
     for (const peer of this.sequencerPeers()) this.ports.network.send(peer.id, 'consensus', bytes)
   }
 
-  /** Sends a peer of the same height what it may lack: votes and proposals of the last rounds, and of the valid round. */
+  /**
+   * Sends a peer of the same height what it may lack: votes and proposals of its round, which it cannot end without them
+   * however far ahead this node is, of the last rounds, and of the valid round.
+   */
   help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
     const { view, network } = this.ports
     if (status.height !== view.height() || status.round > view.round()) return
@@ -99,7 +102,7 @@ export class RoundGossip {
   private roundsSince(theirs: Round): Set<Round> {
     const current = this.ports.view.round()
     const validRound = this.ports.view.validRound()
-    const rounds = new Set<Round>()
+    const rounds = new Set<Round>([theirs])
     for (let round = Math.max(theirs, current - roundsBack); round <= current; round++) rounds.add(round)
     if (validRound >= 0) rounds.add(validRound)
     return rounds
