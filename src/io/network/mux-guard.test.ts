@@ -1,6 +1,9 @@
+import { yamux } from '@libp2p/yamux'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MuxFrames } from './mux-guard.js'
+import { VirtualClock } from '../time/virtual-clock.js'
+import type { Libp2pStreamMuxerFactory } from './libp2p-node.js'
+import { guardMuxer, MuxFrames } from './mux-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits } from './network-limits.js'
 
@@ -131,5 +134,25 @@ describe('MuxFrames', () => {
       }),
       { seed: 6, numRuns: 300 },
     )
+  })
+})
+
+describe('guardMuxer', () => {
+  it('aborts a connection that takes no more bytes: libp2p would throw at its last word', () => {
+    const silent = Object.assign(() => {}, { error: () => {}, trace: () => {}, newScope: () => silent })
+    const connection = () =>
+      Object.assign(new EventTarget(), {
+        log: silent,
+        direction: 'outbound',
+        send: () => {
+          throw new Error('Cannot write to a stream that is closed')
+        },
+      }) as unknown as Parameters<Libp2pStreamMuxerFactory['createStreamMuxer']>[0]
+    const factory = yamux({ enableKeepAlive: false })()
+    expect(() => factory.createStreamMuxer(connection()).abort(new Error('no pong'))).toThrow('Cannot write')
+    const guarded = guardMuxer(factory, { clock: new VirtualClock(0), isProtocol: () => true })
+    const muxer = guarded.createStreamMuxer(connection())
+    muxer.abort(new Error('no pong'))
+    expect(muxer.status).toBe('closed')
   })
 })

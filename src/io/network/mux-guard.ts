@@ -90,6 +90,7 @@ export interface MuxGuard {
 }
 
 interface GuardedMuxer {
+  abort(error: Error): void
   onData(data: { subarray(): Uint8Array }): void
   onRemoteStream(stream: object): void
   _newStream(...args: unknown[]): object
@@ -115,11 +116,19 @@ export function guardMuxer(
     connection.maxWriteBufferLength = muxLimits.unsentBytes
     const muxer = factory.createStreamMuxer(connection)
     const guarded = muxer as unknown as GuardedMuxer
-    for (const name of ['onData', 'onRemoteStream', '_newStream'] as const)
+    for (const name of ['abort', 'onData', 'onRemoteStream', '_newStream'] as const)
       if (typeof guarded[name] !== 'function') throw new InvariantError(`a Yamux multiplexer of libp2p has ${name}`)
     const guard: MuxGuard = { frames: new MuxFrames(clock.nowMs()), breach: null }
     guards.set(muxer, guard)
-    const { onData, onRemoteStream, _newStream } = guarded
+    const { abort, onData, onRemoteStream, _newStream } = guarded
+    guarded.abort = error => {
+      try {
+        abort.call(guarded, error)
+      } catch {
+        // Only its last word, a GoAway, could not be written. Thrown on, that would keep libp2p from closing the socket, and
+        // end the process when it is the connection monitor that aborts.
+      }
+    }
     guarded.onData = data => {
       try {
         guard.frames.read(data.subarray(), clock.nowMs())
