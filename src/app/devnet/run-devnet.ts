@@ -32,8 +32,8 @@ export interface DevnetOptions {
   readonly changedParameters: Partial<ProtocolParameters>
 }
 
-/** How long the nodes may take to answer. */
-const readyTimeoutMs = 120_000
+/** Nodes start side by side on as many cores as there are: each one more makes all of them slower. */
+const readyTimeoutMs = { least: 120_000, perNode: 12_000 }
 const tableIntervalMs = 1_000
 const lineIntervalMs = 5_000
 
@@ -133,7 +133,8 @@ async function requirePorts({ l1Port, rpcPort, sequencers, fullNodes }: DevnetOp
 
 /** Resolves to false when every node answers and is ready. @throws AppError NODE_FAILED, NOT_READY */
 async function waitUntilReady(nodes: readonly RunningNode[]): Promise<false> {
-  const deadline = Date.now() + readyTimeoutMs
+  const timeoutMs = Math.max(readyTimeoutMs.least, nodes.length * readyTimeoutMs.perNode)
+  const deadline = Date.now() + timeoutMs
   for (const node of nodes) {
     for (;;) {
       if (!node.process.alive()) {
@@ -146,7 +147,7 @@ async function waitUntilReady(nodes: readonly RunningNode[]): Promise<false> {
       if (Date.now() > deadline)
         throw new AppError(
           'NOT_READY',
-          `${node.name} was not ready within ${readyTimeoutMs / 1_000} s (log: ${node.logFile})`,
+          `${node.name} was not ready within ${timeoutMs / 1_000} s (log: ${node.logFile})`,
         )
       await sleep(50)
     }
