@@ -138,7 +138,7 @@ describe('MuxFrames', () => {
 })
 
 describe('guardMuxer', () => {
-  it('aborts a connection that takes no more bytes: libp2p would throw at its last word', () => {
+  it('aborts a connection that takes no more bytes, where libp2p would throw', () => {
     const silent = Object.assign(() => {}, { error: () => {}, trace: () => {}, newScope: () => silent })
     const connection = () =>
       Object.assign(new EventTarget(), {
