@@ -32,7 +32,7 @@ export interface DevnetOptions {
   readonly changedParameters: Partial<ProtocolParameters>
 }
 
-/** Nodes start side by side on as many cores as there are: each one more makes all of them slower. */
+/** How long the nodes may take to answer: they start side by side, and each one more makes all of them slower. */
 const readyTimeoutMs = { least: 120_000, perNode: 12_000 }
 const tableIntervalMs = 1_000
 const lineIntervalMs = 5_000

@@ -9,7 +9,7 @@ import type { ConsensusSigner, Observation, ObservedMessage } from '../../../io/
 import type { PeerId } from '../../../io/network/peer-network.js'
 import type { Logger } from '../../../io/telemetry/logger.js'
 
-/** Own votes of one message that are looked at; a peer that helps sends those of four rounds. */
+/** Own votes of one message that are looked at; a peer that helps sends those of five rounds. */
 const maxVotes = 16
 /** Attestations in own votes that are looked at in one height: a vote's signature does not cover them. */
 const maxAttestations = 8
