@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { AppError } from '../../src/app/app-error.js'
 import { checkMutations } from './check-mutations.js'
+import type { FaultEvent } from './fault-schedule.js'
 import type { SimulationResult, SimulationSpec } from './run-simulation.js'
 import { type ScenarioName, scenarioNames } from './scenario-names.js'
 import { SeedPool, type TimedResult } from './seed-pool.js'
@@ -129,20 +130,45 @@ async function leaveSchedule({
   spec: SimulationSpec
   result: SimulationResult
 }): Promise<void> {
-  const { invariant } = result.violation!
-  const { faulty, events } = result.schedule
+  const { violation, schedule } = result
+  const { faulty, events } = schedule
+  const failsWith = async (trial: SimulationSpec, fewer: readonly FaultEvent[]) => {
+    const again = await pool.run({ ...trial, schedule: { faulty, events: fewer } })
+    return again.violation?.invariant === violation!.invariant
+  }
+  let failing = { trial: spec, events }
+  for (const shorter of shorterRuns(spec, result)) {
+    if (!(await failsWith(shorter.trial, shorter.events))) continue
+    failing = shorter
+    break
+  }
   const shrunken = await shrinkEvents({
-    events,
+    events: failing.events,
     maxTries: maxShrinkRuns,
-    stillFails: async fewer => {
-      const { violation } = await pool.run({ ...spec, schedule: { faulty, events: fewer } })
-      return violation?.invariant === invariant
-    },
+    stillFails: fewer => failsWith(failing.trial, fewer),
   })
   const file = `simulation-${spec.scenario}-${spec.nodes}-${spec.seed}.json`
-  const replay = { ...spec, schedule: { faulty, events: shrunken } }
+  const replay = { ...failing.trial, schedule: { faulty, events: shrunken } }
   await writeFile(file, `${JSON.stringify(replay, null, 2)}\n`)
   console.error(`        ${events.length} faults shrunk to ${shrunken.length}: morphism simulate --replay ${file}`)
+}
+
+/** Heights beyond those that were decided which a run is given to show that it does not fail. */
+const fairHeights = 10
+
+/** The failed run with fewer heights, and without the faults after the last decision, or at least without those after the failure. */
+function shorterRuns(
+  spec: SimulationSpec,
+  { schedule: { events }, violation, decidedAtMs }: SimulationResult,
+): { trial: SimulationSpec; events: readonly FaultEvent[] }[] {
+  // The upgrade is in the middle of the run: with other heights it would be another run.
+  const enough = spec.scenario === 'upgrade' ? spec.heights : decidedAtMs.length - 1 + fairHeights
+  const trial = { ...spec, heights: Math.min(spec.heights, enough) }
+  const lastDecisionMs = Math.max(0, ...decidedAtMs.filter(Number.isFinite))
+  return [lastDecisionMs, violation!.atMs].map(untilMs => ({
+    trial,
+    events: events.filter(({ atMs }) => atMs <= untilMs),
+  }))
 }
 
 /** @throws AppError SIMULATION_FLAGS */
