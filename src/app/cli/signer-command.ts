@@ -7,6 +7,7 @@ import { SignerServer } from '../../io/keys/signer-server.js'
 import { loadSignerToken } from '../../io/keys/signer-token.js'
 import { PinoLogger } from '../../io/telemetry/pino-logger.js'
 import { systemClock } from '../../io/time/system-clock.js'
+import { endOnUncaught } from '../end-on-uncaught.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { openKeystore } from './keys-command.js'
 
@@ -43,6 +44,7 @@ export function signerCommand(): Command {
         resumes: flags.resumeSigning ?? false,
       })
       const logger = PinoLogger.create({ level: 'info' })
+      endOnUncaught(logger)
       const ports = { signer, domain, token, clock: systemClock, logger }
       const server = await SignerServer.start({ address, ports }).catch(async error => {
         await signer.close()

@@ -10,6 +10,7 @@ import { systemClock } from '../../io/time/system-clock.js'
 import { IpcEndpoint } from '../../services/rpc/ipc-endpoint.js'
 import type { MorphismQueries } from '../../services/rpc/morphism-queries.js'
 import { versionHaltSentence } from '../../services/sequencer/explain/no-block-reason.js'
+import { endOnUncaught } from '../end-on-uncaught.js'
 import { adminMethods } from './admin-methods.js'
 import { adminSocketOf } from './admin-socket.js'
 import { assembleNode, type NodeGround, type NodeServices, type NodeTerms } from './assemble-node.js'
@@ -63,6 +64,7 @@ export interface RunningNode {
 /** Starts a node: opens what it stands on, joins its services, and opens its doors. @throws MorphismError */
 export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const logger = PinoLogger.create({ level: config.logLevel })
+  endOnUncaught(logger)
   const lifecycle = new Lifecycle(logger)
   const stopping = new AbortController()
   const { failed, fail } = failure({ logger, lifecycle, stopping })
