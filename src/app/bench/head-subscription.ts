@@ -21,6 +21,11 @@ export class HeadSubscription {
     return new HeadSubscription(socket)
   }
 
+  /** Forgets the heads that came until now. */
+  skip(): void {
+    this.heads = 0
+  }
+
   /** Resolves at the next head that has not been waited for. */
   async next(): Promise<void> {
     while (this.heads === 0)
