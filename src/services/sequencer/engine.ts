@@ -1,12 +1,10 @@
-import type { BlockHash } from '../../base/primitives/hashes.js'
-import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import type { ConsensusMessage } from '../../base/protocol/consensus-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
+import type { Vote } from '../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
@@ -22,6 +20,7 @@ import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import type { Verified } from '../../rules/consensus/verified.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { Application, WorkSource } from './application.js'
+import { ApplicationCalls } from './application-calls.js'
 import { type HeightInProgress, heightInProgress } from './explain/height-in-progress.js'
 import { HeightProgress } from './explain/height-progress.js'
 import { MemberWatch } from './member-watch.js'
@@ -91,6 +90,7 @@ export class ConsensusEngine {
   private readonly timing: StepTiming
   private readonly gossip: RoundGossip
   private readonly own: OwnMessages
+  private readonly calls: ApplicationCalls
   private readonly route: OwnVoteRoute
   private readonly aggregator: VoteAggregator
   private readonly progress: HeightProgress
@@ -200,6 +200,14 @@ export class ConsensusEngine {
       onProposal: proposal => this.sendProposal(proposal),
       onVote: vote => this.sendVote(vote),
       onLateVote: vote => broadcast({ kind: 'votes', votes: [vote] }),
+    })
+    this.calls = new ApplicationCalls({
+      application: ports.application,
+      log: this.log,
+      progress: this.progress,
+      logger: ports.logger,
+      feed: (input, block) => this.feed(input, block),
+      onFatal: ports.onFatal,
     })
     this.watch = new WorkWatch({
       clock: ports.clock,
@@ -323,18 +331,13 @@ export class ConsensusEngine {
   }
 
   private takeVotes(votes: readonly Verified<Vote>[]): void {
-    for (const vote of votes) this.passExtension(vote)
+    for (const vote of votes) this.calls.passExtension(this.set, vote)
     this.feed({ type: 'votes', votes })
   }
 
   private takeAggregate(aggregate: Verified<VoteAggregate>): void {
-    for (const vote of aggregate.votes) this.passExtension(vote)
+    for (const vote of aggregate.votes) this.calls.passExtension(this.set, vote)
     this.feed({ type: 'aggregate', aggregate })
-  }
-
-  private passExtension({ step, blockHash, member, extension }: Vote): void {
-    if (step !== precommit || isNil(blockHash) || extension.length === 0) return
-    this.ports.application.verifyVoteExtension({ set: this.set, member, extension })
   }
 
   /** Whether the chain has a block of this height already: who hears of it before `onHead` may have woken the engine. */
@@ -375,7 +378,7 @@ export class ConsensusEngine {
   private perform(output: ConsensusOutput): void {
     switch (output.type) {
       case 'prepare-proposal':
-        return void this.prepare(output.round)
+        return void this.calls.prepare({ height: this.height, round: output.round })
       case 'sign-proposal':
         if (this.self !== null && this.log.block(output.content.blockHash))
           void this.own.signProposal(output.content, this.self)
@@ -384,7 +387,7 @@ export class ConsensusEngine {
         if (this.self !== null) void this.own.signVote(output.content, this.self)
         return
       case 'validate':
-        return void this.validate(output)
+        return void this.calls.validate(output)
       case 'schedule-timeout':
         return this.schedule(output)
       case 'round-started':
@@ -397,48 +400,7 @@ export class ConsensusEngine {
         this.metrics.equivocations.inc()
         return this.ports.onEquivocation(output.first, output.second)
       case 'decide':
-        return void this.decide(output)
-    }
-  }
-
-  private async prepare(round: Round): Promise<void> {
-    const height = this.height
-    try {
-      const block = await this.ports.application.prepareProposal({ height, round })
-      this.feed({ type: 'prepared', height, round, blockHash: block.hash }, block)
-    } catch (error) {
-      this.progress.buildFailed(error)
-      this.ports.logger.error('no proposal could be built', { height, round, error })
-    }
-  }
-
-  private async validate({
-    height,
-    round,
-    blockHash,
-  }: {
-    height: Height
-    round: Round
-    blockHash: BlockHash
-  }): Promise<void> {
-    const block = this.log.block(blockHash)
-    const proposal = this.log.proposal(round, blockHash)
-    if (!block || !proposal)
-      return this.ports.onFatal(new InvariantError('validate asked for an unknown block', { height, round, blockHash }))
-    try {
-      const verdict = await this.ports.application.processProposal({ proposal, block })
-      if (!verdict.ok) {
-        this.progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
-        this.ports.logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
-        // Nothing is logged as its verdict: with that version at hand the node judges it after a restart.
-        if (verdict.error.blame === 'own-version') return
-      }
-      const valid = verdict.ok || verdict.error.blame === 'own-view'
-      this.feed({ type: 'validated', height, blockHash, valid, acceptable: verdict.ok })
-    } catch (error) {
-      const refusal = { reason: 'not-judged', detail: String(error), blame: 'own-view' } as const
-      this.progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...refusal })
-      this.ports.logger.error('a proposal could not be judged', { height, round, blockHash, error })
+        return this.decide(output)
     }
   }
 
@@ -450,7 +412,7 @@ export class ConsensusEngine {
   }
 
   private sendVote(vote: Verified<Vote>): void {
-    this.passExtension(vote)
+    this.calls.passExtension(this.set, vote)
     this.door.countChecked(vote)
     this.feed({ type: 'votes', votes: [vote] })
     this.route.send(vote)
@@ -484,17 +446,10 @@ export class ConsensusEngine {
     return !hasProposal && this.members.isSkippable(state.proposer)
   }
 
-  private async decide({ certificate, blockHash, round }: Extract<ConsensusOutput, { type: 'decide' }>): Promise<void> {
+  private decide(output: Extract<ConsensusOutput, { type: 'decide' }>): void {
     this.deciding = true
     if (this.clockStartedAtMs !== null) this.gossip.decided(this.ports.clock.nowMs() - this.clockStartedAtMs)
-    const block = this.log.block(blockHash)
-    if (!block) return this.ports.onFatal(new InvariantError('the decided block is not at hand', { blockHash }))
-    this.ports.logger.debug('block decided', { height: this.height, round, blockHash })
-    try {
-      await this.ports.application.finalizeBlock({ block, certificate })
-    } catch (error) {
-      this.ports.onFatal(error)
-    }
+    void this.calls.finalize(output)
   }
 
   private cancelTimers(): void {

@@ -1,0 +1,80 @@
+import { InvariantError } from '../../base/primitives/invariant.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Block } from '../../base/protocol/block.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { ConsensusOutput } from '../../rules/consensus/core-messages.js'
+import type { Application } from './application.js'
+import type { HeightProgress } from './explain/height-progress.js'
+import type { InputLog } from './wal/input-log.js'
+import type { LoggedInput } from './wal/wal-record.js'
+
+type Asked<Type extends ConsensusOutput['type']> = Extract<ConsensusOutput, { type: Type }>
+
+export interface ApplicationCallsPorts {
+  readonly application: Omit<Application, 'extendVote'>
+  /** What the height's inputs name. */
+  readonly log: Pick<InputLog, 'block' | 'proposal'>
+  readonly progress: HeightProgress
+  readonly logger: Logger
+  /** Takes an answer as an input of consensus. */
+  readonly feed: (input: LoggedInput, block?: Block) => void
+  readonly onFatal: (error: unknown) => void
+}
+
+/** Puts to the application what the core asks of it; answers come back as inputs. A call that fails costs this node's word, not the height. */
+export class ApplicationCalls {
+  constructor(private readonly ports: ApplicationCallsPorts) {}
+
+  async prepare({ height, round }: { height: Height; round: Round }): Promise<void> {
+    const { application, progress, logger, feed } = this.ports
+    try {
+      const block = await application.prepareProposal({ height, round })
+      feed({ type: 'prepared', height, round, blockHash: block.hash }, block)
+    } catch (error) {
+      progress.buildFailed(error)
+      logger.error('no proposal could be built', { height, round, error })
+    }
+  }
+
+  async validate({ height, round, blockHash }: Asked<'validate'>): Promise<void> {
+    const { application, log, progress, logger, feed, onFatal } = this.ports
+    const block = log.block(blockHash)
+    const proposal = log.proposal(round, blockHash)
+    if (!block || !proposal)
+      return onFatal(new InvariantError('validate asked for an unknown block', { height, round, blockHash }))
+    try {
+      const verdict = await application.processProposal({ proposal, block })
+      if (!verdict.ok) {
+        progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
+        logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
+        // Nothing is logged as its verdict: with that version at hand the node judges it after a restart.
+        if (verdict.error.blame === 'own-version') return
+      }
+      const valid = verdict.ok || verdict.error.blame === 'own-view'
+      feed({ type: 'validated', height, blockHash, valid, acceptable: verdict.ok })
+    } catch (error) {
+      const refusal = { reason: 'not-judged', detail: String(error), blame: 'own-view' } as const
+      progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...refusal })
+      logger.error('a proposal could not be judged', { height, round, blockHash, error })
+    }
+  }
+
+  passExtension(set: SequencerSet, { step, blockHash, member, extension }: Vote): void {
+    if (step !== precommit || isNil(blockHash) || extension.length === 0) return
+    this.ports.application.verifyVoteExtension({ set, member, extension })
+  }
+
+  async finalize({ certificate, blockHash, round }: Asked<'decide'>): Promise<void> {
+    const { application, log, logger, onFatal } = this.ports
+    const block = log.block(blockHash)
+    if (!block) return onFatal(new InvariantError('the decided block is not at hand', { blockHash }))
+    logger.debug('block decided', { height: block.header.number, round, blockHash })
+    try {
+      await application.finalizeBlock({ block, certificate })
+    } catch (error) {
+      onFatal(error)
+    }
+  }
+}
