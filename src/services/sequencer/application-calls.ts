@@ -23,7 +23,10 @@ export interface ApplicationCallsPorts {
   readonly onFatal: (error: unknown) => void
 }
 
-/** Puts to the application what the core asks of it; answers come back as inputs. A call that fails costs this node's word, not the height. */
+/**
+ * Puts to the application what the core asks of it; answers come back as inputs. A proposal that cannot be built or judged
+ * costs this node's word, not the height; a decided block that cannot be made the head ends the node.
+ */
 export class ApplicationCalls {
   constructor(private readonly ports: ApplicationCallsPorts) {}
 
