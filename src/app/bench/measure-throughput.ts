@@ -1,10 +1,10 @@
 import type { Hex } from '../../base/primitives/bytes.js'
+import { AppError } from '../app-error.js'
 import { blockNumber, type DevnetInfo, nodesCpuSec, rpcBatch, rpcCall, sleep } from './bench-network.js'
 
 /** What the network sustained while transactions were always waiting. */
 export interface ThroughputResult {
   readonly accepted: number
-  readonly refused: number
   readonly executed: number
   readonly seconds: number
   readonly acceptedPerSec: number
@@ -19,7 +19,7 @@ const batchSize = 100
 const maxBacklog = 6_000
 const drainMs = 30_000
 
-/** Sends signed transactions (the accounts taking turns, their number a multiple of the nodes') to all sequencers and counts what blocks hold of them. */
+/** Sends signed transactions (the accounts taking turns, their number a multiple of the nodes') to all sequencers and counts what blocks hold of them. @throws AppError BENCH_FAILED when a node refuses one: all that follow of its account would wait for ever */
 export async function measureThroughput({
   info,
   raws,
@@ -33,12 +33,11 @@ export async function measureThroughput({
   const cpu = nodesCpuSec(info)
   const began = performance.now()
   let accepted = 0
-  let refused = 0
-  let stalled = false
+  let isOver = false
   const send = async (url: string, node: number) => {
     // An account sends to one node, as wallets do: its nonces arrive in order.
     const own = raws.filter((_, i) => i % urls.length === node)
-    for (let at = 0; at < own.length && !stalled; ) {
+    for (let at = 0; at < own.length && !isOver; ) {
       if (accepted - counter.transactions > maxBacklog) {
         await sleep(5)
         continue
@@ -49,8 +48,8 @@ export async function measureThroughput({
         url,
         some.map(raw => ({ method: 'eth_sendRawTransaction', params: [raw] })),
       )) {
-        if (error) refused++
-        else accepted++
+        if (error) throw new AppError('BENCH_FAILED', `a transaction was refused: ${error.message}`)
+        accepted++
       }
     }
   }
@@ -60,13 +59,13 @@ export async function measureThroughput({
     sending = false
     acceptedMs = performance.now() - began
   })
+  sent.catch(() => {
+    isOver = true
+  })
   let lastGrowth = performance.now()
-  while (sending || counter.transactions < accepted) {
+  while (!isOver && (sending || counter.transactions < accepted)) {
     if (await counter.advance()) lastGrowth = performance.now()
-    else if (performance.now() - lastGrowth > drainMs) {
-      stalled = true
-      break
-    }
+    else if (performance.now() - lastGrowth > drainMs) isOver = true
     await sleep(20)
   }
   await sent
@@ -74,7 +73,6 @@ export async function measureThroughput({
   const executed = counter.transactions
   return {
     accepted,
-    refused,
     executed,
     seconds,
     acceptedPerSec: accepted / (acceptedMs / 1_000),
@@ -92,14 +90,14 @@ class BlockCounter {
     public height: number,
   ) {}
 
-  /** Whether there were new blocks. */
+  /** Whether new blocks held any: an idle network makes empty ones. */
   async advance(): Promise<boolean> {
     const head = await blockNumber(this.url)
-    const before = this.height
+    const before = this.transactions
     for (; this.height < head; this.height++) {
       const number = `0x${(this.height + 1).toString(16)}`
       this.transactions += Number(await rpcCall<string>(this.url, 'eth_getBlockTransactionCountByNumber', [number]))
     }
-    return this.height > before
+    return this.transactions > before
   }
 }

@@ -33,6 +33,8 @@ export interface BenchOptions {
 }
 
 const senders = 400
+/** Enough for what one of them may have waiting at once at the highest fee that it bids (BenchAccount). */
+const senderFunds = 10n * 10n ** 18n
 
 /** Measures a network of real processes. @throws AppError */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
@@ -118,7 +120,7 @@ async function prepare({
   let last = deployment
   for (let i = 0; i < accounts.length; i++) {
     const { address } = accounts[i]!
-    await send(rich.sign({ to: address, value: 10n ** 18n, gas: 21_000 }))
+    await send(rich.sign({ to: address, value: senderFunds, gas: 21_000 }))
     last = await send(rich.sign({ to: contractAddress, data: erc20TransferData(address, 10n ** 18n), gas: 100_000 }))
     // Below the pool's limit of one account.
     if (i % 100 === 99) await receipt(url, last)
