@@ -9,6 +9,8 @@ import type {
 } from './metrics.js'
 
 const namePattern = /^morphism_[a-zA-Z0-9_]+$/
+/** How often the delay of the event loop is measured: the library's 10 ms would wake an idle process a hundred times a second. */
+const eventLoopMonitoringPrecision = 100
 
 /** Metrics in a registry of one node's own, written in the Prometheus text format. */
 export class PrometheusMetrics implements Metrics {
@@ -16,7 +18,7 @@ export class PrometheusMetrics implements Metrics {
   private readonly made = new Map<string, { kind: string; metric: unknown }>()
 
   constructor() {
-    collectDefaultMetrics({ register: this.registry })
+    collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision })
   }
 
   counter(name: string, help: string, labels?: MetricLabels): CounterPort {
