@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { access, constants, mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DevnetError } from './devnet-error.js'
+import { freePortRun, requireFreePort } from './ports.js'
 
 export interface AnvilConfig {
   /** 0 chooses a free one. */
@@ -40,11 +40,12 @@ const copyIntervalMs = 10_000
 
 /**
  * Starts the native anvil as L1 in a process group of its own, so that Ctrl-C in the terminal reaches the nodes first.
- * @throws DevnetError ANVIL_MISSING, PORT_BUSY, ANVIL_STATE_BROKEN, ANVIL_FAILED
+ * @throws DevnetError ANVIL_MISSING, ANVIL_STATE_BROKEN, ANVIL_FAILED; AppError PORT_BUSY
  */
 export async function startAnvil(config: AnvilConfig): Promise<Anvil> {
   const binary = await findAnvil()
-  const port = await freePort(config.port)
+  const port = config.port === 0 ? await freePortRun(1) : config.port
+  await requireFreePort({ port, flag: '--l1-port' })
   await mkdir(config.dataDir, { recursive: true })
   const state = join(config.dataDir, 'l1-state.json')
   await recoverState(state)
@@ -158,24 +159,6 @@ function packagedAnvil(): string | null {
     return join(dirname(manifest), 'bin', 'anvil')
   } catch {
     return null
-  }
-}
-
-/** The port itself when it is free, or for 0 any that is. @throws DevnetError PORT_BUSY */
-async function freePort(port: number): Promise<number> {
-  const server = createServer()
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, host, () => {
-        const address = server.address()
-        resolve(typeof address === 'object' && address ? address.port : port)
-      })
-    })
-  } catch (cause) {
-    throw new DevnetError('PORT_BUSY', `Port ${port} for L1 is in use: choose another one.`, { port }, { cause })
-  } finally {
-    await new Promise(resolve => server.close(resolve))
   }
 }
 

@@ -1,7 +1,7 @@
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 
 /** Why a devnet cannot run; the message is one sentence for the person at the terminal. */
-export type DevnetErrorCode = 'ANVIL_MISSING' | 'ANVIL_FAILED' | 'ANVIL_STATE_BROKEN' | 'PORT_BUSY' | 'DEPLOY_FAILED'
+export type DevnetErrorCode = 'ANVIL_MISSING' | 'ANVIL_FAILED' | 'ANVIL_STATE_BROKEN' | 'DEPLOY_FAILED'
 
 /** A devnet that cannot start. */
 export class DevnetError extends MorphismError {

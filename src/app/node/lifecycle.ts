@@ -27,7 +27,7 @@ export class Lifecycle {
   }
 }
 
-/** The one way in which a node gives up: logged, every part stopped, then told. */
+/** How a node gives up in order: logged, every part stopped, then told. What nothing handles ends it at once instead (`endOnUncaught`). */
 export function failure({
   logger,
   lifecycle,
