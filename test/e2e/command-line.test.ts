@@ -1,4 +1,5 @@
-import { type ExecFileException, execFile } from 'node:child_process'
+import { type ExecFileException, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
@@ -184,6 +185,28 @@ describe('morphism node', () => {
     expect(stderr).not.toMatch(/^ {4}at /m)
     return stderr.trim().split('\n').at(-1)!
   }
+})
+
+describe('morphism bench', () => {
+  it('leaves no process and no file when it is interrupted', async () => {
+    const scratch = mkdtempSync(path.join(directory, 'bench-'))
+    const command = [morphismBin, 'bench', '--sequencers', '1']
+    const bench = spawn(process.execPath, command, { env: { ...process.env, TMPDIR: scratch } })
+    const ended = once(bench, 'exit')
+    let said = ''
+    bench.stderr.on('data', text => {
+      said += text
+    })
+    try {
+      await until('the network of the benchmark', 60_000, async () => said.includes('funding accounts'))
+      expect(processesOf(scratch)).not.toHaveLength(0)
+    } finally {
+      bench.kill('SIGTERM')
+    }
+    expect(await ended).toEqual([143, null])
+    expect(processesOf(scratch)).toHaveLength(0)
+    expect(readdirSync(scratch)).toHaveLength(0)
+  })
 })
 
 describe('a running devnet', () => {

@@ -8,8 +8,9 @@ import { morphismBin } from '../package-root.js'
 import { type DevnetInfo, readDevnetInfo, sleep } from './bench-network.js'
 
 const startTimeoutMs = 180_000
+const interrupts = ['SIGINT', 'SIGTERM'] as const
 
-/** Starts a devnet without full nodes in a directory of its own, hands it over, and removes all of it. @throws AppError NO_DEVNET */
+/** Starts a devnet without full nodes in a directory of its own, hands it over, and removes all of it, also when interrupted. @throws AppError NO_DEVNET */
 export async function withOwnDevnet<Value>(
   { sequencers, say }: { readonly sequencers: number; readonly say: (line: string) => void },
   use: (info: DevnetInfo, dataDir: string) => Promise<Value>,
@@ -22,6 +23,13 @@ export async function withOwnDevnet<Value>(
   say('starting a devnet of its own …')
   const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = new Promise<void>(resolve => devnet.once('exit', () => resolve()))
+  const remove = async () => {
+    devnet.kill('SIGINT')
+    await exited
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+  const interrupted = (_: NodeJS.Signals, number: number) => void remove().then(() => process.exit(128 + number))
+  for (const signal of interrupts) process.once(signal, interrupted)
   try {
     const file = path.join(dataDir, 'devnet.json')
     const deadline = Date.now() + startTimeoutMs
@@ -32,8 +40,7 @@ export async function withOwnDevnet<Value>(
     }
     return await use(await readDevnetInfo(file), dataDir)
   } finally {
-    devnet.kill('SIGINT')
-    await exited
-    rmSync(dataDir, { recursive: true, force: true })
+    await remove()
+    for (const signal of interrupts) process.removeListener(signal, interrupted)
   }
 }
