@@ -187,21 +187,25 @@ describe('morphism node', () => {
   }
 })
 
-describe('morphism bench', () => {
-  it('leaves no process and no file when it is interrupted', async () => {
-    const scratch = mkdtempSync(path.join(directory, 'bench-'))
-    const command = [morphismBin, 'bench', '--sequencers', '1']
-    const bench = spawn(process.execPath, command, { env: { ...process.env, TMPDIR: scratch } })
-    const ended = once(bench, 'exit')
+describe('a measurement on a network of its own', () => {
+  it.each([
+    { command: 'bench', sequencers: 1, at: 'funding accounts' },
+    // By then it has started nodes itself, which the devnet does not stop.
+    { command: 'recovery', sequencers: 4, at: 'killing all nodes together' },
+  ])('leaves no process and no file when it is interrupted: $command', async ({ command, sequencers, at }) => {
+    const scratch = mkdtempSync(path.join(directory, `${command}-`))
+    const args = [morphismBin, command, '--sequencers', `${sequencers}`]
+    const run = spawn(process.execPath, args, { env: { ...process.env, TMPDIR: scratch } })
+    const ended = once(run, 'exit')
     let said = ''
-    bench.stderr.on('data', text => {
+    run.stderr.on('data', text => {
       said += text
     })
     try {
-      await until('the network of the benchmark', 60_000, async () => said.includes('funding accounts'))
+      await until(`${command} to say: ${at}`, 90_000, async () => said.includes(at))
       expect(processesOf(scratch)).not.toHaveLength(0)
     } finally {
-      bench.kill('SIGTERM')
+      run.kill('SIGTERM')
     }
     expect(await ended).toEqual([143, null])
     expect(processesOf(scratch)).toHaveLength(0)

@@ -13,6 +13,7 @@ const stallMs = 120_000
 export class KillableNode {
   private child: ChildProcess | null = null
   private pid: number
+  private discarded = false
 
   constructor(private readonly node: DevnetInfo['nodes'][number]) {
     this.pid = node.pid
@@ -36,7 +37,15 @@ export class KillableNode {
     this.pid = 0
   }
 
+  /** Kills what was started here and starts nothing any more; a process of the devnet is left to it. */
+  async discard(): Promise<void> {
+    this.discarded = true
+    if (this.child) await this.kill()
+  }
+
+  /** @throws AppError NODE_FAILED when it is discarded */
   start(): void {
+    if (this.discarded) throw new AppError('NODE_FAILED', `${this.name} is discarded`, { node: this.name })
     const { command, dataDir } = this.node
     const log = openSync(path.join(dataDir, 'node.log'), 'a')
     this.child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', log, log, 'ipc'] })

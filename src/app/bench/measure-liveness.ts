@@ -1,7 +1,7 @@
 import type { DevnetInfo } from './bench-network.js'
 import { rpcCall, sleep } from './bench-network.js'
 import { type BlockIntervals, BlockWatch } from './block-watch.js'
-import { KillableNode } from './killable-node.js'
+import type { KillableNode } from './killable-node.js'
 import { withOwnDevnet } from './own-devnet.js'
 import { TransferLoad } from './transfer-load.js'
 
@@ -42,15 +42,13 @@ const calmMs = 2_000
 
 /** Kills sequencers of a network of its own under a steady load, one at a time, and measures the intervals of blocks. @throws AppError */
 export function measureLiveness(options: LivenessOptions): Promise<LivenessReport> {
-  return withOwnDevnet(options, async info => {
-    const nodes = info.nodes.map(node => new KillableNode(node))
+  return withOwnDevnet(options, async ({ info, nodes }) => {
     const urls = info.nodes.map(({ rpcUrl }) => rpcUrl)
     const load = await TransferLoad.start({ info, urls, perSecond: options.perSecond })
     try {
       return await measure({ info, nodes, load, options })
     } finally {
       await load.stop()
-      await Promise.all(nodes.map(node => node.kill()))
     }
   })
 }

@@ -3,8 +3,8 @@ import { stat, truncate } from 'node:fs/promises'
 import path from 'node:path'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { AppError } from '../app-error.js'
-import { KillableNode } from './killable-node.js'
-import { withOwnDevnet } from './own-devnet.js'
+import type { KillableNode } from './killable-node.js'
+import { type OwnDevnet, withOwnDevnet } from './own-devnet.js'
 
 /** How a node joins again: until it answers, is level with the others, and a block carries its precommit. */
 export interface JoinTimes {
@@ -60,21 +60,10 @@ const warmBlocks = 20
 
 /** Kills, wipes and cuts a network of its own, and times how it comes back. @throws AppError */
 export function measureRecovery(options: RecoveryOptions): Promise<RecoveryReport> {
-  return withOwnDevnet(options, async (info, dataDir) => {
-    const nodes = info.nodes.map(node => new KillableNode(node))
-    try {
-      return await measure(nodes, dataDir, options)
-    } finally {
-      await Promise.all(nodes.map(node => node.kill()))
-    }
-  })
+  return withOwnDevnet(options, devnet => measure(devnet, options))
 }
 
-async function measure(
-  nodes: readonly KillableNode[],
-  dataDir: string,
-  options: RecoveryOptions,
-): Promise<RecoveryReport> {
+async function measure({ nodes, dataDir }: OwnDevnet, options: RecoveryOptions): Promise<RecoveryReport> {
   const { say, sequencers, blocks, intervalMs } = options
   say(`setting the interval of blocks, empty ones too, to ${intervalMs} ms …`)
   await Promise.all(nodes.map(node => node.kill()))
@@ -108,8 +97,11 @@ async function killAll(nodes: readonly KillableNode[]): Promise<RecoveryReport['
   const since = () => Math.round(performance.now() - began)
   const answered = nodes.map(node => node.height().then(since))
   const reached = nodes.map(node => node.reach(height + 1).then(since))
-  const firstBlockMs = await Promise.race(reached)
-  const [answersMs, allNodesMs] = await Promise.all([latest(answered), latest(reached)])
+  const [answersMs, firstBlockMs, allNodesMs] = await Promise.all([
+    latest(answered),
+    Promise.race(reached),
+    latest(reached),
+  ])
   return { height, answersMs, firstBlockMs, allNodesMs }
 }
 

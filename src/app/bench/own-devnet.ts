@@ -6,14 +6,22 @@ import { AppError } from '../app-error.js'
 import { freePortRun } from '../devnet/ports.js'
 import { morphismBin } from '../package-root.js'
 import { type DevnetInfo, readDevnetInfo, sleep } from './bench-network.js'
+import { KillableNode } from './killable-node.js'
 
 const startTimeoutMs = 180_000
 const interrupts = ['SIGINT', 'SIGTERM'] as const
 
+/** A devnet that a measurement has for itself. */
+export interface OwnDevnet {
+  readonly info: DevnetInfo
+  readonly dataDir: string
+  readonly nodes: readonly KillableNode[]
+}
+
 /** Starts a devnet without full nodes in a directory of its own, hands it over, and removes all of it, also when interrupted. @throws AppError NO_DEVNET */
 export async function withOwnDevnet<Value>(
   { sequencers, say }: { readonly sequencers: number; readonly say: (line: string) => void },
-  use: (info: DevnetInfo, dataDir: string) => Promise<Value>,
+  use: (devnet: OwnDevnet) => Promise<Value>,
 ): Promise<Value> {
   const dataDir = mkdtempSync(path.join(os.tmpdir(), 'morphism-bench-'))
   const firstPort = await freePortRun(sequencers + 2)
@@ -23,11 +31,19 @@ export async function withOwnDevnet<Value>(
   say('starting a devnet of its own …')
   const devnet = spawn(process.execPath, command, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const exited = new Promise<void>(resolve => devnet.once('exit', () => resolve()))
-  const remove = async () => {
+  let nodes: readonly KillableNode[] = []
+  let removed: Promise<void> | undefined
+  const removeAll = async () => {
+    await Promise.all(nodes.map(node => node.discard()))
     devnet.kill('SIGINT')
     await exited
     rmSync(dataDir, { recursive: true, force: true })
   }
+  const remove = () => {
+    removed ??= removeAll()
+    return removed
+  }
+  // It exits before what the measurement says of the nodes that are gone is heard.
   const interrupted = (_: NodeJS.Signals, number: number) => void remove().then(() => process.exit(128 + number))
   for (const signal of interrupts) process.once(signal, interrupted)
   try {
@@ -38,7 +54,9 @@ export async function withOwnDevnet<Value>(
         throw new AppError('NO_DEVNET', 'the devnet of the benchmark did not start')
       await sleep(100)
     }
-    return await use(await readDevnetInfo(file), dataDir)
+    const info = await readDevnetInfo(file)
+    nodes = info.nodes.map(node => new KillableNode(node))
+    return await use({ info, dataDir, nodes })
   } finally {
     await remove()
     for (const signal of interrupts) process.removeListener(signal, interrupted)

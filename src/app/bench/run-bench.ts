@@ -39,7 +39,7 @@ const senderFunds = 10n * 10n ** 18n
 /** Measures a network of real processes. @throws AppError */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
   if (options.devnetFile) return measure(await readDevnetInfo(options.devnetFile), options)
-  return withOwnDevnet(options, info => measure(info, options))
+  return withOwnDevnet(options, ({ info }) => measure(info, options))
 }
 
 async function measure(info: DevnetInfo, options: BenchOptions): Promise<BenchReport> {
