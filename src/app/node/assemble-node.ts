@@ -39,7 +39,7 @@ import type { Lifecycle } from './lifecycle.js'
 import { ReplaceableBatcher } from './replaceable-batcher.js'
 import { watchUpgrades } from './watch-upgrades.js'
 
-/** How often L1 is looked at. */
+/** How often L1 is looked at while its next block is due. */
 const l1PollMs = 500
 /** L1 time that each further member waits when a turn was missed: about two blocks of L1. */
 const submitterStaggerSec = 2

@@ -15,14 +15,14 @@ import { createL1Follower, type L1Follower, type L1FollowerConfig } from './l1-f
 const account = (byte: string): Hex => `0x${byte.repeat(20)}`
 const genesis = genesisBatchHeader({ blockHash: zeroHash, stateRoot: zeroHash })
 
-function makeL1(): MemoryL1 {
+function makeL1({ blockSec = 1 } = {}): MemoryL1 {
   return new MemoryL1({
     ...devnetParameters,
     domain: { l1ChainId: 1, rollup: account('aa') },
     sets: [],
     genesis,
     startSec: 1_000,
-    blockSec: 1,
+    blockSec,
     finalityDepth: 3,
   })
 }
@@ -37,10 +37,10 @@ function follow(
   {
     store = new MemoryStore(),
     reader = l1.reader(),
+    clock = new VirtualClock(),
     config = {},
-  }: { store?: MemoryStore; reader?: L1Reader; config?: Partial<L1FollowerConfig> } = {},
+  }: { store?: MemoryStore; reader?: L1Reader; clock?: VirtualClock; config?: Partial<L1FollowerConfig> } = {},
 ) {
-  const clock = new VirtualClock()
   const errors: string[] = []
   const logger: Logger = {
     debug() {},
@@ -208,7 +208,7 @@ test('an L1 that does not answer leaves the last view; one log line says so, one
   const head = follower.head()
   l1.mine()
   l1.failNext(3)
-  await clock.advance(250)
+  await clock.advance(1_000)
   expect(follower.health()).toMatchObject({ error: expect.stringContaining('does not answer') })
   await clock.advance(600)
   expect(follower.head()).toEqual(head)
@@ -319,4 +319,38 @@ test('changes are told, and no more after unsubscribing', async () => {
   l1.mine()
   await clock.advance(250)
   expect(changes).toBe(1)
+})
+
+test.each([
+  { name: 'right', skewSec: 0, latestMs: 500, polls: 6 },
+  { name: 'a second slow', skewSec: -1, latestMs: 500, polls: 5 },
+  { name: 'an hour slow', skewSec: -3_600, latestMs: 12_000, polls: 2 },
+  { name: 'an hour fast', skewSec: 3_600, latestMs: 500, polls: 27 },
+])('L1 is polled when its next block is due, by a clock that is $name', async ({ skewSec, latestMs, polls }) => {
+  const l1 = makeL1({ blockSec: 12 })
+  const clock = new VirtualClock((l1.head.timestamp + skewSec) * 1_000)
+  let asked = 0
+  const inner = l1.reader()
+  const reader: L1Reader = {
+    ...inner,
+    head: () => {
+      asked++
+      return inner.head()
+    },
+  }
+  const { follower } = follow(l1, { reader, clock, config: { pollMs: 500 } })
+  const blocks = 100
+  let latest = 0
+  for (let i = 0; i < blocks; i++) {
+    const slot = (l1.head.timestamp + 12 + skewSec) * 1_000
+    // A block of Ethereum is out a while after its slot began; every tenth slot has none.
+    await clock.advance(slot + 1_300 - clock.nowMs())
+    l1.mine({ timestamp: l1.head.timestamp + (i % 10 === 9 ? 24 : 12) })
+    if (i % 10 === 9) await clock.advance(12_000)
+    const out = clock.nowMs()
+    while (follower.head()?.number !== l1.head.number) await clock.advance(50)
+    latest = Math.max(latest, clock.nowMs() - out)
+  }
+  expect(latest).toBeLessThanOrEqual(latestMs)
+  expect(asked / blocks).toBeLessThanOrEqual(polls)
 })

@@ -15,9 +15,10 @@ export interface L1FollowerConfig {
   readonly parameters: Pick<ProtocolParameters, 'l1Confirmations'>
   /** L1 block of the first contract. */
   readonly startBlock: L1BlockNumber
+  /** Pause between polls while a block of L1 is due. */
   readonly pollMs: number
-  /** Longest pause after failures, which double it from `pollMs`; 10,000 unless told. */
-  readonly maxBackoffMs?: number
+  /** Longest pause, while no block is due and after failures, which double it from `pollMs`; 10,000 unless told. */
+  readonly maxPauseMs?: number
   /** Blocks fetched at once while catching up; 64 unless told. */
   readonly windowBlocks?: number
 }
@@ -78,6 +79,8 @@ export function createL1Follower({ config, ports }: { config: L1FollowerConfig; 
 const shallowReorg = 16
 /** Blocks that are read again when events contradict those before; four times as many whenever that did not help. */
 const rereadBlocks = 64
+/** Intervals of L1 of which the shortest counts: a slot without a block, or a clock that was set, makes single ones long. */
+const rememberedIntervals = 8
 
 class Follower implements L1Follower {
   private readonly view: L1View
@@ -180,7 +183,6 @@ class Follower implements L1Follower {
 
   private async pollOnce(): Promise<void> {
     this.cancelTimer()
-    const { pollMs, maxBackoffMs = 10_000 } = this.config
     try {
       if (!this.closed) await this.poll()
       this.succeeded()
@@ -188,8 +190,28 @@ class Follower implements L1Follower {
       this.failed(error)
     }
     if (this.closed) return
-    const delayMs = Math.min(pollMs * 2 ** Math.min(this.failures, 16), Math.max(pollMs, maxBackoffMs))
-    this.cancelTimer = this.ports.clock.schedule(delayMs, () => void this.refresh())
+    this.cancelTimer = this.ports.clock.schedule(this.pauseMs(), () => void this.refresh())
+  }
+
+  private pauseMs(): number {
+    const { pollMs, maxPauseMs = 10_000 } = this.config
+    const wanted = this.failures > 0 ? pollMs * 2 ** Math.min(this.failures, 16) : this.untilDueMs()
+    return Math.max(pollMs, Math.min(wanted, maxPauseMs))
+  }
+
+  /** Until the next block of L1 is due by this node's clock; never longer than L1's interval, however wrong a clock is. */
+  private untilDueMs(): number {
+    const head = this.view.head
+    if (!head) return 0
+    let intervalSec = Number.POSITIVE_INFINITY
+    for (let block = head, i = 0; i < rememberedIntervals; i++) {
+      const parent = this.view.block(block.number - 1)
+      if (!parent) break
+      intervalSec = Math.min(intervalSec, block.timestamp - parent.timestamp)
+      block = parent
+    }
+    if (!Number.isFinite(intervalSec)) return 0
+    return Math.min(intervalSec * 1_000, (head.timestamp + intervalSec) * 1_000 - this.ports.clock.nowMs())
   }
 
   private succeeded(): void {

@@ -31,7 +31,7 @@ export interface ReadyFacts {
 
 /** Longest that one task of execution may take in a node that is well. */
 const slowExecutionMs = 1_000
-/** Oldest view of L1 that counts as fresh; a healthy follower looks twice a second. */
+/** Oldest view of L1 that counts as fresh; a healthy follower looks every 10 s at least. */
 const staleL1Ms = 15_000
 /** L1 blocks that a fresh view may lack. */
 const staleL1Blocks = 8
