@@ -122,6 +122,10 @@ describe('the whole network in virtual time', () => {
         },
       }),
     ],
+    [
+      'an invalid block was refused for the clock alone, and judged after a crash',
+      spec('36fa51469e00', 'chaos', { nodes: 10, heights: 1_000 }),
+    ],
   ])('does not fail again: %s', async (_, failed) => {
     expect((await pool.run(failed)).violation).toBeNull()
   })
