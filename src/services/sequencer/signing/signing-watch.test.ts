@@ -98,6 +98,38 @@ describe('before the first signature', () => {
     expect(asked.outcome).toBe('signed')
   })
 
+  it('listens anew when the quorum was gone: what was signed meanwhile was not heard', async () => {
+    const asked = ask(content(11))
+    await clock.advance(450)
+    connected = [0]
+    await clock.advance(600_000)
+    best = 1_000
+    connected = [0, 2]
+    await clock.advance(60_000)
+    expect(asked.outcome).toBe('held')
+    decide(1_000)
+    await clock.advance(100)
+    expect(asked.outcome).toBe('BELOW_RECORD')
+    const next = ask(content(1_001))
+    await clock.advance(450)
+    expect(next.outcome).toBe('held')
+    await clock.advance(600)
+    expect(next.outcome).toBe('signed')
+  })
+
+  it('counts heights without its key anew when the quorum was gone', async () => {
+    await clock.advance(300)
+    for (const at of [11, 12, 13]) decide(at, { absent: withoutSelf })
+    connected = [0]
+    await clock.advance(100)
+    connected = [0, 2]
+    const asked = ask(content(15))
+    await clock.advance(300)
+    decide(14, { absent: withoutSelf })
+    await clock.advance(100)
+    expect(asked.outcome).toBe('held')
+  })
+
   it('catches up first, and signs nothing of heights that are decided', async () => {
     best = 50
     const asked = ask(content(11))

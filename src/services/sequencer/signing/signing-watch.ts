@@ -151,8 +151,8 @@ export class SigningWatch implements ConsensusSigner {
 
   private look(): void {
     const now = this.ports.clock.nowMs()
-    if (!this.isQuorumConnected()) this.quorumSinceMs = null
-    else this.quorumSinceMs ??= now
+    if (this.isQuorumConnected()) this.quorumSinceMs ??= now
+    else this.startOver()
     const { quorumSinceMs: quorum } = this
     if (this.levelSinceMs === null && quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) {
       this.levelSinceMs = now
@@ -161,6 +161,13 @@ export class SigningWatch implements ConsensusSigner {
     this.releaseDecided()
     if (this.stop || (quorum !== null && this.hasListened(now))) return this.begin()
     this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
+  }
+
+  /** Without a quorum nobody is heard: what was listened to before says nothing of what was signed since. */
+  private startOver(): void {
+    this.quorumSinceMs = null
+    this.levelSinceMs = null
+    this.heightsWithout = 0
   }
 
   private hasListened(now: number): boolean {
