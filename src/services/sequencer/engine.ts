@@ -288,7 +288,8 @@ export class ConsensusEngine {
     this.deciding = false
     this.clockStartedAtMs = null
     this.cancelTimers()
-    this.log.startHeight(this.height).catch(this.ports.onFatal)
+    const held = records.filter(record => record.height === this.height)
+    this.log.startHeight(this.height, held).catch(this.ports.onFatal)
     this.inputs.length = 0
     const now = this.ports.clock.nowMs()
     if (this.lastHeightAtMs > 0) this.metrics.interval.observe((now - this.lastHeightAtMs) / 1_000)
@@ -303,7 +304,7 @@ export class ConsensusEngine {
     this.members.startHeight({ height, set, self })
     this.route.startHeight({ height, set, self })
     this.aggregator.startHeight(height, set)
-    const unanswered = this.replay(records.filter(record => record.height === this.height))
+    const unanswered = this.replay(held)
     for (const output of [...begun, ...unanswered]) this.perform(output)
     this.watch.startHeight({ height, parentTimestampMs: parent.context.timestampMs, parameters })
     this.door.deliverBuffered()
@@ -314,7 +315,6 @@ export class ConsensusEngine {
     let open: ConsensusOutput[] = []
     for (const record of records) {
       const { input } = record
-      this.log.recall(record)
       if (input.type === 'votes') for (const vote of input.votes) this.door.countChecked(vote)
       if (input.type === 'aggregate') this.door.countCheckedAggregate(input.aggregate)
       open = open.filter(output => !isAnswered(output, input, this.self))

@@ -5,7 +5,7 @@ import type { Proposal } from '../../../base/protocol/proposal.js'
 import type { AppendLog } from '../../../io/storage/append-log.js'
 import { encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
 
-/** Bytes after which the log is emptied at the next height. */
+/** Bytes after which the log is emptied at the next height that has nothing in it. */
 const maxBytes = 32 * 1024 * 1024
 
 /** The write-ahead log of consensus: the inputs of a height, each block once, and what the inputs of the height in progress name. */
@@ -17,19 +17,20 @@ export class InputLog {
 
   constructor(private readonly wal: Pick<AppendLog, 'append' | 'size' | 'replace'>) {}
 
-  /** Begins a height without blocks and proposals. Rejects when a log that has grown too large could not be emptied. */
-  async startHeight(height: Height): Promise<void> {
+  /**
+   * Begins a height with what the log holds of it from before a restart: that must stay, since a lock rests on it. Rejects when
+   * a log that has grown too large could not be emptied.
+   */
+  async startHeight(height: Height, held: readonly Pick<WalRecord, 'input' | 'block'>[] = []): Promise<void> {
     this.height = height
     this.blocks.clear()
     this.logged.clear()
     this.proposals.clear()
-    if (this.wal.size() > maxBytes) await this.wal.replace([])
-  }
-
-  /** Takes up what the log holds of this height from before a restart. */
-  recall({ input, block }: Pick<WalRecord, 'input' | 'block'>): void {
-    this.keep(input, block)
-    if (block) this.logged.add(block.hash)
+    for (const { input, block } of held) {
+      this.keep(input, block)
+      if (block) this.logged.add(block.hash)
+    }
+    if (held.length === 0 && this.wal.size() > maxBytes) await this.wal.replace([])
   }
 
   /** Appends an input, with the block that came with it or that it names first. */
