@@ -180,4 +180,29 @@ describe('GuardedSigner', () => {
     await signer.signVote(vote(1, 0, prevote, 1))
     expect(record.load().prevote.height).toBe(1)
   })
+
+  it('saves a stop that the disk did not take when the next message is seen', async () => {
+    const record = new MemorySigningRecord()
+    let full = true
+    let saves = 0
+    const store: SigningRecordStore = {
+      load: () => record.load(),
+      save: async content => {
+        saves++
+        if (full) throw new KeyError('SIGNING_RECORD_UNWRITABLE', 'disk')
+        await record.save(content)
+      },
+      close: async () => {},
+    }
+    const signer = new GuardedSigner({ secretKey, domain, record: store })
+    const content = vote(5, 0, prevote, 1)
+    const seen = { kind: 'vote', content, signature: secretKey.sign(voteDigest(domain, content)) } as const
+    await expect(signer.observe(seen)).rejects.toMatchObject({ code: 'SIGNING_RECORD_UNWRITABLE' })
+    await expect(signer.signVote(vote(6, 0, prevote, 1))).rejects.toEqual(refusal('SIGNING_STOPPED'))
+    full = false
+    expect(await signer.observe(seen)).toBe('stopped')
+    expect(record.load().stop).toMatchObject({ kind: 'prevote', at: 5 })
+    expect(await signer.observe(seen)).toBe('stopped')
+    expect(saves).toBe(2)
+  })
 })

@@ -46,6 +46,7 @@ export class GuardedSigner implements ConsensusSigner {
   /** Ahead of the store while a save runs: a second request at the same position is judged by the first. */
   private record: SigningRecord
   private hasVoted = false
+  private isStopSaved = true
 
   constructor(ports: { secretKey: BlsSecretKey; domain: SigningDomain; record: SigningRecordStore }) {
     this.secretKey = ports.secretKey
@@ -96,7 +97,10 @@ export class GuardedSigner implements ConsensusSigner {
   }
 
   async observe(observed: ObservedMessage): Promise<Observation> {
-    if (this.record.stop) return 'stopped'
+    if (this.record.stop) {
+      await this.saveStop()
+      return 'stopped'
+    }
     const { message, digest } = this.digested(observed)
     const verdict = judge(this.record, message)
     if (verdict === 'known' || verdict === 'past') return 'expected'
@@ -104,8 +108,16 @@ export class GuardedSigner implements ConsensusSigner {
     // Only a valid signature accuses: anybody could put this key's name on a message.
     if (signature !== 'certified' && !verifyBls({ digest, key: this.ownKey, signature })) return 'forged'
     this.record = stopBy(this.record, { seen: message, isFresh: observed.isFresh ?? this.hasVoted })
-    await this.store.save(this.record)
+    this.isStopSaved = false
+    await this.saveStop()
     return 'stopped'
+  }
+
+  /** A stop must outlive a restart: what a full disk did not take is saved with the next message that is seen. */
+  private async saveStop(): Promise<void> {
+    if (this.isStopSaved) return
+    await this.store.save(this.record)
+    this.isStopSaved = true
   }
 
   async raiseFloor(height: Height): Promise<void> {

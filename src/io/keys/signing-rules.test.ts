@@ -85,6 +85,8 @@ describe('a record', () => {
       expect(admit(resumed, message(kind, [4, round], 1)).ok).toBe(false)
     }
     expect(admit(resumed, message(kind, [6, 0], 1)).ok).toBe(true)
+    // The network shows what stopped it for as long as the height, or the batch, is open.
+    expect(judge(resumed, seen)).toBe('past')
   })
 })
 
@@ -128,6 +130,17 @@ describe('merging', () => {
     const full = signAll(emptyRecord, [message('prevote', [5, 1], 0)]).record
     expect(mergeRecords(stopped, short)).toMatchObject({ value: { stop: stopped.stop } })
     expect(mergeRecords(stopped, full)).toMatchObject({ value: { stop: null, prevote: full.prevote } })
+  })
+
+  it.each(kinds)('leaves a stop by a second %s of a position when the record meets its own export', kind => {
+    const signed = signAll(emptyRecord, [message(kind, [5, 0], 0)]).record
+    const stopped = stopBy(signed, { seen: message(kind, [5, 0], 1), isFresh: true })
+    for (const floor of [0, 9]) {
+      const own = raiseFloor(stopped, floor)
+      expect(mergeRecords(own, own)).toMatchObject({ value: { stop: stopped.stop } })
+    }
+    const later = signAll(signed, [message(kind, [6, 0], 0)]).record
+    expect(mergeRecords(stopped, later)).toMatchObject({ value: { stop: null } })
   })
 })
 

@@ -41,6 +41,7 @@ export function judge(record: SigningRecord, seen: SignedMessage): 'known' | 'pa
   if (seen.kind !== 'attestation' && seen.height <= record.floor) return 'past'
   const order = compare(seen, record)
   if (order !== 0) return order < 0 ? 'past' : 'above'
+  if (seen.kind === 'attestation' && record.attestation.digest === zeroHash) return 'past'
   return seen.digest === record[seen.kind].digest ? 'known' : 'conflicting'
 }
 
@@ -99,13 +100,19 @@ export function mergeRecords(own: SigningRecord, other: SigningRecord): Result<S
     precommit: later('precommit'),
     attestation,
     floor: Math.max(own.floor, other.floor),
-    stop: own.stop && covers(other, own.stop) ? null : own.stop,
+    stop: own.stop && knows(other, own) ? null : own.stop,
   })
 }
 
-function covers(record: SigningRecord, { kind, at, round }: NonNullable<SigningRecord['stop']>): boolean {
-  if (kind === 'attestation') return record.attestation.batchIndex >= at
-  return record.floor >= at || comparePositions({ height: at, round }, record[kind]) <= 0
+/** Whether a record has the message that stopped the other one, or later ones; the own message of that position is not the one. */
+function knows(record: SigningRecord, stopped: SigningRecord): boolean {
+  const { kind, at, round } = stopped.stop!
+  const isAttestation = kind === 'attestation'
+  const order = isAttestation
+    ? record.attestation.batchIndex - at
+    : comparePositions(record[kind], { height: at, round })
+  if (order === 0) return record[kind].digest !== stopped[kind].digest
+  return order > 0 || (!isAttestation && record.floor >= at && stopped.floor < at)
 }
 
 const doubleOf = {
@@ -115,7 +122,7 @@ const doubleOf = {
   attestation: 'DOUBLE_ATTESTATION',
 } as const
 
-/** A batch that is never attested, since no digest is zero. */
+/** A batch that is never attested, since no digest is zero; who sees it attested sees what the operator knows of. */
 const passed = (batchIndex: BatchIndex): SignedBatch => ({ batchIndex, digest: zeroHash })
 
 function asMessage(record: SigningRecord, kind: SignedKind): SignedMessage {
