@@ -92,7 +92,7 @@ describe('morphism signer', () => {
     expect(verifyBls({ digest: voteDigest(domain, vote(5)), key, signature })).toBe(true)
 
     const locked = await morphism('keys', 'export-record', '--record', file('record'))
-    expect([locked.code, locked.stderr]).toEqual([1, expect.stringContaining('in use by process')])
+    expect([locked.code, locked.stderr]).toEqual([1, expect.stringContaining('in use by another process')])
 
     first.kill('SIGKILL')
     await once(first, 'exit')

@@ -8,7 +8,7 @@ import { asciiToBytes, bytesEqual, concatBytes, type Hex, hexToBytes } from '../
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { KeyError } from './key-error.js'
 import { writePrivateFile } from './private-file.js'
-import { acquireProcessLock, type ProcessLock } from './process-lock.js'
+import { lockRecord, type RecordLock } from './record-lock.js'
 import {
   decodeStop,
   emptyRecord,
@@ -43,7 +43,7 @@ export class FileSigningRecord implements SigningRecordStore {
   private constructor(
     private readonly path: string,
     readonly owner: RecordOwner,
-    private readonly lock: ProcessLock,
+    private readonly lock: RecordLock,
     private readonly file: FileHandle,
     private record: SigningRecord,
     private sequence: number,
@@ -66,7 +66,7 @@ export class FileSigningRecord implements SigningRecordStore {
 
   private static async openLocked(path: string, owner: RecordOwner | null): Promise<FileSigningRecord> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const lock = await acquireProcessLock(`${path}.lock`)
+    const lock = await lockRecord(path)
     let file: FileHandle | undefined
     try {
       if (owner && !existsSync(path)) await create(path, owner)
