@@ -110,6 +110,18 @@ describe('the link', () => {
     await expect(dial({ domain: { ...domain, l1ChainId: 1 } })).rejects.toMatchObject({ code: 'SIGNER_MISMATCH' })
   })
 
+  it('is open to a node whatever silent connections wait before it and after it', async () => {
+    await serve()
+    const silent = () => {
+      for (let i = 0; i < 20; i++) void raw(() => {})
+    }
+    silent()
+    const signer = await dial()
+    silent()
+    expect(await signer.signVote(content(1))).toHaveLength(96)
+    await dial()
+  })
+
   it('ends on garbage, on frames that are too long and on requests before the proof, and serves others on', async () => {
     await serve()
     const signer = await dial()

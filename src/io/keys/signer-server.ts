@@ -38,7 +38,8 @@ export interface SignerServerPorts {
 
 /** Signs for nodes that prove to know the token: the reference of the remote signer (spec/signing.md). */
 export class SignerServer {
-  private readonly sockets = new Set<Socket>()
+  /** Oldest first. */
+  private readonly links = new Map<Socket, Link>()
 
   private constructor(
     private readonly server: Server,
@@ -60,15 +61,25 @@ export class SignerServer {
 
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
-    for (const socket of this.sockets) socket.destroy()
+    for (const socket of this.links.keys()) socket.destroy()
     await closed
   }
 
   private accept(socket: Socket): void {
-    if (this.sockets.size >= maxConnections) return void socket.destroy()
-    this.sockets.add(socket)
-    new Link(socket, this.ports)
-    socket.on('close', () => this.sockets.delete(socket))
+    if (this.links.size >= maxConnections && !this.makeRoom()) return void socket.destroy()
+    this.links.set(socket, new Link(socket, this.ports))
+    socket.on('close', () => this.links.delete(socket))
+  }
+
+  /** Gives up the oldest connection that has not proved itself, so that silent ones keep no node out. */
+  private makeRoom(): boolean {
+    for (const [socket, link] of this.links)
+      if (!link.isProved) {
+        socket.destroy()
+        return this.links.delete(socket)
+      }
+    this.ports.logger.warn('a connection is turned away: nodes have all places', { places: maxConnections })
+    return false
   }
 }
 
@@ -84,10 +95,17 @@ class Link {
     private readonly socket: Socket,
     private readonly ports: SignerServerPorts,
   ) {
-    this.cancelGreeting = ports.clock.schedule(greetingMs, () => socket.destroy())
+    this.cancelGreeting = ports.clock.schedule(greetingMs, () =>
+      this.refuse('a connection did not prove itself in time', `${greetingMs} ms`),
+    )
     socket.on('close', () => this.cancelGreeting())
     socket.on('error', () => socket.destroy())
     socket.on('data', chunk => this.receive(chunk))
+  }
+
+  /** Whether it has proved that it knows the token. */
+  get isProved(): boolean {
+    return this.expected === 'requests'
   }
 
   private receive(chunk: Uint8Array): void {
