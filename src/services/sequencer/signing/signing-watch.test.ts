@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { precommit, prevote, type Vote, voteDigest } from '../../../base/protocol/vote.js'
+import type { ConsensusSigner } from '../../../io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../../io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../../io/keys/memory-signing-record.js'
+import { resume } from '../../../io/keys/signing-rules.js'
 import { type Logger, silentLogger } from '../../../io/telemetry/logger.js'
 import { VirtualClock } from '../../../io/time/virtual-clock.js'
 import { domain, keys, set } from '../../../rules/blocks/blocks.fixture.js'
@@ -34,9 +36,11 @@ let errors: string[]
 let watch: SigningWatch
 const logger: Logger = { ...silentLogger, error: message => errors.push(message.split(':')[0]!) }
 
-function start(): void {
+const guarded = () => new GuardedSigner({ secretKey: keys[self]!, domain, record })
+
+function start(signer: ConsensusSigner = guarded()): void {
   watch = new SigningWatch({
-    signer: new GuardedSigner({ secretKey: keys[self]!, domain, record }),
+    signer,
     sets: { setAt: () => set },
     network: { peers: () => connected.map(i => ({ id: `peer-${i}`, consensusKey: keys[i]!.publicKey() })) },
     height: () => height,
@@ -233,6 +237,38 @@ describe('while it signs', () => {
       await clock.advance(10)
     }
     expect([watch.state(), errors]).toEqual(['active', []])
+  })
+
+  it('listens as after a start when its signer was started again and resumes', async () => {
+    let current = guarded()
+    const signer: ConsensusSigner = {
+      publicKey: current.publicKey,
+      isReachable: true,
+      get stop() {
+        return current.stop
+      },
+      signProposal: content => current.signProposal(content),
+      signVote: content => current.signVote(content),
+      signAttestation: content => current.signAttestation(content),
+      signNodeBinding: peerId => current.signNodeBinding(peerId),
+      observe: message => current.observe(message),
+      raiseFloor: height => current.raiseFloor(height),
+      close: () => current.close(),
+    }
+    await watch.close()
+    start(signer)
+    const seen = content(11, { round: 3, value: 2 })
+    const signature = keys[self]!.sign(voteDigest(domain, seen))
+    expect(await watch.observe({ kind: 'vote', content: seen, signature })).toBe('stopped')
+    await clock.advance(100)
+    await record.save(resume(record.load()))
+    current = guarded()
+    decide(11)
+    const asked = ask(content(12))
+    await clock.advance(600)
+    expect([asked.outcome, watch.state()]).toEqual(['held', 'listening'])
+    await clock.advance(400)
+    expect([asked.outcome, watch.state()]).toEqual(['signed', 'active'])
   })
 
   it('stops when a certificate holds a precommit that it did not sign', async () => {

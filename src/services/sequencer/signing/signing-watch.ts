@@ -142,6 +142,7 @@ export class SigningWatch implements ConsensusSigner {
 
   /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
   private async turn(height: Height): Promise<void> {
+    if (this.isStopReported && !this.stop) this.listenAgain()
     if (!this.isListening || this.stop) return
     if (this.wanted?.height !== height) this.wanted = { height, sinceMs: this.ports.clock.nowMs() }
     await new Promise<void>(release => this.held.push({ height, release }))
@@ -161,6 +162,15 @@ export class SigningWatch implements ConsensusSigner {
     this.releaseDecided()
     if (this.stop || (quorum !== null && this.hasListened(now))) return this.begin()
     this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
+  }
+
+  /** The stop of a signer in another process was ended there: what its record may lack is listened for as after a start. */
+  private listenAgain(): void {
+    this.isStopReported = false
+    this.isListening = true
+    this.wanted = null
+    this.startOver()
+    this.look()
   }
 
   /** Without a quorum nobody is heard: what was listened to before says nothing of what was signed since. */
