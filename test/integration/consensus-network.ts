@@ -160,7 +160,7 @@ export class TestNode {
       ports: {
         store: disk.store,
         network: wires,
-        setOf: () => ({ set: net.set, isCertain: true }),
+        setOf: () => net.set,
         logger: silentLogger,
         metrics: silentMetrics,
       },

@@ -140,7 +140,7 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
       ports: {
         store: new MemoryStore(),
         network: net.hub.join({ id: 'full' }),
-        setOf: () => ({ set: net.set, isCertain: true }),
+        setOf: () => net.set,
         logger: silentLogger,
         metrics: silentMetrics,
       },

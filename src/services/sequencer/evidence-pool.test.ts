@@ -10,12 +10,13 @@ import {
 } from '../../base/protocol/evidence.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { setOfKeys } from '../../base/protocol/sequencer-set.fixture.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
 import type { Peer } from '../../io/network/peer-network.js'
 import { MemoryStore } from '../../io/storage/memory-store.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
-import { EvidencePool, type JudgingSet, maxPiecesPerKey } from './evidence-pool.js'
+import { EvidencePool, maxPiecesPerKey } from './evidence-pool.js'
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
 const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
@@ -47,7 +48,7 @@ let store: MemoryStore
 let sent: { to: string; pieces: Evidence[] }[]
 let dropped: string[]
 let errors: string[]
-let judging: (evidence: Evidence) => JudgingSet | undefined
+let known: SequencerSet | undefined
 let receive: (from: Peer, bytes: Uint8Array) => void
 let connect: (peer: Peer) => void
 
@@ -69,7 +70,7 @@ async function openPool(): Promise<EvidencePool> {
         },
         drop: (id, { reason, detail }) => dropped.push(`${id}: ${reason}: ${detail}`),
       },
-      setOf: evidence => judging(evidence),
+      setOf: () => known,
       logger: { ...silentLogger, error: message => errors.push(message) },
       metrics: silentMetrics,
     },
@@ -83,7 +84,7 @@ beforeEach(() => {
   sent = []
   dropped = []
   errors = []
-  judging = () => ({ set, isCertain: true })
+  known = set
 })
 
 describe('the evidence pool', () => {
@@ -136,13 +137,14 @@ describe('the evidence pool', () => {
     expect(pool.list().length).toBe(1)
   })
 
-  it('does not blame a peer for what this node cannot judge yet, and keeps what a known key proves', async () => {
+  it('neither judges what it does not know the set of nor blames a peer for it, and takes it once it can', async () => {
     const pool = await openPool()
-    judging = () => ({ set, isCertain: false })
+    known = undefined
     give(forged(600), doubleVote(1, 700))
-    judging = () => undefined
-    give(doubleVote(2, 800))
     expect(dropped).toEqual([])
+    expect(pool.list()).toEqual([])
+    known = set
+    give(doubleVote(1, 700))
     expect(pool.list().map(({ publicKey }) => publicKey)).toEqual([keys[1]!.publicKey()])
   })
 

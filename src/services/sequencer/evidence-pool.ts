@@ -44,24 +44,19 @@ export interface KeptEvidence {
   readonly publicKey: BlsPublicKeyBytes
 }
 
-/** The set that a piece is judged by. `isCertain` is false while this node cannot know it yet, being behind. */
-export interface JudgingSet {
-  readonly set: SequencerSet
-  readonly isCertain: boolean
-}
-
 export interface EvidencePoolPorts {
   readonly store: KeyValueStore
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'>
-  /** Undefined when no such set is known here. */
-  readonly setOf: (evidence: Evidence) => JudgingSet | undefined
+  /** The set that a piece is judged by; undefined when it is not known here, or not yet. */
+  readonly setOf: (evidence: Evidence) => SequencerSet | undefined
   readonly logger: Logger
   readonly metrics: Metrics
 }
 
 /**
  * Keeps what proves that a sequencer contradicted itself: verified, one piece per key and height (or batch), bounded,
- * durable under `evidence/` of the node's store, and told to every peer once. A peer that sends a false piece is dropped.
+ * durable under `evidence/` of the node's store, and told to every peer once and to whoever connects. A peer that sends a
+ * false piece is dropped.
  */
 export class EvidencePool {
   private readonly pieces = new Map<string, KeptEvidence>()
@@ -131,14 +126,17 @@ export class EvidencePool {
     }
   }
 
-  /** Keeps a new piece that holds; says why one that its sender should have known to be false does not. */
+  /**
+   * Keeps a new piece that holds; says why one that its sender should have known to be false does not. One whose set is not
+   * known is not tried against another: forged ones would cost this node its time and their sender nothing.
+   */
   private take(evidence: Evidence): EvidenceRefusal | null {
-    const judging = this.ports.setOf(evidence)
-    const accused = judging?.set.members[accusedOf(evidence)]
-    if (!judging) return null
+    const set = this.ports.setOf(evidence)
+    if (!set) return null
+    const accused = set.members[accusedOf(evidence)]
     if (accused && !this.isWanted(evidence, accused.publicKey.bytes)) return null
-    const verdict = verifyEvidence({ evidence, set: judging.set, domain: this.domain })
-    if (!verdict.ok) return judging.isCertain ? verdict.error : null
+    const verdict = verifyEvidence({ evidence, set, domain: this.domain })
+    if (!verdict.ok) return verdict.error
     this.keep({ evidence, hash: evidenceHash(evidence), publicKey: verdict.value.publicKey.bytes })
     return null
   }
