@@ -35,7 +35,7 @@ interface Collected extends OpenBatch {
   readonly conflicted: Set<MemberIndex>
 }
 
-/** Two attestations of one batch index that a member is said to have signed; the one for this node's hash is not verified. */
+/** Two attestations of one batch index that a member signed, for two hashes. */
 export interface AttestationConflict {
   readonly set: SequencerSet
   readonly member: MemberIndex
@@ -111,7 +111,10 @@ export class AttestationPool {
     if (batch.signatures.has(member)) return 'ignored'
     batch.signatures.set(member, { signature, isVerified: false })
     const other = batch.divergent.get(member)
-    if (other) this.reportConflict(batch, member, [other, attestation])
+    if (other) {
+      if (!this.validAgreement(batch, member)) return 'ignored'
+      this.reportConflict(batch, member, [other, attestation])
+    }
     if (this.ended.has(batchIndex)) return 'ignored'
     return hasQuorum(batch) ? 'ready' : 'added'
   }
@@ -174,13 +177,22 @@ export class AttestationPool {
     const digest = attestationDigest(this.domain, attestation)
     const key = batch.set.members[member]!.publicKey
     if (!verifyBls({ digest, key, signature: attestation.signature })) return 'ignored'
-    const own = batch.signatures.get(member)
-    const { batchHash } = batch.sealed
-    const other = before ?? (own && { ...attestation, batchHash, signature: own.signature })
+    const other = before ?? this.validAgreement(batch, member)
     if (other) this.reportConflict(batch, member, [other, attestation])
     if (before) return 'ignored'
     batch.divergent.set(member, attestation)
     return 'divergent'
+  }
+
+  /** What the member signed for this node's hash; a forged signature is forgotten, so that the true one may still come. */
+  private validAgreement({ sealed, set, digest, signatures }: Collected, member: MemberIndex): BatchAttestation | null {
+    const entry = signatures.get(member)
+    if (!entry) return null
+    const { signature } = entry
+    entry.isVerified ||= verifyBls({ digest, key: set.members[member]!.publicKey, signature })
+    if (entry.isVerified) return { batchIndex: sealed.header.batchIndex, batchHash: sealed.batchHash, signature }
+    signatures.delete(member)
+    return null
   }
 
   private reportConflict(

@@ -522,6 +522,29 @@ describe('attestations', () => {
     expect(conflicts.slice(2)).toEqual([{ member: 3, hashes: [other, own] }])
   })
 
+  it('that are forged in a name hide no conflict of the member', async () => {
+    const conflicts: number[] = []
+    const { batcher, decide } = await startNode({
+      chain: makeChain({ length: 5 }),
+      key: 0,
+      onConflict: ({ member }) => conflicts.push(member),
+    })
+    decide(5)
+    await attesting(batcher, 1)
+    const own = batcher.batchHashOf(1)!
+    const other: Hash32 = `0x${'66'.repeat(32)}`
+    const say = async (member: number, hash: Hash32, signer = member) =>
+      batcher.onExtension({ set: four, member, bytes: await attest(signer, 1, hash) })
+    await say(1, own, 2)
+    await say(1, other)
+    await say(3, other)
+    await say(3, own, 2)
+    expect(conflicts).toEqual([])
+    await say(1, own)
+    await say(3, own)
+    expect(conflicts).toEqual([1, 3])
+  })
+
   it('of a member that leaves with the set travel over the network, for the batch of its set', async () => {
     const next = setOf(2, [1, 2, 3, 4])
     const setAt = (height: number) => (height <= 3 ? four : next)
