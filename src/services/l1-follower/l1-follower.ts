@@ -102,8 +102,10 @@ class Follower implements L1Follower {
     private readonly config: L1FollowerConfig,
     private readonly ports: L1FollowerPorts,
   ) {
+    const { metrics, logger } = ports
     this.view = new L1View(ports.store, config.startBlock)
-    const { metrics } = ports
+    if (this.view.isStartChanged)
+      logger.warn('L1 was followed from another start block: it is read anew', { startBlock: config.startBlock })
     this.metrics = {
       head: metrics.gauge('morphism_l1_head_number', 'Newest followed L1 block'),
       committed: metrics.gauge('morphism_l1_committed_batch_number', 'Newest batch that L1 accepted'),

@@ -41,6 +41,8 @@ const keyOf = (kind: 'h' | 'm' | 'b', number: number) =>
  * after it, and what lies beyond is not shown: going back to an earlier block is one write.
  */
 export class L1View {
+  /** What was followed before began elsewhere and is not used: L1 is read from the start block anew. */
+  readonly isStartChanged: boolean
   private current: BlockRecord | null = null
   private readonly blocks = new Map<number, BlockRecord>()
   private readonly messageRecords = new Map<number, MessageRecord>()
@@ -50,7 +52,8 @@ export class L1View {
     private readonly startBlock: L1BlockNumber,
   ) {
     const stored = store.get(headKey)
-    if (stored) this.current = this.record(Number(RlpFields.decode(stored, 'L1 head').uint(64)))
+    this.isStartChanged = stored !== undefined && store.get(keyOf('h', startBlock)) === undefined
+    if (stored && !this.isStartChanged) this.current = this.record(Number(RlpFields.decode(stored, 'L1 head').uint(64)))
   }
 
   get head(): L1Block | null {
