@@ -77,6 +77,18 @@ describe('RoundGossip', () => {
     expect(sent).toEqual([])
   })
 
+  it('answers a peer that asks without end ten times a second, and at once at the next height', async () => {
+    for (let i = 0; i < 1_000; i++) {
+      help(4)
+      await clock.advance(1)
+    }
+    expect(roundsSent().filter(round => round === 4).length).toBe(10)
+    sent = []
+    gossip.decided(100)
+    help(4)
+    expect(sent.length).toBe(1)
+  })
+
   it('says where it stands while a height stands still, and only then', async () => {
     gossip.start()
     await clock.advance(1_000)

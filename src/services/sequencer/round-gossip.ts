@@ -14,6 +14,8 @@ import type { RoundMessages } from '../../rules/consensus/core.js'
 
 /** How often this node tells its peers where it stands while a height stands still. */
 const statusIntervalMs = 200
+/** A peer is sent what it lacks no more often: a status is small, and what answers it may be whole blocks. */
+const leastHelpMs = statusIntervalMs / 2
 /** A height stands still once it takes so many times as long as heights did of late. */
 const standstillFactor = 2
 /** No height counts as longer, so that a standstill does not make the next one longer. */
@@ -44,6 +46,8 @@ export class RoundGossip {
   /** How long heights took of late from their first sign of work to their decision: on long wires, longer than `statusIntervalMs`. */
   private usualMs = 0
   private decisions = 0
+  /** When each peer was helped at this height. */
+  private readonly helpedAtMs = new Map<PeerId, number>()
 
   constructor(
     private readonly ports: {
@@ -67,6 +71,7 @@ export class RoundGossip {
   /** A height was decided so long after its first sign of work. */
   decided(tookMs: number): void {
     this.decisions++
+    this.helpedAtMs.clear()
     this.usualMs += (Math.min(tookMs, maxUsualMs) - this.usualMs) * Math.max(latestWeight, 1 / this.decisions)
   }
 
@@ -77,11 +82,14 @@ export class RoundGossip {
 
   /**
    * Sends a peer of the same height what it may lack: votes and proposals of its round, which it cannot end without them
-   * however far ahead this node is, of the last rounds, and of the valid round.
+   * however far ahead this node is, of the last rounds, and of the valid round. Who asks again at once is not answered.
    */
   help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
-    const { view, network } = this.ports
+    const { view, network, clock } = this.ports
     if (status.height !== view.height() || status.round > view.round()) return
+    const nowMs = clock.nowMs()
+    if (nowMs - (this.helpedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < leastHelpMs) return
+    this.helpedAtMs.set(peer, nowMs)
     const send = (message: ConsensusMessage) => network.send(peer, 'consensus', encodeConsensusMessage(message))
     const votes: Vote[] = []
     for (const round of this.roundsSince(status.round)) {
