@@ -12,6 +12,7 @@ export function readChannel({
   kind,
   clock,
   received,
+  held,
   failed,
 }: {
   stream: Stream
@@ -20,6 +21,8 @@ export function readChannel({
   kind: () => PeerKind
   clock: Clock
   received: (message: Uint8Array) => void
+  /** Told after each part that came how many bytes the frame under way holds in memory. */
+  held: (bytes: number) => void
   /** The stream or what came on it is bad; nothing more is read. */
   failed: (error: Error) => void
 }): void {
@@ -39,6 +42,7 @@ export function readChannel({
       failed(error as Error)
       return
     }
+    held(reader.heldBytes)
     const nowMs = clock.nowMs()
     if (rates.kind !== kind()) rates = new ChannelRates(channel, kind(), nowMs)
     const waitMs = rates.take({ bytes: data.byteLength, messages: count, nowMs })

@@ -23,6 +23,11 @@ export class FrameReader {
   private frameLength = 0
   constructor(private readonly maxLength: number) {}
 
+  /** Bytes of memory that a frame holds which has begun and not ended. */
+  get heldBytes(): number {
+    return this.body?.length ?? 0
+  }
+
   /** The frames that these bytes complete; each owns its memory. @throws NetworkError MESSAGE_TOO_LARGE */
   read(bytes: Uint8Array): Uint8Array[] {
     const frames: Uint8Array[] = []

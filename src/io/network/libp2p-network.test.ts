@@ -16,9 +16,10 @@ import { agreeOnSession, handshakeProtocol } from './handshake-stream.js'
 import { InboundDoor } from './inbound-door.js'
 import { Libp2pNetwork, type Libp2pNetworkOptions } from './libp2p-network.js'
 import { type Connection, createLibp2pNode, type Libp2pNode, nodePeerId, type Stream } from './libp2p-node.js'
-import { channelLimits, defaultNetworkLimits } from './network-limits.js'
+import { channelLimits, defaultNetworkLimits, requestKinds } from './network-limits.js'
 import type { Peer } from './peer-network.js'
 import { channelProtocols } from './peer-session.js'
+import { requestProtocol } from './request-streams.js'
 
 const domain = { l1ChainId: 1, rollup: `0x${'22'.repeat(20)}` } as const
 const hash = (n: number): Hash32 => `0x${n.toString(16).padStart(64, '0')}`
@@ -319,6 +320,63 @@ describe('Libp2pNetwork: strangers', () => {
     const refusals = (await Promise.all(refused)).filter(Boolean)
     expect(most).toBeLessThanOrEqual(defaultNetworkLimits.servedPerPeer)
     expect(refusals.length).toBe(12 - most)
+  })
+
+  it('keeps no place for questions that do not come', async () => {
+    victim.onRequest('status', async (_, body) => body)
+    for (const n of [11, 12]) {
+      const { connection } = await makeStranger({ n, hello: encodeHello(plainHello), victim })
+      for (const kind of requestKinds)
+        for (let i = 0; i < 2 * defaultNetworkLimits.servedPerPeer; i++)
+          await connection.newStream(requestProtocol(kind))
+    }
+    const friend = await makeNetwork({ n: 3, peers: victim.addresses() })
+    const met = connectOf(friend)
+    await friend.start()
+    await met
+    expect(await friend.request(victim.localPeer, 'status', Uint8Array.of(7))).toEqual(Uint8Array.of(7))
+  })
+
+  it('serves known peers however much strangers ask', async () => {
+    const friend = await makeNetwork({ n: 3 })
+    await friend.start()
+    const limits = { servedOfStrangers: 2, servedInAll: 3 }
+    const server = await makeNetwork({ n: 4, peers: friend.addresses(), config: { limits } })
+    server.onRequest('block-range', () => new Promise(() => {}))
+    server.onRequest('status', async (_, body) => body)
+    const met = connectOf(friend)
+    await server.start()
+    await met
+    const stranger = await makeNetwork({ n: 5, peers: server.addresses() })
+    const known = connectOf(stranger)
+    await stranger.start()
+    await known
+    const pending = [1, 2].map(() => stranger.request(server.localPeer, 'block-range', Uint8Array.of(1)))
+    for (const request of pending) request.catch(() => {})
+    await expect(stranger.request(server.localPeer, 'status', Uint8Array.of(2))).rejects.toThrow('refused')
+    expect(await friend.request(server.localPeer, 'status', Uint8Array.of(3))).toEqual(Uint8Array.of(3))
+  })
+
+  it('parts with the stranger that holds most memory by frames it does not end', async () => {
+    const watched = new WatchedLogger()
+    const limits = { unfinishedBytesOfStrangers: 2 << 20 }
+    const bounded = await makeNetwork({ n: 51, logger: watched, config: { limits } })
+    await bounded.start()
+    const begin = async (n: number, bytes: number) => {
+      const stranger = await makeStranger({ n, hello: encodeHello(plainHello), victim: bounded })
+      const stream = await stranger.connection.newStream('/morphism/consensus/1')
+      stream.send(frameHead(channelLimits.consensus.messageBytes))
+      for (let at = 0; at < bytes; at += 64 << 10) {
+        if (!stream.send(new Uint8Array(64 << 10))) await stream.onDrain()
+      }
+      return stranger.node.peerId.toString()
+    }
+    await begin(11, 256 << 10)
+    const dropped = watched.next('peer dropped')
+    const most = begin(12, 4 << 20).catch(() => {})
+    expect(await dropped).toMatchObject({ reason: 'UNFINISHED_FRAMES', peer: (await nodePeerId(seed(12))).id })
+    await most
+    expect(bounded.peers().map(({ id }) => id)).toEqual([(await nodePeerId(seed(11))).id])
   })
 
   it('delivers consensus messages while transactions flood the same peer', async () => {

@@ -38,6 +38,7 @@ import { channelProtocols, PeerSession, type SessionEvents } from './peer-sessio
 import { RequestDesk, type RequestHandler } from './request-desk.js'
 import { ask, requestProtocol } from './request-streams.js'
 import { admitSession } from './session-admission.js'
+import { UnfinishedFrames } from './unfinished-frames.js'
 
 /** What a node's network is made of. */
 export interface Libp2pNetworkOptions {
@@ -81,6 +82,7 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
   private readonly connectHandlers = new Set<(peer: Peer) => void>()
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
+  private readonly unfinishedOfStrangers: UnfinishedFrames<PeerSession>
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
   private closed = false
 
@@ -121,6 +123,9 @@ export class Libp2pNetwork implements PeerNetwork {
       onTooFast: peer => this.drop(peer, { reason: 'TOO_MANY_REQUESTS', severity: 'light' }),
       onBug: stopOn,
     })
+    this.unfinishedOfStrangers = new UnfinishedFrames(limits.unfinishedBytesOfStrangers, ({ peer }) =>
+      this.drop(peer.id, { reason: 'UNFINISHED_FRAMES', severity: 'heavy' }),
+    )
     const metrics = options.metrics ?? silentMetrics
     this.counters = {
       peers: metrics.gauge('morphism_network_peers', 'Connected peers'),
@@ -332,6 +337,7 @@ export class Libp2pNetwork implements PeerNetwork {
         this.handlerFailed(session.peer.id, channel, error)
       }
     },
+    holds: (session, bytes) => this.unfinishedOfStrangers.set(session, session.kind === 'stranger' ? bytes : 0),
     dropped: (channel, messages) => {
       this.counters.dropped.inc(messages)
       this.logger.debug('outgoing messages dropped', { channel, messages })
@@ -391,6 +397,7 @@ export class Libp2pNetwork implements PeerNetwork {
     if (this.sessions.get(peer.id) !== session) return
     this.sessions.delete(peer.id)
     session.end()
+    this.unfinishedOfStrangers.set(session, 0)
     connection.abort(new NetworkError('PEER_GONE', reason))
     this.sessionsChanged()
     this.logger.info('peer disconnected', { peer: peer.id, reason })

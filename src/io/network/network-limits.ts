@@ -136,8 +136,11 @@ export interface NetworkLimits {
   readonly handshakesOfKnownPerSec: number
   /** How young a session of a consensus key is not replaced by one of the same key under another peer id. */
   readonly keyHoldMs: number
-  /** Requests of one peer, and of all, that are served at once. */
+  /** Bytes of memory that all strangers together may hold by frames that they began and have not ended. */
+  readonly unfinishedBytesOfStrangers: number
+  /** Requests of one peer, of all strangers, and of all peers, that are served at once. */
   readonly servedPerPeer: number
+  readonly servedOfStrangers: number
   readonly servedInAll: number
 }
 
@@ -155,6 +158,8 @@ export const defaultNetworkLimits: NetworkLimits = {
   handshakesOfStrangersPerSec: 10,
   handshakesOfKnownPerSec: 10,
   keyHoldMs: 10_000,
+  unfinishedBytesOfStrangers: 128 * mib,
   servedPerPeer: 8,
+  servedOfStrangers: 32,
   servedInAll: 64,
 }

@@ -9,6 +9,8 @@ import { TokenBucket } from './token-bucket.js'
 /** What a session tells its network. */
 export interface SessionEvents {
   received(session: PeerSession, channel: Channel, message: Uint8Array): void
+  /** What the peer's frames under way hold in memory has changed (bytes). */
+  holds(session: PeerSession, bytes: number): void
   dropped(channel: Channel, messages: number): void
   /** The peer cannot keep its channels; the connection must go. */
   failed(session: PeerSession, failure: { reason: string; error?: Error }): void
@@ -27,7 +29,8 @@ export class PeerSession {
   private requests: { readonly kind: PeerKind; readonly asked: TokenBucket; readonly answered: TokenBucket }
   private readonly gone = new AbortController()
   private readonly writers: Readonly<Record<Channel, ChannelWriter>>
-  private readonly inbound = new Set<Channel>()
+  /** Bytes that the frame under way on each channel holds. */
+  private readonly inbound = new Map<Channel, number>()
 
   constructor(
     readonly peer: Peer,
@@ -80,7 +83,7 @@ export class PeerSession {
       this.ports.events.failed(this, { reason: `SECOND_STREAM of ${channel}` })
       return
     }
-    this.inbound.add(channel)
+    this.inbound.set(channel, 0)
     this.watch(stream, channel)
     readChannel({
       stream,
@@ -89,6 +92,14 @@ export class PeerSession {
       clock: this.ports.clock,
       received: message => {
         if (!this.signal.aborted) this.ports.events.received(this, channel, message)
+      },
+      held: bytes => {
+        if (this.inbound.get(channel) === bytes || this.signal.aborted) return
+        this.inbound.set(channel, bytes)
+        this.ports.events.holds(
+          this,
+          [...this.inbound.values()].reduce((sum, part) => sum + part, 0),
+        )
       },
       failed: error => this.ports.events.failed(this, { reason: `BAD_FRAME on ${channel}`, error }),
     })

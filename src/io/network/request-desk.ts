@@ -9,13 +9,17 @@ import { serve } from './request-streams.js'
 /** Answers a request; a throw refuses it. */
 export type RequestHandler = (from: Peer, body: Uint8Array) => Promise<Uint8Array>
 
-/** Serves the requests of all peers: so many at once of one and of all, so fast as the peer's kind may ask. */
+/** Serves the requests of all peers: so many at once of one, of strangers and of all, so fast as the peer's kind may ask. */
 export class RequestDesk {
   private readonly handlers = new Map<RequestKind, RequestHandler>()
   private serving = 0
+  private servingStrangers = 0
 
   constructor(
-    private readonly limits: Pick<NetworkLimits, 'requestTimeoutMs' | 'servedPerPeer' | 'servedInAll'>,
+    private readonly limits: Pick<
+      NetworkLimits,
+      'requestTimeoutMs' | 'servedPerPeer' | 'servedOfStrangers' | 'servedInAll'
+    >,
     private readonly ports: {
       readonly logger: Logger
       readonly onTooFast: (peer: PeerId) => void
@@ -33,28 +37,40 @@ export class RequestDesk {
     const { peer } = session
     const isTooFast = !session.mayAsk()
     if (isTooFast) ports.onTooFast(peer.id)
-    const isBusy = session.serving >= limits.servedPerPeer || this.serving >= limits.servedInAll
-    session.serving++
-    this.serving++
+    let leave = () => {}
+    const answer = async (from: Peer, body: Uint8Array) => {
+      const handler = this.handlers.get(kind)
+      if (isTooFast || !handler || this.isBusyFor(session)) return null
+      leave = this.enter(session)
+      const content = await handler(from, body)
+      await session.awaitAnswerTurn(content.length)
+      return content
+    }
     try {
-      const answer = isTooFast || isBusy ? null : this.answerFor(kind, session)
       await serve({ stream, peer, timeoutMs: limits.requestTimeoutMs, answer })
     } catch (error) {
       if (error instanceof InvariantError) ports.onBug(error)
       ports.logger.debug('request not answered', { peer: peer.id, kind, error: (error as Error).message })
     } finally {
-      session.serving--
-      this.serving--
+      leave()
     }
   }
 
-  private answerFor(kind: RequestKind, session: PeerSession): RequestHandler | null {
-    const handler = this.handlers.get(kind)
-    if (!handler) return null
-    return async (from, body) => {
-      const content = await handler(from, body)
-      await session.awaitAnswerTurn(content.length)
-      return content
+  private isBusyFor({ kind, serving }: PeerSession): boolean {
+    const { servedPerPeer, servedOfStrangers, servedInAll } = this.limits
+    if (kind === 'stranger' && this.servingStrangers >= servedOfStrangers) return true
+    return serving >= servedPerPeer || this.serving >= servedInAll
+  }
+
+  /** Takes a place, which a question that has not come yet does not have; gives the way out. */
+  private enter(session: PeerSession): () => void {
+    const strangers = session.kind === 'stranger' ? 1 : 0
+    const add = (by: 1 | -1) => {
+      session.serving += by
+      this.serving += by
+      this.servingStrangers += by * strangers
     }
+    add(1)
+    return () => add(-1)
   }
 }

@@ -51,7 +51,7 @@ export async function ask({
   }
 }
 
-/** Serves one request; `answer` null refuses it. Resolves when the answer is on its way or the time is over. */
+/** Serves one request; `answer` is called once the whole question is here, and null refuses it. Resolves when the answer is on its way or the time is over. */
 export async function serve({
   stream,
   peer,
@@ -61,13 +61,13 @@ export async function serve({
   stream: Stream
   peer: Peer
   timeoutMs: number
-  answer: ((from: Peer, body: Uint8Array) => Promise<Uint8Array>) | null
+  answer: (from: Peer, body: Uint8Array) => Promise<Uint8Array | null>
 }): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs)
   try {
     const conversation = new FramedStream(stream, maxRequestBytes)
     const body = await conversation.read(signal)
-    const content = answer ? await answer(peer, body) : null
+    const content = await answer(peer, body)
     const isFitting = content && content.length <= maxAnswerBytes
     const reply = isFitting ? concatBytes(Uint8Array.of(answered), content) : Uint8Array.of(refused)
     await conversation.write(reply, signal)

@@ -1,0 +1,26 @@
+/**
+ * Bounds what peers that nobody vouches for hold in this node's memory by frames that they began and do not end: when it is
+ * too much in all, whoever holds most is given up.
+ */
+export class UnfinishedFrames<Holder> {
+  private readonly heldBy = new Map<Holder, number>()
+  private total = 0
+
+  constructor(
+    /** Most bytes of all holders together. */
+    private readonly maxBytes: number,
+    private readonly giveUp: (holder: Holder) => void,
+  ) {}
+
+  /** Says how many bytes a holder has under way now; 0 forgets it. */
+  set(holder: Holder, bytes: number): void {
+    this.total += bytes - (this.heldBy.get(holder) ?? 0)
+    if (bytes > 0) this.heldBy.set(holder, bytes)
+    else this.heldBy.delete(holder)
+    while (this.total > this.maxBytes) {
+      const [most] = [...this.heldBy].reduce((a, b) => (b[1] > a[1] ? b : a))
+      this.set(most, 0)
+      this.giveUp(most)
+    }
+  }
+}
