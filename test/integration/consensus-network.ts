@@ -11,8 +11,7 @@ import { verifyCertificate } from '../../src/base/protocol/quorum-certificate.js
 import { setOfKeys } from '../../src/base/protocol/sequencer-set.fixture.js'
 import type { SequencerSet } from '../../src/base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
-import type { VoteContent } from '../../src/base/protocol/vote.js'
-import type { ConsensusSigner } from '../../src/io/keys/consensus-signer.js'
+import type { ConsensusSigner, VoteToSign } from '../../src/io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { inlineSignatureVerifier } from '../../src/io/keys/signature-verifier.js'
@@ -93,7 +92,7 @@ class LateSigner extends GuardedSigner {
     super(args)
   }
 
-  override async signVote(content: VoteContent): Promise<Uint8Array> {
+  override async signVote(content: VoteToSign): Promise<Uint8Array> {
     const signature = await super.signVote(content)
     const lateMs = this.net.signingMs(this.index)
     if (lateMs > 0) await pause(this.net.clock, lateMs)
@@ -266,7 +265,7 @@ export class TestConsensusNetwork {
   signer: (index: number, record: MemorySigningRecord) => ConsensusSigner = (index, record) =>
     new LateSigner(this, index, { secretKey: this.keys[index]!, domain, record })
   /** Says which messages are lost. */
-  loses: (passage: Passage) => boolean = () => false
+  loses: (passage: Passage, content: Uint8Array) => boolean = () => false
   /** Runs before the node of this index builds a block. */
   builds: (index: number) => Promise<void> = async () => {}
   /** How the node of this index judges a proposal. */
@@ -275,7 +274,11 @@ export class TestConsensusNetwork {
   constructor(size: number) {
     this.keys = Array.from({ length: size }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))
     this.set = setOfKeys({ keys: this.keys })
-    this.hub = new MemoryHub({ clock: this.clock, delayMs: () => 1, loses: passage => this.loses(passage) })
+    this.hub = new MemoryHub({
+      clock: this.clock,
+      delayMs: () => 1,
+      loses: (passage, content) => this.loses(passage, content),
+    })
   }
 
   async start(index: number): Promise<TestNode> {

@@ -99,8 +99,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the log is not synced before a vote is signed',
     file: ownMessages,
-    find: 'await wal.sync();\n            const signature = await signer.signVote(content);',
-    replace: 'const signature = await signer.signVote(content);',
+    find: 'await wal.sync();\n            const signature = await signer.signVote({ ...content, polkaRound });',
+    replace: 'const signature = await signer.signVote({ ...content, polkaRound });',
     scenario: 'crashes',
   },
   {

@@ -112,6 +112,17 @@ describe.each(kinds)('ConsensusSigner: %s', (_, open) => {
     }
   })
 
+  it('is bound by the block that it precommitted last, also after a restart, until a polka frees it', async () => {
+    await signer.signVote(vote(5, 1, precommit, 1))
+    await signer.signVote(vote(5, 2, precommit, 0))
+    await restart()
+    await expect(signer.signVote(vote(5, 3, prevote, 2))).rejects.toEqual(refusal('LOCKED'))
+    await expect(signer.signVote({ ...vote(5, 3, prevote, 2), polkaRound: 0 })).rejects.toEqual(refusal('LOCKED'))
+    await signer.signVote(vote(5, 3, prevote, 1))
+    await signer.signVote({ ...vote(5, 4, prevote, 2), polkaRound: 1 })
+    await signer.signVote(vote(6, 0, prevote, 2))
+  })
+
   it('judges requests in the order of their asking', async () => {
     const asked = [1, 2, 3, 4].flatMap(height => [
       signer.signVote(vote(height, 0, prevote, 1)),

@@ -1,5 +1,5 @@
 import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
-import type { Height } from '../../base/primitives/quantities.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { BatchAttestation } from '../../base/protocol/batch-attestation.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { VoteContent } from '../../base/protocol/vote.js'
@@ -9,6 +9,9 @@ import type { SigningStop } from './signing-record.js'
 export type ProposalContent = Omit<Proposal, 'proposer' | 'signature'>
 /** What an attestation's signature covers. */
 export type AttestationContent = Omit<BatchAttestation, 'signature'>
+
+/** A vote that is asked for: `polkaRound`, of a prevote, is the last round in which the node saw a polka for its block; -1 when not given. */
+export type VoteToSign = VoteContent & { readonly polkaRound?: Round | -1 }
 
 /** A message that the network attributes to this key. `certified`: a quorum certificate that verified stands for the signature. */
 export type ObservedMessage = (
@@ -33,7 +36,7 @@ export interface ConsensusSigner {
   /** Durable record first, then the signature; asking again for the same content gives the same signature. @throws SignerRefusal */
   signProposal(content: ProposalContent): Promise<Uint8Array>
   /** @throws SignerRefusal */
-  signVote(content: VoteContent): Promise<Uint8Array>
+  signVote(vote: VoteToSign): Promise<Uint8Array>
   /** @throws SignerRefusal */
   signAttestation(content: AttestationContent): Promise<Uint8Array>
   signNodeBinding(peerId: Uint8Array): Promise<Uint8Array>

@@ -95,9 +95,10 @@ describe('FileSigningRecord', () => {
     expect(await load()).toEqual(at(1))
   })
 
-  it('keeps floor and stop, and says whose it is', async () => {
+  it('keeps lock, floor and stop, and says whose it is', async () => {
     const stop = { reason: 'SIGNING_RECORD_BEHIND', kind: 'attestation', at: 7, round: 0 } as const
-    const record: SigningRecord = { ...at(3), floor: 12, stop }
+    const lock = { height: 3, round: 1, blockHash: `0x${'cd'.repeat(32)}` } as const
+    const record: SigningRecord = { ...at(3), lock, floor: 12, stop }
     await save(record)
     expect(await load()).toEqual(record)
     const store = await FileSigningRecord.openExisting(path)

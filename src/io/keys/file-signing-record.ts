@@ -13,6 +13,7 @@ import {
   decodeStop,
   emptyRecord,
   encodeStop,
+  type LockedBlock,
   type SignedPosition,
   type SigningRecord,
   type SigningRecordStore,
@@ -130,7 +131,7 @@ interface Slot {
 }
 
 function encodeSlot({ record, sequence, owner }: Slot): Uint8Array {
-  const { proposal, prevote, precommit, attestation, floor, stop } = record
+  const { proposal, prevote, precommit, attestation, lock, floor, stop } = record
   const body = encodeRlp([
     rlpUint(sequence),
     [hexToBytes(owner.publicKey), rlpUint(owner.l1ChainId), rlpHex(owner.rollup)],
@@ -138,6 +139,7 @@ function encodeSlot({ record, sequence, owner }: Slot): Uint8Array {
     [rlpUint(attestation.batchIndex), rlpHex(attestation.digest)],
     rlpUint(floor),
     encodeStop(stop),
+    [rlpUint(lock.height), rlpUint(lock.round), rlpHex(lock.blockHash)],
   ])
   const length = Uint8Array.of(body.length >> 8, body.length & 255)
   const sealed = concatBytes(magic, length, body)
@@ -163,7 +165,13 @@ function decodeSlot(bytes: Uint8Array): Slot | null {
   const attestation = { batchIndex: last.safeUint(), digest: last.hash() }
   const floor = fields.safeUint()
   const stop = decodeStop(fields.fields('stop'))
-  return { sequence, owner, record: { proposal, prevote, precommit, attestation, floor, stop } }
+  // Records of before there were locks end here.
+  const lock = fields.remaining === 0 ? emptyRecord.lock : readLock(fields.fields('lock'))
+  return { sequence, owner, record: { proposal, prevote, precommit, attestation, lock, floor, stop } }
+}
+
+function readLock(fields: RlpFields): LockedBlock {
+  return { height: fields.safeUint(), round: fields.safeUint(), blockHash: fields.hash() }
 }
 
 /** Writes the empty record whole or not at all: an empty or short file is never a beginning, always a loss. */

@@ -12,22 +12,23 @@ import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
 import { proposalDigest } from '../../base/protocol/proposal.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { prevote, type VoteContent, voteDigest } from '../../base/protocol/vote.js'
+import { prevote, voteDigest } from '../../base/protocol/vote.js'
 import type {
   AttestationContent,
   ConsensusSigner,
   Observation,
   ObservedMessage,
   ProposalContent,
+  VoteToSign,
 } from './consensus-signer.js'
 import { FileSigningRecord } from './file-signing-record.js'
 import { SignerRefusal, type SignerRefusalCode } from './signer-refusal.js'
 import type { SigningRecord, SigningRecordStore, SigningStop } from './signing-record.js'
-import { admit, judge, raiseFloor, resume, type SignedMessage, stopBy } from './signing-rules.js'
+import { type AskedMessage, admit, judge, raiseFloor, resume, type SignedMessage, stopBy } from './signing-rules.js'
 
 /** A message with the bytes that a signature of it covers. */
-interface Digested {
-  readonly message: SignedMessage
+interface Digested<Message extends SignedMessage = SignedMessage> {
+  readonly message: Message
   readonly digest: Uint8Array
 }
 
@@ -84,8 +85,8 @@ export class GuardedSigner implements ConsensusSigner {
     return this.sign(this.proposal(content))
   }
 
-  async signVote(content: VoteContent): Promise<Uint8Array> {
-    return this.sign(this.vote(content))
+  async signVote(vote: VoteToSign): Promise<Uint8Array> {
+    return this.sign(this.vote(vote))
   }
 
   async signAttestation(content: AttestationContent): Promise<Uint8Array> {
@@ -132,7 +133,7 @@ export class GuardedSigner implements ConsensusSigner {
   }
 
   /** Saves also when nothing changed: the save of an equal request before this one may have failed. */
-  private async sign({ message, digest }: Digested): Promise<Uint8Array> {
+  private async sign({ message, digest }: Digested<AskedMessage>): Promise<Uint8Array> {
     const admitted = admit(this.record, message)
     if (!admitted.ok) throw this.refusal(admitted.error, message)
     this.record = admitted.value
@@ -144,8 +145,8 @@ export class GuardedSigner implements ConsensusSigner {
   }
 
   private refusal(code: SignerRefusalCode, asked: SignedMessage): SignerRefusal {
-    const { stop, floor } = this.record
-    return new SignerRefusal(code, refusals[code], { asked, signed: this.record[asked.kind], floor, stop })
+    const { stop, floor, lock } = this.record
+    return new SignerRefusal(code, refusals[code], { asked, signed: this.record[asked.kind], floor, lock, stop })
   }
 
   private digested(observed: ObservedMessage): Digested {
@@ -159,20 +160,21 @@ export class GuardedSigner implements ConsensusSigner {
     }
   }
 
-  private proposal(content: ProposalContent): Digested {
+  private proposal(content: ProposalContent): Digested<AskedMessage> {
     const digest = proposalDigest(this.domain, content)
     const { height, round } = content
     return { digest, message: { kind: 'proposal', height, round, digest: bytesToHex(digest) } }
   }
 
-  private vote(content: VoteContent): Digested {
+  private vote(content: VoteToSign): Digested<AskedMessage> {
     const digest = voteDigest(this.domain, content)
-    const { height, round, step } = content
-    const kind = step === prevote ? 'prevote' : 'precommit'
-    return { digest, message: { kind, height, round, digest: bytesToHex(digest) } }
+    const { height, round, step, blockHash, polkaRound = -1 } = content
+    const message = { height, round, digest: bytesToHex(digest), blockHash }
+    if (step === prevote) return { digest, message: { kind: 'prevote', ...message, polkaRound } }
+    return { digest, message: { kind: 'precommit', ...message } }
   }
 
-  private attestation(content: AttestationContent): Digested {
+  private attestation(content: AttestationContent): Digested<AskedMessage> {
     const digest = attestationDigest(this.domain, content)
     const { batchIndex } = content
     return { digest, message: { kind: 'attestation', batchIndex, digest: bytesToHex(digest) } }
@@ -184,5 +186,6 @@ const refusals: Readonly<Record<SignerRefusalCode, string>> = {
   DOUBLE_VOTE: 'another vote is signed at this position',
   DOUBLE_ATTESTATION: 'another attestation of this batch is signed',
   BELOW_RECORD: 'the message comes before the last signed position',
+  LOCKED: 'another block is precommitted at this height, and no polka since frees from it',
   SIGNING_STOPPED: 'signing has stopped, since the network showed a message of this key that its record does not know',
 }

@@ -5,7 +5,6 @@ import { DecodeError } from '../../base/encoding/decode-error.js'
 import { hexToBytes } from '../../base/primitives/bytes.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import type { VoteContent } from '../../base/protocol/vote.js'
 import type { Logger } from '../telemetry/logger.js'
 import type { Clock } from '../time/clock.js'
 import type {
@@ -14,6 +13,7 @@ import type {
   Observation,
   ObservedMessage,
   ProposalContent,
+  VoteToSign,
 } from './consensus-signer.js'
 import type { RecordOwner } from './file-signing-record.js'
 import { RemoteSignerError, type RemoteSignerErrorCode } from './remote-signer-error.js'
@@ -123,7 +123,7 @@ export class RemoteSigner implements ConsensusSigner {
     return this.signature({ kind: 'proposal', content })
   }
 
-  signVote(content: VoteContent): Promise<Uint8Array> {
+  signVote(content: VoteToSign): Promise<Uint8Array> {
     return this.signature({ kind: 'vote', content })
   }
 

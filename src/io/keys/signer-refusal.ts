@@ -2,7 +2,7 @@ import { MorphismError } from '../../base/primitives/morphism-error.js'
 
 /**
  * Why a signer refuses: the same position with another content, a position before the last signed one or at a height that
- * is decided, or a stop (SigningStop) that the operator has to end.
+ * is decided, a stop (SigningStop) that the operator has to end, or a prevote against the block that the key is locked on.
  */
 export type SignerRefusalCode =
   | 'DOUBLE_PROPOSAL'
@@ -10,6 +10,7 @@ export type SignerRefusalCode =
   | 'DOUBLE_ATTESTATION'
   | 'BELOW_RECORD'
   | 'SIGNING_STOPPED'
+  | 'LOCKED'
 
 /** Every code, for those who read one from a wire. */
 export const signerRefusalCodes: readonly SignerRefusalCode[] = [
@@ -18,6 +19,7 @@ export const signerRefusalCodes: readonly SignerRefusalCode[] = [
   'DOUBLE_ATTESTATION',
   'BELOW_RECORD',
   'SIGNING_STOPPED',
+  'LOCKED',
 ]
 
 /** The signature would put the stake at risk; the node goes on without it. */

@@ -3,7 +3,13 @@ import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
 import { hexToBytes } from '../../base/primitives/bytes.js'
 import { precommit, prevote, type VoteContent } from '../../base/protocol/vote.js'
-import type { AttestationContent, Observation, ObservedMessage, ProposalContent } from './consensus-signer.js'
+import type {
+  AttestationContent,
+  Observation,
+  ObservedMessage,
+  ProposalContent,
+  VoteToSign,
+} from './consensus-signer.js'
 import type { RecordOwner } from './file-signing-record.js'
 import { type SignerRefusalCode, signerRefusalCodes } from './signer-refusal.js'
 import { decodeStop, encodeStop, type SigningStop } from './signing-record.js'
@@ -17,7 +23,7 @@ const maxText = 500
 /** What a node asks of its signer: always the content, never a digest. */
 export type SignerRequest =
   | { readonly kind: 'proposal'; readonly content: ProposalContent }
-  | { readonly kind: 'vote'; readonly content: VoteContent }
+  | { readonly kind: 'vote'; readonly content: VoteToSign }
   | { readonly kind: 'attestation'; readonly content: AttestationContent }
   | { readonly kind: 'binding'; readonly peerId: Uint8Array }
   | { readonly kind: 'observe'; readonly message: ObservedMessage }
@@ -93,6 +99,8 @@ function requestFields(request: SignerRequest): RlpItem {
         rlpUint(message.isFresh === undefined ? 0 : message.isFresh ? 2 : 1),
       ]
     }
+    case 'vote':
+      return [...contentFields(request), rlpUint((request.content.polkaRound ?? -1) + 1)]
     default:
       return contentFields(request)
   }
@@ -110,7 +118,7 @@ function readRequest(fields: RlpFields, kind: SignerRequest['kind'] | undefined)
     case 'proposal':
       return { kind, content: readProposal(fields) }
     case 'vote':
-      return { kind, content: readVote(fields) }
+      return { kind, content: { ...readVote(fields), polkaRound: Number(fields.uint(32)) - 1 } }
     case 'attestation':
       return { kind, content: readAttestation(fields) }
     case 'binding':

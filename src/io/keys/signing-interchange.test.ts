@@ -15,6 +15,7 @@ const record: SigningRecord = {
   prevote: { height: 10, round: 0, digest: digest(2) },
   precommit: { height: 9, round: 2, digest: digest(3) },
   attestation: { batchIndex: 4, digest: digest(4) },
+  lock: { height: 9, round: 1, blockHash: digest(5) },
   floor: 8,
   stop: null,
 }
@@ -37,11 +38,13 @@ describe('an interchange file', () => {
       round: fc.nat(),
       digest: fc.integer({ min: 1 }).map(digest),
     })
+    const lock = position.map(({ height, round, digest }) => ({ height, round, blockHash: digest }))
     const records = fc.record({
       proposal: fc.option(position, { nil: emptyRecord.proposal }),
       prevote: fc.option(position, { nil: emptyRecord.prevote }),
       precommit: position,
       attestation: fc.record({ batchIndex: fc.integer({ min: 1 }), digest: fc.nat().map(digest) }),
+      lock: fc.option(lock, { nil: emptyRecord.lock }),
       floor: fc.nat(),
     })
     fc.assert(
@@ -56,7 +59,11 @@ describe('an interchange file', () => {
 
   it.each<[string, string, RegExp]>([
     ['no JSON', '{', /no JSON/],
-    ['another version', changed(file => (file.metadata.interchange_format_version = '5')), /version is not 1/],
+    [
+      'another version',
+      changed(file => (file.metadata.interchange_format_version = '5')),
+      /version is neither 1 nor 2/,
+    ],
     ['another format', changed(file => (file.metadata.interchange_format = 'x')), /interchange_format/],
     ['an unknown field', changed(file => (file.data[0]!.more = 1)), /unknown field "more"/],
     ['a missing kind', changed(file => delete file.data[0]!.last_signed_prevote), /no last_signed_prevote/],
@@ -71,6 +78,16 @@ describe('an interchange file', () => {
     expect(() => parseInterchange(file)).toThrow(
       expect.objectContaining({ code: 'INTERCHANGE_MALFORMED', message: expect.stringMatching(problem) }),
     )
+  })
+
+  it('of the first version, which had no lock, is read', () => {
+    const { locked_block, ...rest } = JSON.parse(text).data[0]
+    const first = changed(file => {
+      file.metadata.interchange_format_version = '1'
+      file.data = [rest]
+    })
+    expect(locked_block.height).toBe('9')
+    expect(parseInterchange(first)).toEqual([{ owner, record: { ...record, lock: emptyRecord.lock } }])
   })
 
   it('refuses garbage by name, whatever it is', () => {

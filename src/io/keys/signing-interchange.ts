@@ -1,11 +1,19 @@
 import type { Hex } from '../../base/primitives/bytes.js'
 import { isSameOwner, type RecordOwner } from './file-signing-record.js'
 import { KeyError } from './key-error.js'
-import { emptyRecord, type SignedBatch, type SignedPosition, type SigningRecord } from './signing-record.js'
+import {
+  emptyRecord,
+  type LockedBlock,
+  type SignedBatch,
+  type SignedPosition,
+  type SigningRecord,
+} from './signing-record.js'
 import { mergeRecords } from './signing-rules.js'
 
-/** Version of the format that this program reads and writes (spec/signing.md). */
-const interchangeVersion = '1'
+/** Version of the format that this program writes (spec/signing.md). */
+const interchangeVersion = '2'
+/** It still reads the first, which had no locks. */
+const versionWithoutLock = '1'
 /** Most characters of an interchange file: room for a thousand keys. */
 export const maxInterchangeLength = 1 << 20
 const maxKeys = 1_024
@@ -22,6 +30,8 @@ export function encodeInterchange({ owner, record }: SigningInterchange): string
     height === 0 ? null : { height: `${height}`, round: `${round}`, signing_root: digest }
   const batch = ({ batchIndex, digest }: SignedBatch) =>
     batchIndex === 0 ? null : { batch_index: `${batchIndex}`, signing_root: digest }
+  const lock = ({ height, round, blockHash }: LockedBlock) =>
+    height === 0 ? null : { height: `${height}`, round: `${round}`, block_hash: blockHash }
   const { publicKey, l1ChainId, rollup } = owner
   const file = {
     metadata: {
@@ -38,6 +48,7 @@ export function encodeInterchange({ owner, record }: SigningInterchange): string
         last_signed_prevote: position(record.prevote),
         last_signed_precommit: position(record.precommit),
         last_signed_attestation: batch(record.attestation),
+        locked_block: lock(record.lock),
       },
     ],
   }
@@ -56,7 +67,8 @@ export function parseInterchange(text: string): SigningInterchange[] {
   ])
   const { interchange_format: format, interchange_format_version: version } = metadata
   if (format !== 'morphism-signing-record') throw malformed('interchange_format is not morphism-signing-record')
-  if (version !== interchangeVersion) throw malformed(`interchange_format_version is not ${interchangeVersion}`)
+  if (version !== interchangeVersion && version !== versionWithoutLock)
+    throw malformed(`interchange_format_version is neither ${versionWithoutLock} nor ${interchangeVersion}`)
   const network = {
     l1ChainId: uint(metadata.l1_chain_id, 'l1_chain_id'),
     rollup: hex(metadata.rollup, 'rollup', 20),
@@ -64,7 +76,9 @@ export function parseInterchange(text: string): SigningInterchange[] {
   const { data } = file
   if (!Array.isArray(data) || data.length === 0 || data.length > maxKeys)
     throw malformed(`data is no list of 1 to ${maxKeys} records`)
-  const records = data.map((entry, i) => readRecord(entry, { network, where: `data[${i}]` }))
+  const records = data.map((entry, i) =>
+    readRecord(entry, { network, where: `data[${i}]`, hasLock: version !== versionWithoutLock }),
+  )
   const keys = new Set(records.map(({ owner }) => owner.publicKey))
   if (keys.size !== records.length) throw malformed('a key has two records')
   return records
@@ -89,9 +103,10 @@ export function importRecord(own: SigningInterchange, found: readonly SigningInt
 
 function readRecord(
   entry: unknown,
-  { network, where }: { network: Omit<RecordOwner, 'publicKey'>; where: string },
+  { network, where, hasLock }: { network: Omit<RecordOwner, 'publicKey'>; where: string; hasLock: boolean },
 ): SigningInterchange {
   const fields = fieldsOf(entry, where, [
+    ...(hasLock ? (['locked_block'] as const) : []),
     'pubkey',
     'decided_height',
     'last_signed_proposal',
@@ -114,6 +129,7 @@ function readRecord(
       prevote: position('prevote'),
       precommit: position('precommit'),
       attestation: readBatch(fields.last_signed_attestation, `${where}.last_signed_attestation`),
+      lock: hasLock ? readLock(fields.locked_block, `${where}.locked_block`) : emptyRecord.lock,
       floor: uint(fields.decided_height, 'decided_height'),
       stop: null,
     },
@@ -126,6 +142,14 @@ function readBatch(value: unknown, where: string): SignedBatch {
   const batchIndex = uint(signed.batch_index, 'batch_index')
   if (batchIndex === 0) throw malformed(`${where} is of batch 0`)
   return { batchIndex, digest: hex(signed.signing_root, 'signing_root', 32) }
+}
+
+function readLock(value: unknown, where: string): LockedBlock {
+  if (value === null) return emptyRecord.lock
+  const locked = fieldsOf(value, where, ['height', 'round', 'block_hash'])
+  const height = uint(locked.height, 'height')
+  if (height === 0) throw malformed(`${where} is at height 0`)
+  return { height, round: uint(locked.round, 'round'), blockHash: hex(locked.block_hash, 'block_hash', 32) }
 }
 
 function parseJson(text: string): unknown {

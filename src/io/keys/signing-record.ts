@@ -1,6 +1,6 @@
 import type { RlpItem } from '../../base/encoding/rlp.js'
 import { type RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
-import type { Hash32 } from '../../base/primitives/hashes.js'
+import type { BlockHash, Hash32 } from '../../base/primitives/hashes.js'
 import { zeroHash } from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, Round } from '../../base/primitives/quantities.js'
 
@@ -15,6 +15,13 @@ export interface SignedPosition {
 export interface SignedBatch {
   readonly batchIndex: BatchIndex
   readonly digest: Hash32
+}
+
+/** The last block that was precommitted, which Tendermint locks on. Height 0 is before the first. */
+export interface LockedBlock {
+  readonly height: Height
+  readonly round: Round
+  readonly blockHash: BlockHash
 }
 
 /** Messages of one kind are in order among themselves. */
@@ -42,6 +49,8 @@ export interface SigningRecord {
   readonly prevote: SignedPosition
   readonly precommit: SignedPosition
   readonly attestation: SignedBatch
+  /** What no prevote of its height may contradict, whatever the node that asks has forgotten. */
+  readonly lock: LockedBlock
   /** Heights up to it are decided: no vote and no proposal of theirs is signed any more. */
   readonly floor: Height
   /** While set, nothing but the binding of a peer id is signed. */
@@ -56,6 +65,7 @@ export const emptyRecord: SigningRecord = {
   prevote: never,
   precommit: never,
   attestation: { batchIndex: 0, digest: zeroHash },
+  lock: { height: 0, round: 0, blockHash: zeroHash },
   floor: 0,
   stop: null,
 }

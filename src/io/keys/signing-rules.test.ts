@@ -2,13 +2,32 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { asciiToBytes } from '../../base/primitives/bytes.js'
+import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
 import { emptyRecord, type SigningRecord } from './signing-record.js'
-import { admit, judge, mergeRecords, raiseFloor, resume, type SignedMessage, stopBy } from './signing-rules.js'
+import {
+  type AskedMessage,
+  admit,
+  judge,
+  mergeRecords,
+  raiseFloor,
+  resume,
+  type SignedMessage,
+  stopBy,
+} from './signing-rules.js'
 
 const digestOf = (text: string) => keccak256Hex(asciiToBytes(text))
-const message = (kind: SignedMessage['kind'], [height, round]: [number, number], value: number): SignedMessage => {
+const blockOf = (value: number) => digestOf(`block ${value}`)
+/** A prevote rests on a polka of the round before, unless told, so that it breaks no lock. */
+const message = (
+  kind: SignedMessage['kind'],
+  [height, round]: [number, number],
+  value: number,
+  polkaRound = round - 1,
+): AskedMessage => {
   const digest = digestOf(`${kind} ${height} ${round} ${value}`)
-  return kind === 'attestation' ? { kind, batchIndex: height, digest } : { kind, height, round, digest }
+  if (kind === 'attestation') return { kind, batchIndex: height, digest }
+  if (kind === 'proposal') return { kind, height, round, digest }
+  return { kind, height, round, digest, blockHash: blockOf(value), polkaRound }
 }
 const place = (m: SignedMessage) =>
   m.kind === 'attestation' ? `${m.kind} ${m.batchIndex}` : `${m.kind} ${m.height} ${m.round}`
@@ -21,9 +40,9 @@ const messages = fc
     value: fc.integer({ min: 0, max: 1 }),
   })
   .map(({ kind, height, round, value }) => message(kind, [height, round], value))
-const signAll = (record: SigningRecord, asked: readonly SignedMessage[]) => {
+const signAll = (record: SigningRecord, asked: readonly AskedMessage[]) => {
   let now = record
-  const signed: SignedMessage[] = []
+  const signed: AskedMessage[] = []
   for (const one of asked) {
     const admitted = admit(now, one)
     if (!admitted.ok) continue
@@ -87,6 +106,51 @@ describe('a record', () => {
     expect(admit(resumed, message(kind, [6, 0], 1)).ok).toBe(true)
     // The network shows what stopped it for as long as the height, or the batch, is open.
     expect(judge(resumed, seen)).toBe('past')
+  })
+})
+
+describe('a lock', () => {
+  const nil = zeroHash
+  const vote = (kind: 'prevote' | 'precommit', round: number, blockHash: Hash32, polkaRound = -1, height = 5) => {
+    const digest = digestOf(`${kind} ${height} ${round} ${blockHash}`)
+    return { kind, height, round, digest, blockHash, polkaRound } as const
+  }
+  const [x, y] = [blockOf(0), blockOf(1)]
+  const locked = signAll(emptyRecord, [vote('prevote', 1, x), vote('precommit', 1, x)]).record
+  const outcome = (record: SigningRecord, asked: AskedMessage) => {
+    const admitted = admit(record, asked)
+    return admitted.ok ? 'signed' : admitted.error
+  }
+
+  it('admits a prevote for its block, for nil, and for another block on a polka of its round or later', () => {
+    expect(outcome(locked, vote('prevote', 2, x))).toBe('signed')
+    expect(outcome(locked, vote('prevote', 2, nil))).toBe('signed')
+    expect(outcome(locked, vote('prevote', 2, y))).toBe('LOCKED')
+    expect(outcome(locked, vote('prevote', 2, y, 0))).toBe('LOCKED')
+    expect(outcome(locked, vote('prevote', 2, y, 1))).toBe('signed')
+    expect(outcome(locked, vote('prevote', 0, y, -1, 6))).toBe('signed')
+  })
+
+  it('outlives a precommit for nil, an export and a merge, and ends with a lock on another block', () => {
+    const later = signAll(locked, [vote('prevote', 2, nil), vote('precommit', 2, nil)]).record
+    expect(outcome(later, vote('prevote', 3, y, 0))).toBe('LOCKED')
+    for (const merged of [mergeRecords(later, emptyRecord), mergeRecords(emptyRecord, later)])
+      expect(merged.ok && outcome(merged.value, vote('prevote', 3, y))).toBe('LOCKED')
+    const moved = signAll(later, [vote('prevote', 3, nil), vote('precommit', 3, y)]).record
+    expect(outcome(moved, vote('prevote', 4, y))).toBe('signed')
+    expect(outcome(moved, vote('prevote', 4, x, 2))).toBe('LOCKED')
+  })
+
+  it('lets nil be prevoted, and that again, after the node asked for another block', () => {
+    const asked = signAll(locked, [vote('prevote', 2, y), vote('prevote', 2, nil)])
+    expect(asked.signed).toEqual([vote('prevote', 2, nil)])
+    expect(outcome(asked.record, vote('prevote', 2, y))).toBe('LOCKED')
+    expect(outcome(asked.record, vote('prevote', 2, nil))).toBe('signed')
+  })
+
+  it('is not merged with another block of the same round', () => {
+    const other = { ...locked, precommit: emptyRecord.precommit, lock: { ...locked.lock, blockHash: y } }
+    expect(mergeRecords(locked, other)).toEqual({ ok: false, error: { kind: 'precommit' } })
   })
 })
 

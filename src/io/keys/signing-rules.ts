@@ -1,8 +1,16 @@
-import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
+import { type BlockHash, type Hash32, zeroHash } from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, Round } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
+import { isNil } from '../../base/protocol/vote.js'
 import type { SignerRefusalCode } from './signer-refusal.js'
-import type { SignedBatch, SignedKind, SignedPosition, SigningRecord, SigningStopReason } from './signing-record.js'
+import type {
+  LockedBlock,
+  SignedBatch,
+  SignedKind,
+  SignedPosition,
+  SigningRecord,
+  SigningStopReason,
+} from './signing-record.js'
 
 /** A message of the key as the record sees it: kind, position, digest. */
 export type SignedMessage =
@@ -14,11 +22,20 @@ export type SignedMessage =
     }
   | { readonly kind: 'attestation'; readonly batchIndex: BatchIndex; readonly digest: Hash32 }
 
+/** A message that the key is asked for: of a vote the block too, and of a prevote the polka that its proposal rests on (-1: none). */
+export type AskedMessage = Extract<SignedMessage, { kind: 'attestation' }> | AskedPosition
+type AskedPosition = { readonly height: Height; readonly round: Round; readonly digest: Hash32 } & (
+  | { readonly kind: 'proposal' }
+  | { readonly kind: 'prevote'; readonly blockHash: BlockHash; readonly polkaRound: Round | -1 }
+  | { readonly kind: 'precommit'; readonly blockHash: BlockHash }
+)
+
 /** The record after signing the message, or why it must not be signed (spec/signing.md). Pure. */
-export function admit(record: SigningRecord, asked: SignedMessage): Result<SigningRecord, SignerRefusalCode> {
+export function admit(record: SigningRecord, asked: AskedMessage): Result<SigningRecord, SignerRefusalCode> {
   if (record.stop) return refuse('SIGNING_STOPPED')
   const order = compare(asked, record)
   if (order === 0 && asked.digest === record[asked.kind].digest) return ok(record)
+  if (asked.kind === 'prevote' && breaksLock(record.lock, asked)) return refuse('LOCKED')
   if (order === 0) return refuse(doubleOf[asked.kind])
   if (order < 0) return refuse('BELOW_RECORD')
   if (asked.kind === 'attestation') {
@@ -30,7 +47,16 @@ export function admit(record: SigningRecord, asked: SignedMessage): Result<Signi
   if (asked.kind === 'prevote' && comparePositions(asked, record.precommit) <= 0) return refuse('BELOW_RECORD')
   if (asked.kind === 'precommit' && comparePositions(asked, record.prevote) < 0) return refuse('BELOW_RECORD')
   const { height, round, digest } = asked
-  return ok({ ...record, [asked.kind]: { height, round, digest } })
+  const isLock = asked.kind === 'precommit' && !isNil(asked.blockHash)
+  const lock = isLock ? { height, round, blockHash: asked.blockHash } : record.lock
+  return ok({ ...record, [asked.kind]: { height, round, digest }, lock })
+}
+
+/** Algorithm 1, L23 and L29: after a precommit for a block, another block is prevoted only on a polka of that round or a later one. */
+function breaksLock(lock: LockedBlock, asked: Extract<AskedMessage, { kind: 'prevote' }>): boolean {
+  const { height, round, blockHash, polkaRound } = asked
+  if (height !== lock.height || round <= lock.round || isNil(blockHash)) return false
+  return blockHash !== lock.blockHash && polkaRound < lock.round
 }
 
 /**
@@ -90,6 +116,8 @@ export function mergeRecords(own: SigningRecord, other: SigningRecord): Result<S
     if (compare(asMessage(other, kind), own) === 0 && mine !== theirs && mine !== zeroHash && theirs !== zeroHash)
       return refuse({ kind })
   }
+  const isOneLock = comparePositions(own.lock, other.lock) !== 0 || own.lock.blockHash === other.lock.blockHash
+  if (!isOneLock) return refuse({ kind: 'precommit' })
   const later = (kind: 'proposal' | 'prevote' | 'precommit'): SignedPosition =>
     comparePositions(other[kind], own[kind]) > 0 ? other[kind] : own[kind]
   const attestation: SignedBatch =
@@ -99,6 +127,7 @@ export function mergeRecords(own: SigningRecord, other: SigningRecord): Result<S
     prevote: later('prevote'),
     precommit: later('precommit'),
     attestation,
+    lock: comparePositions(other.lock, own.lock) > 0 ? other.lock : own.lock,
     floor: Math.max(own.floor, other.floor),
     stop: own.stop && knows(other, own) ? null : own.stop,
   })

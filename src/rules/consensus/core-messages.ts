@@ -54,8 +54,8 @@ export type ConsensusOutput =
   | { readonly type: 'prepare-proposal'; readonly height: Height; readonly round: Round }
   /** Sign and broadcast; the signed proposal comes back as an input. */
   | { readonly type: 'sign-proposal'; readonly content: Omit<Proposal, 'proposer' | 'signature'> }
-  /** Sign and broadcast; the signed vote comes back as an input. */
-  | { readonly type: 'sign-vote'; readonly content: VoteContent }
+  /** Sign and broadcast; the signed vote comes back as an input. `polkaRound`: of a prevote, the last round with a polka for its block, else -1. */
+  | { readonly type: 'sign-vote'; readonly content: VoteContent; readonly polkaRound: Round | -1 }
   /** Ask the application whether the block is valid; answered by 'validated'. */
   | { readonly type: 'validate'; readonly height: Height; readonly round: Round; readonly blockHash: BlockHash }
   | {

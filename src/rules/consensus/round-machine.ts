@@ -283,7 +283,8 @@ export class RoundMachine {
     const isUnlocked = isNew ? this.lockedRound === -1 : this.lockedRound <= validRound
     const isAcceptable = verdict.valid && (verdict.acceptable || !isNew)
     const accepts = isAcceptable && (isUnlocked || this.lockedValue === blockHash) // L23, L29
-    this.castPrevote(accepts ? blockHash : zeroHash)
+    const polkaRound = this.lockedValue === blockHash ? Math.max(validRound, this.lockedRound) : validRound
+    this.castPrevote(accepts ? blockHash : zeroHash, polkaRound)
     return true
   }
 
@@ -355,9 +356,9 @@ export class RoundMachine {
 
   // --- outputs ---
 
-  private castPrevote(blockHash: BlockHash): void {
+  private castPrevote(blockHash: BlockHash, polkaRound: Round | -1 = -1): void {
     this.step = 'prevote'
-    this.signVote(prevote, blockHash)
+    this.signVote(prevote, blockHash, polkaRound)
   }
 
   private castPrecommit(blockHash: BlockHash): void {
@@ -366,9 +367,10 @@ export class RoundMachine {
   }
 
   /** A vote of our own that is known already (it came back before we asked, after a crash) is not asked for again. */
-  private signVote(step: VoteStep, blockHash: BlockHash): void {
+  private signVote(step: VoteStep, blockHash: BlockHash, polkaRound: Round | -1 = -1): void {
     if (this.self === null || this.current.keeperOf(step).hasVoteOf(this.self)) return
-    this.outputs.push({ type: 'sign-vote', content: { height: this.height, round: this.round, step, blockHash } })
+    const content = { height: this.height, round: this.round, step, blockHash }
+    this.outputs.push({ type: 'sign-vote', content, polkaRound })
   }
 
   private schedule(step: TimeoutStep): void {

@@ -384,7 +384,7 @@ export class ConsensusEngine {
           void this.own.signProposal(output.content, this.self)
         return
       case 'sign-vote':
-        if (this.self !== null) void this.own.signVote(output.content, this.self)
+        if (this.self !== null) void this.own.signVote(output, this.self)
         return
       case 'validate':
         return void this.calls.validate(output)

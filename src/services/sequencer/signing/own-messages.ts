@@ -1,10 +1,12 @@
+import { zeroHash } from '../../../base/primitives/hashes.js'
 import type { Height, MemberIndex } from '../../../base/primitives/quantities.js'
 import type { Proposal } from '../../../base/protocol/proposal.js'
-import { isNil, precommit, type Vote, type VoteContent } from '../../../base/protocol/vote.js'
+import { isNil, precommit, type Vote } from '../../../base/protocol/vote.js'
 import type { ConsensusSigner, ProposalContent } from '../../../io/keys/consensus-signer.js'
 import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
 import type { AppendLog } from '../../../io/storage/append-log.js'
 import type { Logger } from '../../../io/telemetry/logger.js'
+import type { ConsensusOutput } from '../../../rules/consensus/core-messages.js'
 import { asVerified, type Verified } from '../../../rules/consensus/verified.js'
 import type { Application } from '../application.js'
 import type { HeightProgress } from '../explain/height-progress.js'
@@ -13,6 +15,9 @@ import type { HeightProgress } from '../explain/height-progress.js'
 const retryMs = 250
 
 const noExtension = new Uint8Array(0)
+
+/** A vote that the core asks for. */
+type VoteRequest = Pick<Extract<ConsensusOutput, { type: 'sign-vote' }>, 'content' | 'polkaRound'>
 
 export interface OwnMessagesPorts {
   readonly wal: Pick<AppendLog, 'sync'>
@@ -50,11 +55,12 @@ export class OwnMessages {
     }
   }
 
-  async signVote(content: VoteContent, member: MemberIndex): Promise<void> {
+  async signVote(asked: VoteRequest, member: MemberIndex): Promise<void> {
+    const { content, polkaRound } = asked
     const { wal, signer, application, progress, onVote, onLateVote } = this.ports
     try {
       await wal.sync()
-      const signature = await signer.signVote(content)
+      const signature = await signer.signVote({ ...content, polkaRound })
       progress.signerAnswered()
       const { height, step, blockHash } = content
       const current = this.ports.height()
@@ -64,8 +70,16 @@ export class OwnMessages {
       const extension = isExtended ? application.extendVote({ height }) : noExtension
       onVote(asVerified<Vote>({ ...content, member, signature, extension }))
     } catch (error) {
-      this.onUnsigned({ kind: 'vote', content, error, again: () => void this.signVote(content, member) })
+      if (error instanceof SignerRefusal && error.code === 'LOCKED') return this.signNil(asked, member)
+      this.onUnsigned({ kind: 'vote', content, error, again: () => void this.signVote(asked, member) })
     }
+  }
+
+  /** The key is locked on a block that this node's log does not know: nil contradicts no lock, and the round can end. */
+  private signNil({ content, polkaRound }: VoteRequest, member: MemberIndex): Promise<void> {
+    const { height, round, blockHash } = content
+    this.ports.logger.warn('prevote for nil: the key is locked on another block', { height, round, blockHash })
+    return this.signVote({ content: { ...content, blockHash: zeroHash }, polkaRound }, member)
   }
 
   /** A refusal stands. What else failed (a full disk) is tried again: without this node's vote there may be no quorum. */

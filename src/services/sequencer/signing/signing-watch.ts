@@ -3,13 +3,14 @@ import { MorphismError } from '../../../base/primitives/morphism-error.js'
 import type { Height, Round } from '../../../base/primitives/quantities.js'
 import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
 import { isQuorum, memberByKey, powerOf, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
-import { precommit, type VoteContent } from '../../../base/protocol/vote.js'
+import { precommit } from '../../../base/protocol/vote.js'
 import type {
   AttestationContent,
   ConsensusSigner,
   Observation,
   ObservedMessage,
   ProposalContent,
+  VoteToSign,
 } from '../../../io/keys/consensus-signer.js'
 import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
 import type { SigningStop } from '../../../io/keys/signing-record.js'
@@ -89,7 +90,7 @@ export class SigningWatch implements ConsensusSigner {
     return this.reporting(this.ports.signer.signProposal(content))
   }
 
-  async signVote(content: VoteContent): Promise<Uint8Array> {
+  async signVote(content: VoteToSign): Promise<Uint8Array> {
     await this.turn(content.height)
     const signature = await this.reporting(this.ports.signer.signVote(content))
     if (content.step === precommit) this.lastPrecommit = content
