@@ -6,7 +6,8 @@ import { isOneHonest, type SequencerSetMember } from '../../base/protocol/sequen
 import { encodeVote, isNil, prevote, type VoteContent } from '../../base/protocol/vote.js'
 import { contentOf, encodeAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { Finding, ProofMessage } from '../../rules/consensus/forensics.js'
-import type { AttestationFinding, Forensics, HeightFindings } from './run-forensics.js'
+import type { AttestationFinding } from './double-attestations.js'
+import type { Forensics, HeightFindings } from './run-forensics.js'
 
 /** What the command ends with: nothing found, errors (by the program), culprits, a fork without proven culprits. */
 export const forensicsExitCodes = { nothing: 0, culprits: 2, unanswered: 3 } as const

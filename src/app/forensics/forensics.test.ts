@@ -5,43 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { aggregateSignatures, BlsSecretKey } from '../../base/crypto/bls.js'
+import { aggregateSignatures } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
-import { type Hash32, zeroAddress } from '../../base/primitives/hashes.js'
-import { attestationDigest, encodeAttestation } from '../../base/protocol/batch-attestation.js'
 import { duplicateVote, encodeEvidence } from '../../base/protocol/evidence.js'
-import { precommit, prevote, type Vote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
-import { FileLog } from '../../io/storage/file-log.js'
-import { asVerified } from '../../rules/consensus/verified.js'
-import { encodeWalRecord } from '../../services/sequencer/wal/wal-record.js'
+import { precommit, prevote, type Vote } from '../../base/protocol/vote.js'
 import { readForensicFile } from './forensic-file.js'
+import { a, b, decided, domain, setJson, voteBy, saveWal as walOf } from './forensics.fixture.js'
 import { forensicsExitCode, forensicsJson, forensicsText } from './forensics-report.js'
 import { runForensics } from './run-forensics.js'
 import { setsFromFiles, setsFromNode } from './set-source.js'
-
-const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
-const keys = [1, 2, 3, 4].map(n => BlsSecretKey.fromSeed(new Uint8Array(32).fill(n)))
-const [a, b] = [`0x${'aa'.repeat(32)}`, `0x${'bb'.repeat(32)}`] as [Hash32, Hash32]
-
-interface Place {
-  readonly height: number
-  readonly round: number
-  readonly step: VoteStep
-}
-
-function voteBy(
-  member: number,
-  { height, round, step }: Place,
-  blockHash: Hash32,
-  extension = new Uint8Array(0),
-): Vote {
-  const content = { height, round, step, blockHash }
-  return { ...content, member, signature: keys[member]!.sign(voteDigest(domain, content)), extension }
-}
-
-/** Prevotes and precommits of a round by these members. */
-const decided = (height: number, round: number, blockHash: Hash32, ...by: number[]): Vote[] =>
-  ([prevote, precommit] as const).flatMap(step => by.map(member => voteBy(member, { height, round, step }, blockHash)))
 
 let directory: string
 beforeEach(async () => {
@@ -55,29 +27,7 @@ async function save(name: string, content: string | Uint8Array): Promise<string>
   return file
 }
 
-async function saveWal(name: string, votes: readonly Vote[]): Promise<string> {
-  const path = join(directory, name)
-  const log = await FileLog.open({ path })
-  for (const vote of votes) {
-    log.append(encodeWalRecord({ height: vote.height, input: { type: 'votes', votes: [asVerified(vote)] } }))
-    await log.sync()
-  }
-  await log.close()
-  return path
-}
-
-const setJson = (first = 0) => ({
-  setId: '0x1',
-  activeFrom: '0x1',
-  totalPower: '0x4',
-  members: [...keys.slice(first), ...keys.slice(0, first)].map((key, index) => ({
-    index: `0x${index}`,
-    operator: zeroAddress,
-    publicKey: bytesToHex(key.publicKey()),
-    power: '0x1',
-    feeRecipient: zeroAddress,
-  })),
-})
+const saveWal = (name: string, votes: readonly Vote[]) => walOf(directory, name, votes)
 const setFile = () => save('set.json', JSON.stringify(setJson()))
 
 async function judge(names: readonly string[], { isComplete = false, only = null as number | null } = {}) {
@@ -166,28 +116,6 @@ describe('forensics on files', () => {
     expect(await judge([await save('framed', framed)])).toMatchObject({ exitCode: 0, culprits: [] })
   })
 
-  it('finds two attestations of one batch in precommits of different heights, and no forged one', async () => {
-    const attest = (signer: number, batchHash: Hash32) => {
-      const content = { batchIndex: 2, batchHash }
-      return encodeAttestation({ ...content, signature: keys[signer]!.sign(attestationDigest(domain, content)) })
-    }
-    const carrying = (member: number, height: number, extension: Uint8Array<ArrayBuffer>) =>
-      voteBy(member, { height, round: 0, step: precommit }, a, extension)
-    const extension = (signer: number, hash: Hash32) => Uint8Array.from(attest(signer, hash))
-    const file = await saveWal('wal', [
-      carrying(2, 7, extension(3, b)),
-      carrying(2, 7, extension(2, a)),
-      carrying(2, 8, extension(2, b)),
-      carrying(1, 7, extension(1, a)),
-      carrying(1, 8, extension(2, b)),
-    ])
-    const { findings, exitCode } = await judge([file])
-    expect(findings.attestations.map(({ culprit, evidence }) => [culprit.index, evidence.first.batchHash])).toEqual([
-      [2, a],
-    ])
-    expect(exitCode).toBe(2)
-  })
-
   it('takes the set that signs the height, from files or from a node', async () => {
     const asked: unknown[] = []
     const server = createServer(async (request, response) => {
@@ -205,7 +133,7 @@ describe('forensics on files', () => {
     expect((await node.withId(1))!.members.length).toBe(4)
     expect(await node.withId(2)).toBeUndefined()
     await new Promise(resolve => server.close(resolve))
-    const later = await save('later.json', JSON.stringify({ ...setJson(1), setId: '0x2', activeFrom: '0x5' }))
+    const later = await save('later.json', JSON.stringify(setJson({ first: 1, setId: 2, activeFrom: 5 })))
     const sets = await setsFromFiles([later, await setFile()])
     expect([(await sets.setAt(4)).setId, (await sets.setAt(5)).setId, (await sets.withId(2))?.setId]).toEqual([1, 2, 2])
     await expect((await setsFromFiles([later])).setAt(4)).rejects.toMatchObject({ code: 'FORENSICS_SET' })

@@ -1,17 +1,13 @@
-import { DecodeError } from '../../base/encoding/decode-error.js'
-import { bytesEqual } from '../../base/primitives/bytes.js'
-import type { Height, MemberIndex } from '../../base/primitives/quantities.js'
-import { type BatchAttestation, decodeAttestation } from '../../base/protocol/batch-attestation.js'
-import { type DuplicateAttestation, duplicateAttestation } from '../../base/protocol/evidence.js'
+import type { Height } from '../../base/primitives/quantities.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
-import type { SequencerSet, SequencerSetMember } from '../../base/protocol/sequencer-set.js'
+import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, type Vote } from '../../base/protocol/vote.js'
 import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
-import { verifyEvidence } from '../../rules/consensus/evidence.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
 import { verifyMessages } from '../../rules/consensus/signed-messages.js'
+import { type AttestationFinding, doubleAttestations } from './double-attestations.js'
 import type { ForensicFile } from './forensic-file.js'
 import type { SetSource } from './set-source.js'
 
@@ -20,12 +16,6 @@ export interface HeightFindings extends ForensicReport {
   readonly set: SequencerSet
   /** Messages that were not signed as they claim, and were left out. */
   readonly refused: number
-}
-
-/** A member who attested two hashes for one batch. */
-export interface AttestationFinding {
-  readonly culprit: SequencerSetMember
-  readonly evidence: DuplicateAttestation
 }
 
 /** What the files show. */
@@ -117,59 +107,4 @@ function differs({ votes: single, aggregates, proposals, certificates }: Gathere
       contradicts(`${proposer} ${round}`, `${content.blockHash} ${content.validRound}`),
     )
   )
-}
-
-/** Contradictions among the attestations that precommits carry, and among those that are given as evidence. */
-async function doubleAttestations(
-  files: readonly ForensicFile[],
-  { sets, domain }: { sets: SetSource; domain: SigningDomain },
-): Promise<AttestationFinding[]> {
-  const found = new Map<string, AttestationFinding>()
-  const judge = (evidence: DuplicateAttestation, set: SequencerSet | undefined) => {
-    const verdict = set && verifyEvidence({ evidence, set, domain })
-    if (!verdict?.ok) return
-    const key = `${evidence.setId} ${evidence.member} ${evidence.first.batchIndex}`
-    if (!found.has(key)) found.set(key, { culprit: verdict.value, evidence })
-  }
-  for (const piece of files.flatMap(file => file.evidence))
-    if (piece.kind === 'duplicate-attestation') judge(piece, await sets.withId(piece.setId))
-  for (const { height, member, attestations } of conflictingExtensions(files)) {
-    const set = await sets.setAt(height)
-    judge(duplicateAttestation({ setId: set.setId, member, attestations }), set)
-  }
-  return [...found.values()]
-}
-
-/** Most attestations of one member and batch that are compared: extensions are not signed, so a false one may be first. */
-const maxCompared = 8
-
-/** Pairs of attestations for one batch that are said to be one member's and differ. */
-function* conflictingExtensions(files: readonly ForensicFile[]): Generator<{
-  height: Height
-  member: MemberIndex
-  attestations: [BatchAttestation, BatchAttestation]
-}> {
-  const byPlace = new Map<string, BatchAttestation[]>()
-  for (const { votes, aggregates } of files)
-    for (const { height, member, extension } of [...votes, ...aggregates.flatMap(aggregate => aggregate.votes)]) {
-      const attestation = extension.length > 0 && attestationOf(extension)
-      if (!attestation) continue
-      const key = `${member} ${attestation.batchIndex}`
-      const before = byPlace.get(key) ?? []
-      byPlace.set(key, before)
-      const isKnown = before.some(other => bytesEqual(other.signature, attestation.signature))
-      if (isKnown || before.length === maxCompared) continue
-      before.push(attestation)
-      for (const other of before)
-        if (other.batchHash !== attestation.batchHash) yield { height, member, attestations: [other, attestation] }
-    }
-}
-
-function attestationOf(extension: Uint8Array): BatchAttestation | null {
-  try {
-    return decodeAttestation(extension)
-  } catch (error) {
-    if (error instanceof DecodeError) return null
-    throw error
-  }
 }
