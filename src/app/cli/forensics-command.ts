@@ -31,7 +31,10 @@ export function forensicsCommand(): Command {
       [],
     )
     .option('--rpc-url <url>', 'node to ask for the sequencer sets instead')
-    .option('--complete', 'the files hold the whole log of every honest sequencer: who shows no reason is a culprit')
+    .option(
+      '--complete',
+      'no honest sequencer’s log is missing: at heights that each log covers, who shows no reason is a culprit',
+    )
     .option('--height <number>', 'examine this height alone', whole(1, Number.MAX_SAFE_INTEGER))
     .option('--json', 'print JSON, with every message of the proofs')
     .action(async (files: string[], flags: ForensicsFlags) => {

@@ -7,6 +7,7 @@ import { encodeVote, isNil, prevote, type VoteContent } from '../../base/protoco
 import { contentOf, encodeAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { Finding, ProofMessage } from '../../rules/consensus/forensics.js'
 import type { AttestationFinding } from './double-attestations.js'
+import type { CoverageGap } from './log-coverage.js'
 import type { Forensics, HeightFindings } from './run-forensics.js'
 
 /** What the command ends with: nothing found, errors (by the program), culprits, a fork without proven culprits. */
@@ -107,13 +108,21 @@ function sentence(message: ProofMessage): string {
 
 /** The findings for a person. */
 export function forensicsText(forensics: Forensics): string {
-  const { heights, attestations, knownHeights, examinedHeights } = forensics
+  const { heights, attestations, gaps, knownHeights, examinedHeights } = forensics
   const lines = [`${knownHeights} heights known, ${examinedHeights} examined`]
+  if (gaps.length > 0) lines.push('judged as without --complete, since a log does not show all of a height')
+  for (const gap of gaps) lines.push(`  ${gapLine(gap)}`)
   for (const findings of heights) lines.push('', ...heightLines(findings))
   if (attestations.length > 0) lines.push('', 'attestations of two hashes for one batch')
   for (const finding of attestations) lines.push(`  ${attestationLine(finding)}`)
   if (heights.length + attestations.length === 0) lines.push('nobody is seen to have broken the protocol')
   return lines.join('\n')
+}
+
+function gapLine({ file, reason, heights }: CoverageGap): string {
+  const [first, last] = [heights[0], heights.at(-1)]
+  const which = first === last ? `height ${first}` : `${heights.length} heights from ${first} to ${last}`
+  return `${which}: ${file === null ? reason : `${file} ${reason}`}`
 }
 
 function heightLines(findings: HeightFindings): string[] {

@@ -44,9 +44,10 @@ async function judge(names: readonly string[], { isComplete = false, only = null
 
 describe('forensics on files', () => {
   // At height 5 member 0 decided A in round 0; then 2 and 3 forgot, and member 1 decided B in round 1.
+  const next = { height: 6, round: 0, step: prevote }
   const logs = async () => [
-    await saveWal('wal-0', [...decided(4, 0, a, 0, 1, 2), ...decided(5, 0, a, 0, 2, 3)]),
-    await saveWal('wal-1', [...decided(4, 0, a, 0, 1, 2), ...decided(5, 1, b, 1, 2, 3)]),
+    await saveWal('wal-0', [...decided(4, 0, a, 0, 1, 2), ...decided(5, 0, a, 0, 2, 3), voteBy(0, next, a)]),
+    await saveWal('wal-1', [...decided(4, 0, a, 0, 1, 2), ...decided(5, 1, b, 1, 2, 3), voteBy(1, next, a)]),
   ]
 
   it('names amnesiacs when the logs of all honest nodes are there, else accuses and asks for more', async () => {
@@ -67,14 +68,14 @@ describe('forensics on files', () => {
     const torn = Buffer.concat([await readFile(file), Buffer.from([9, 0, 0])])
     await writeFile(file, torn)
     const before = await stat(file)
-    expect((await readForensicFile(file)).votes.length).toBe(12)
+    expect((await readForensicFile(file)).votes.length).toBe(13)
     expect(await readFile(file)).toEqual(torn)
     expect((await stat(file)).mtimeMs).toBe(before.mtimeMs)
     torn[torn.length - 100]! ^= 1
     await writeFile(file, Buffer.concat([torn, Buffer.alloc(50, 7)]))
     const read = await readForensicFile(file)
     expect(read.corruptAt).toBeGreaterThan(0)
-    expect(read.votes.length).toBe(11)
+    expect(read.votes.length).toBe(12)
     expect(read.heights).toEqual([4, 5])
   })
 

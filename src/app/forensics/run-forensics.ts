@@ -9,6 +9,7 @@ import { type ForensicReport, investigate } from '../../rules/consensus/forensic
 import { verifyMessages } from '../../rules/consensus/signed-messages.js'
 import { type AttestationFinding, doubleAttestations } from './double-attestations.js'
 import type { ForensicFile } from './forensic-file.js'
+import { type CoverageGap, coverageGaps } from './log-coverage.js'
 import type { SetSource } from './set-source.js'
 
 /** The report of one height, with what is needed to show it. */
@@ -23,6 +24,8 @@ export interface Forensics {
   /** Heights at which something is to tell. */
   readonly heights: readonly HeightFindings[]
   readonly attestations: readonly AttestationFinding[]
+  /** Why examined heights were judged as without `isComplete` though it was said. */
+  readonly gaps: readonly CoverageGap[]
   /** How many heights the files know, and how many of them had messages that differ, whose signatures were checked. */
   readonly knownHeights: number
   readonly examinedHeights: number
@@ -49,7 +52,7 @@ export async function runForensics({
   files: readonly ForensicFile[]
   sets: SetSource
   domain: SigningDomain
-  /** The files hold all that the honest members logged at the heights in question. */
+  /** It is said that the files hold all that the honest members logged; believed of heights that every log covers. */
   isComplete: boolean
   /** Examine this height alone, whether its messages differ or not. */
   only: Height | null
@@ -58,16 +61,19 @@ export async function runForensics({
   const chosen = [...byHeight.keys()].filter(height =>
     only === null ? differs(byHeight.get(height)!) : height === only,
   )
+  chosen.sort((a, b) => a - b)
+  const gaps = isComplete ? coverageGaps(files, chosen) : []
+  const uncovered = new Set(gaps.flatMap(gap => gap.heights))
   const heights: HeightFindings[] = []
-  for (const height of chosen.sort((a, b) => a - b)) {
+  for (const height of chosen) {
     const set = await sets.setAt(height)
     const messages = verifyMessages({ height, messages: byHeight.get(height)!, set, domain })
-    const report = investigate({ height, messages, set, isComplete })
+    const report = investigate({ height, messages, set, isComplete: isComplete && !uncovered.has(height) })
     if (report.isFork || report.culprits.length > 0 || report.accused.length > 0)
       heights.push({ ...report, set, refused: messages.refused })
   }
   const attestations = only === null ? await doubleAttestations(files, { sets, domain }) : []
-  return { heights, attestations, knownHeights: byHeight.size, examinedHeights: chosen.length }
+  return { heights, attestations, gaps, knownHeights: byHeight.size, examinedHeights: chosen.length }
 }
 
 function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {

@@ -1,0 +1,106 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { precommit, prevote, type Vote, type VoteStep } from '../../base/protocol/vote.js'
+import { readForensicFile } from './forensic-file.js'
+import { a, b, decided, domain, saveSets, saveWal, setJson, voteBy } from './forensics.fixture.js'
+import { forensicsJson, forensicsText } from './forensics-report.js'
+import { runForensics } from './run-forensics.js'
+import { setsFromFiles } from './set-source.js'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'log-coverage-'))
+})
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+const at = (round: number, step: VoteStep) => ({ height: 5, round, step })
+const votesOf = (round: number, step: VoteStep, hash: typeof a, ...by: number[]): Vote[] =>
+  by.map(member => voteBy(member, at(round, step), hash))
+const laterVote = (member: number) => voteBy(member, { height: 6, round: 0, step: prevote }, a)
+
+// At height 5 members 0 and 1 are honest. The enemies prevoted A and B in round 0: 1 precommitted A, then saw the polka for B,
+// which only its own log holds, and so prevoted and decided B in round 1.
+const lockedThenFreed: readonly Vote[] = [
+  ...decided(4, 0, a, 0, 1, 2),
+  ...votesOf(0, prevote, a, 1, 2, 3),
+  ...votesOf(0, precommit, a, 1),
+  ...votesOf(0, prevote, b, 2, 3),
+  ...votesOf(0, prevote, b, 0),
+  ...votesOf(1, prevote, b, 1, 2, 3),
+  ...votesOf(1, precommit, b, 1, 2, 3),
+  laterVote(1),
+]
+const decidedFirst: readonly Vote[] = [
+  ...decided(4, 0, a, 0, 1, 2),
+  ...votesOf(0, precommit, a, 1, 2, 3),
+  ...votesOf(1, prevote, b, 1),
+  ...votesOf(1, precommit, b, 1),
+  laterVote(0),
+]
+
+async function judge(files: readonly string[]) {
+  const read = await Promise.all(files.map(readForensicFile))
+  const sets = await setsFromFiles(await saveSets(directory, setJson()))
+  return runForensics({ files: read, sets, domain, isComplete: true, only: null })
+}
+
+const culprits = ({ heights }: Awaited<ReturnType<typeof judge>>) =>
+  new Set(heights.flatMap(findings => findings.culprits.map(({ member }) => member)))
+
+describe('a log that does not hold all of a height', () => {
+  const save = (name: string, votes: readonly Vote[]) => saveWal(directory, name, votes)
+
+  it('convicts nobody honest, wherever it begins or was cut', async () => {
+    const other = await save('wal-0', decidedFirst)
+    const whole = await judge([other, await save('wal-1', lockedThenFreed)])
+    expect([culprits(whole), whole.gaps]).toEqual([new Set([2, 3]), []])
+    for (let first = 1; first <= lockedThenFreed.length; first++) {
+      // A log is emptied between heights alone.
+      if (lockedThenFreed[first]?.height === lockedThenFreed[first - 1]!.height) continue
+      const rotated = await judge([other, await save(`from-${first}`, lockedThenFreed.slice(first))])
+      expect(culprits(rotated), `from vote ${first}`).not.toContain(1)
+    }
+    const bytes = await readFile(join(directory, 'wal-1'))
+    for (let end = 0; end < bytes.length; end += 83) {
+      const cut = join(directory, `cut-${end}`)
+      await writeFile(cut, bytes.subarray(0, end))
+      expect(culprits(await judge([other, cut])), `cut at byte ${end}`).not.toContain(1)
+    }
+    for (let at = bytes.indexOf(bytes.subarray(0, 4), 20); at < bytes.length - 300; at += 211) {
+      const damaged = Buffer.from(bytes)
+      damaged[at]! ^= 1
+      const file = join(directory, `damaged-${at}`)
+      await writeFile(file, damaged)
+      expect(culprits(await judge([other, file])), `damaged at byte ${at}`).not.toContain(1)
+    }
+  })
+
+  it('is named with its reason, and who could only be seen by what is missing is accused', async () => {
+    const other = await save('wal-0', decidedFirst)
+    const reasons = async (file: string, expected: string) => {
+      const forensics = await judge([other, file])
+      expect(forensicsText(forensics)).toContain(`height 5: ${file} ${expected}`)
+      expect(forensicsJson(forensics).gaps).toEqual([{ file, reason: expect.stringContaining(expected), heights: [5] }])
+      expect(forensicsText(forensics)).toContain('judged as without --complete')
+    }
+    await reasons(await save('later', [laterVote(1)]), 'begins at height 6')
+    await reasons(await save('cut', lockedThenFreed.slice(0, -1)), 'ends at height 5')
+    await reasons(await save('empty', []), 'holds no record')
+    const file = await save('corrupt', lockedThenFreed)
+    const bytes = await readFile(file)
+    bytes[Math.floor(bytes.length / 2)]! ^= 1
+    await writeFile(file, bytes)
+    await reasons(file, 'is corrupt at byte')
+  })
+
+  it('is wanted at all: certificates and evidence alone are no log', async () => {
+    const { votes } = await readForensicFile(await save('wal-1', lockedThenFreed))
+    const evidence = { ...(await readForensicFile(await save('none', []))), kind: 'evidence' as const, votes }
+    const sets = await setsFromFiles(await saveSets(directory, setJson()))
+    const forensics = await runForensics({ files: [evidence], sets, domain, isComplete: true, only: 5 })
+    expect(forensics.gaps).toEqual([{ file: null, reason: 'no consensus log is given', heights: [5] }])
+    expect(forensicsText(forensics)).toContain('height 5: no consensus log is given')
+  })
+})
