@@ -4,7 +4,7 @@ import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
 import type { BatchHash } from '../../base/primitives/hashes.js'
 import type { BatchIndex, Height, MemberIndex } from '../../base/primitives/quantities.js'
 import { attestationDigest, type BatchAttestation, decodeAttestation } from '../../base/protocol/batch-attestation.js'
-import { type DuplicateAttestation, duplicateAttestation } from '../../base/protocol/evidence.js'
+import { type DuplicateAttestation, duplicateAttestation, evidenceHash } from '../../base/protocol/evidence.js'
 import type { SequencerSet, SequencerSetMember } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { verifyEvidence } from '../../rules/consensus/evidence.js'
@@ -17,6 +17,13 @@ export interface AttestationFinding {
   readonly evidence: DuplicateAttestation
 }
 
+/** What the attestations show. */
+export interface DoubleAttestations {
+  readonly attestations: readonly AttestationFinding[]
+  /** Evidence, each piece once, that names a set that is not known here. */
+  readonly unjudged: readonly DuplicateAttestation[]
+}
+
 /**
  * Contradictions among the attestations that are given as evidence and among those that precommits carry: one for each
  * key and batch, all signatures verified. @throws AppError FORENSICS_SET
@@ -24,8 +31,9 @@ export interface AttestationFinding {
 export async function doubleAttestations(
   files: readonly ForensicFile[],
   { sets, domain }: { sets: SetSource; domain: SigningDomain },
-): Promise<AttestationFinding[]> {
+): Promise<DoubleAttestations> {
   const found = new Map<string, AttestationFinding>()
+  const unjudged = new Map<Hex, DuplicateAttestation>()
   const add = (finding: AttestationFinding) => {
     const place = placeOf(finding.culprit, finding.evidence.first)
     if (!found.has(place)) found.set(place, finding)
@@ -33,15 +41,19 @@ export async function doubleAttestations(
   for (const evidence of files.flatMap(file => file.evidence)) {
     if (evidence.kind !== 'duplicate-attestation') continue
     const set = await sets.withId(evidence.setId)
-    const verdict = set && verifyEvidence({ evidence, set, domain })
-    if (verdict?.ok) add({ culprit: verdict.value, evidence })
+    if (!set) {
+      unjudged.set(evidenceHash(evidence), evidence)
+      continue
+    }
+    const verdict = verifyEvidence({ evidence, set, domain })
+    if (verdict.ok) add({ culprit: verdict.value, evidence })
   }
   for (const { set, culprit, byHash } of await claimsByPlace(files, sets)) {
     const attestations = twoSigned(byHash, culprit, domain)
     if (!attestations) continue
     add({ culprit, evidence: duplicateAttestation({ setId: set.setId, member: culprit.index, attestations }) })
   }
-  return [...found.values()]
+  return { attestations: [...found.values()], unjudged: [...unjudged.values()] }
 }
 
 /** A key signs one attestation of a batch, whatever its index in the sets of the heights at which it sends it. */

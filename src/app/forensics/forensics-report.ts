@@ -1,4 +1,5 @@
 import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
+import type { SetId } from '../../base/primitives/quantities.js'
 import { duplicateProposal, duplicateVote, type Evidence, encodeEvidence } from '../../base/protocol/evidence.js'
 import { encodeProposal } from '../../base/protocol/proposal.js'
 import { encodeCertificate } from '../../base/protocol/quorum-certificate.js'
@@ -10,16 +11,17 @@ import type { AttestationFinding } from './double-attestations.js'
 import type { CoverageGap } from './log-coverage.js'
 import type { Forensics, HeightFindings } from './run-forensics.js'
 
-/** What the command ends with: nothing found, errors (by the program), culprits, a fork without proven culprits. */
+/** What the command ends with: nothing found, errors (by the program), culprits, a fork or evidence that stays unanswered. */
 export const forensicsExitCodes = { nothing: 0, culprits: 2, unanswered: 3 } as const
 
-export function forensicsExitCode({ heights, attestations }: Forensics): number {
+export function forensicsExitCode({ heights, attestations, unjudged }: Forensics): number {
   if (attestations.length > 0 || heights.some(({ culprits }) => culprits.length > 0)) return forensicsExitCodes.culprits
-  return heights.some(({ isFork }) => isFork) ? forensicsExitCodes.unanswered : forensicsExitCodes.nothing
+  const isUnanswered = unjudged.length > 0 || heights.some(({ isFork }) => isFork)
+  return isUnanswered ? forensicsExitCodes.unanswered : forensicsExitCodes.nothing
 }
 
 /** The findings as JSON: quantities as numbers, messages in their wire encoding (`raw`) beside what they say. */
-export function forensicsJson({ heights, attestations, ...counts }: Forensics) {
+export function forensicsJson({ heights, attestations, unjudged, ...counts }: Forensics) {
   return {
     ...counts,
     heights: heights.map(findings => ({
@@ -41,6 +43,14 @@ export function forensicsJson({ heights, attestations, ...counts }: Forensics) {
       setId: evidence.setId,
       offence: 'double-attestation',
       member: memberJson(culprit),
+      evidence: bytesToHex(encodeEvidence(evidence)),
+    })),
+    unjudged: unjudged.map(evidence => ({
+      kind: evidence.kind,
+      batchIndex: evidence.first.batchIndex,
+      setId: evidence.setId,
+      member: evidence.member,
+      reason: 'unknown-set',
       evidence: bytesToHex(encodeEvidence(evidence)),
     })),
   }
@@ -108,15 +118,27 @@ function sentence(message: ProofMessage): string {
 
 /** The findings for a person. */
 export function forensicsText(forensics: Forensics): string {
-  const { heights, attestations, gaps, knownHeights, examinedHeights } = forensics
+  const { heights, attestations, unjudged, gaps, knownHeights, examinedHeights } = forensics
   const lines = [`${knownHeights} heights known, ${examinedHeights} examined`]
   if (gaps.length > 0) lines.push('judged as without --complete, since a log does not show all of a height')
   for (const gap of gaps) lines.push(`  ${gapLine(gap)}`)
   for (const findings of heights) lines.push('', ...heightLines(findings))
   if (attestations.length > 0) lines.push('', 'attestations of two hashes for one batch')
   for (const finding of attestations) lines.push(`  ${attestationLine(finding)}`)
-  if (heights.length + attestations.length === 0) lines.push('nobody is seen to have broken the protocol')
+  lines.push(...unjudgedLines(unjudged))
+  if (heights.length + attestations.length + unjudged.length === 0)
+    lines.push('nobody is seen to have broken the protocol')
   return lines.join('\n')
+}
+
+/** One line for each unknown set. */
+function unjudgedLines(unjudged: Forensics['unjudged']): string[] {
+  const counts = new Map<SetId, number>()
+  for (const { setId } of unjudged) counts.set(setId, (counts.get(setId) ?? 0) + 1)
+  return [...counts].map(([setId, count]) => {
+    const pieces = count === 1 ? '1 piece' : `${count} pieces`
+    return `${pieces} of evidence could not be judged: set ${setId} is unknown`
+  })
 }
 
 function gapLine({ file, reason, heights }: CoverageGap): string {

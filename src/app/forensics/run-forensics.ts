@@ -7,7 +7,7 @@ import { isNil, type Vote } from '../../base/protocol/vote.js'
 import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
 import { verifyMessages } from '../../rules/consensus/signed-messages.js'
-import { type AttestationFinding, doubleAttestations } from './double-attestations.js'
+import { type DoubleAttestations, doubleAttestations } from './double-attestations.js'
 import type { ForensicFile } from './forensic-file.js'
 import { type CoverageGap, coverageGaps } from './log-coverage.js'
 import type { SetSource } from './set-source.js'
@@ -20,10 +20,9 @@ export interface HeightFindings extends ForensicReport {
 }
 
 /** What the files show. */
-export interface Forensics {
+export interface Forensics extends DoubleAttestations {
   /** Heights at which something is to tell. */
   readonly heights: readonly HeightFindings[]
-  readonly attestations: readonly AttestationFinding[]
   /** Why examined heights were judged as without `isComplete` though it was said. */
   readonly gaps: readonly CoverageGap[]
   /** How many heights the files know, and how many of them had messages that differ, whose signatures were checked. */
@@ -72,8 +71,8 @@ export async function runForensics({
     if (report.isFork || report.culprits.length > 0 || report.accused.length > 0)
       heights.push({ ...report, set, refused: messages.refused })
   }
-  const attestations = only === null ? await doubleAttestations(files, { sets, domain }) : []
-  return { heights, attestations, gaps, knownHeights: byHeight.size, examinedHeights: chosen.length }
+  const judged = only === null ? await doubleAttestations(files, { sets, domain }) : { attestations: [], unjudged: [] }
+  return { heights, ...judged, gaps, knownHeights: byHeight.size, examinedHeights: chosen.length }
 }
 
 function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {

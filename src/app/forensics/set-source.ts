@@ -18,6 +18,7 @@ export interface ActiveSet {
 export interface SetSource {
   /** @throws AppError FORENSICS_SET when no set of that height is known */
   setAt(height: Height): Promise<SequencerSet>
+  /** Undefined when no such set is known. */
   withId(setId: SetId): Promise<SequencerSet | undefined>
 }
 
@@ -46,24 +47,37 @@ export async function setsFromFiles(files: readonly string[]): Promise<SetSource
 
 /** Sets as a node tells them, whose word is taken. @throws AppError RPC_UNREACHABLE, RPC_ERROR */
 export function setsFromNode(url: string): SetSource {
-  const known = new Map<string, SequencerSet>()
-  const ask = async (block: string) => {
+  const known = new Map<string, ActiveSet>()
+  const ask = async (block: string): Promise<ActiveSet | null> => {
     const kept = known.get(block)
     if (kept) return kept
     const answer = await callRpc({ url, method: 'morphism_sequencerSet', params: [block] })
-    if (answer === null) throw new AppError('FORENSICS_SET', `${url} knows no set of block ${block}`)
-    const { set } = readActiveSet(answer)
-    known.set(block, set)
-    return set
+    if (answer === null) return null
+    const active = readActiveSet(answer)
+    known.set(block, active)
+    return active
   }
+  const askAt = (height: Height) => ask(`0x${height.toString(16)}`)
   return {
-    setAt: height => ask(`0x${height.toString(16)}`),
+    async setAt(height) {
+      const found = await askAt(height)
+      if (found) return found.set
+      throw new AppError('FORENSICS_SET', `${url} knows no set of height ${height}`)
+    },
     async withId(setId) {
-      const sets = [await ask('latest'), ...known.values()]
-      return sets.find(set => set.setId === setId)
+      const latest = await ask('latest')
+      let newer = [...known.values()].filter(({ set }) => set.setId >= setId).sort(bySetId)[0] ?? latest
+      while (newer && newer.set.setId > setId && newer.activeFrom > 1) {
+        const before = await askAt(newer.activeFrom - 1)
+        // Ids fall on the way back: a node that says otherwise would be asked without end.
+        newer = before && before.set.setId < newer.set.setId ? before : null
+      }
+      return newer?.set.setId === setId ? newer.set : undefined
     },
   }
 }
+
+const bySetId = (a: ActiveSet, b: ActiveSet): number => a.set.setId - b.set.setId
 
 /** @throws AppError FORENSICS_FILE, HexError */
 function readActiveSet(json: unknown): ActiveSet {
