@@ -107,7 +107,7 @@ describe('morphism signer', () => {
     const out = await morphism('keys', 'export-record', '--record', file('record'), '--out', file('moved.json'))
     expect([out.code, out.stderr]).toEqual([0, expect.stringContaining('prevote height 6 round 0')])
     expect(JSON.parse(readFileSync(file('moved.json'), 'utf8'))).toMatchObject({
-      metadata: { interchange_format_version: '1', l1_chain_id: '31337', rollup: domain.rollup },
+      metadata: { interchange_format_version: '2', l1_chain_id: '31337', rollup: domain.rollup },
       data: [{ pubkey: bytesToHex(secretKey.publicKey()), last_signed_prevote: { height: '6', round: '0' } }],
     })
     const moved = await morphism('keys', 'import-record', '--record', file('elsewhere'), file('moved.json'))

@@ -326,7 +326,9 @@ class SignerLink {
       const { nonce, proof } = greeting.decodeChallenge(body)
       const nonces = [this.nonce, nonce]
       if (!isProof(proof, tokenProof(token, { end: 'signer', nonces })))
-        return this.destroy(this.failure('SIGNER_UNAUTHENTICATED', 'does not know the token'))
+        return this.destroy(
+          this.failure('SIGNER_UNAUTHENTICATED', 'does not know the token, or speaks another version of the link'),
+        )
       this.expected = 'welcome'
       return this.write(greeting.encodeProof(tokenProof(token, { end: 'node', nonces })))
     }
@@ -338,7 +340,9 @@ class SignerLink {
 
   /** A signer that hangs up in the greeting did not believe the token. */
   private unfinished(): RemoteSignerError | null {
-    return this.expected === 'welcome' ? this.failure('SIGNER_UNAUTHENTICATED', 'refuses the token') : null
+    return this.expected === 'welcome'
+      ? this.failure('SIGNER_UNAUTHENTICATED', 'refuses the token, or speaks another version of the link')
+      : null
   }
 
   private write(body: Uint8Array): void {
