@@ -57,7 +57,7 @@ async function check(mutation: Mutation, seeds: number): Promise<MutationVerdict
 }
 
 /** A copy of the compiled project with the mutation in it. @throws AppError MUTATION when the code is not as the mutation has it */
-async function mutate({ name, file, find, replace }: Mutation, copy: URL): Promise<void> {
+async function mutate({ name, without = [], ...first }: Mutation, copy: URL): Promise<void> {
   await rm(copy, { recursive: true, force: true })
   await mkdir(copy, { recursive: true })
   for (const part of ['src', 'test/simulation', 'test/fixtures', 'test/model'])
@@ -65,12 +65,14 @@ async function mutate({ name, file, find, replace }: Mutation, copy: URL): Promi
       recursive: true,
       filter: path => !/\.(map|d\.ts|test\.js)$/.test(path),
     })
-  const target = new URL(file, copy)
-  const text = await readFile(target, 'utf8')
-  const count = text.split(find).length - 1
-  if (count !== 1) throw new AppError('MUTATION', `${name}: ${file} holds its text ${count} times, not once`)
-  await writeFile(
-    target,
-    text.replace(find, () => replace),
-  )
+  for (const { file, find, replace } of [first, ...without]) {
+    const target = new URL(file, copy)
+    const text = await readFile(target, 'utf8')
+    const count = text.split(find).length - 1
+    if (count !== 1) throw new AppError('MUTATION', `${name}: ${file} holds its text ${count} times, not once`)
+    await writeFile(
+      target,
+      text.replace(find, () => replace),
+    )
+  }
 }

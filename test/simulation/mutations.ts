@@ -2,16 +2,22 @@ import type { SimulationSpec } from './run-simulation.js'
 import type { ScenarioName } from './scenario-names.js'
 
 /** A fault put into the compiled code: `find` stands there exactly once, and `replace` in its place. */
-export interface Mutation {
+export interface Mutation extends Edit {
   readonly name: string
-  /** Below build/. */
-  readonly file: string
-  readonly find: string
-  readonly replace: string
+  /** Second lines of defence, which would hide the loss of the first. */
+  readonly without?: readonly Edit[]
   /** Where it must show. */
   readonly scenario: ScenarioName
   /** A run that must show it, before those that seeds draw: how a failure once looked. */
   readonly shownBy?: Pick<SimulationSpec, 'seed' | 'schedule'>
+}
+
+/** One change of the compiled code. */
+export interface Edit {
+  /** Below build/. */
+  readonly file: string
+  readonly find: string
+  readonly replace: string
 }
 
 const machine = 'src/rules/consensus/round-machine.js'
@@ -21,6 +27,13 @@ const voteDoor = 'src/services/sequencer/votes/vote-door.js'
 const ownMessages = 'src/services/sequencer/signing/own-messages.js'
 const application = 'src/services/sequencer/chain-application.js'
 
+/** The signing record holds the lock too. */
+const guardOfLock: Edit = {
+  file: 'src/io/keys/signing-rules.js',
+  find: "asked.kind === 'prevote' && breaksLock(record.lock, asked)",
+  replace: 'false',
+}
+
 /** Mutations of the real code that the simulation must catch: what is not in this list is not known to be watched. */
 export const mutations: readonly Mutation[] = [
   {
@@ -28,6 +41,7 @@ export const mutations: readonly Mutation[] = [
     file: machine,
     find: 'isAcceptable && (isUnlocked || this.lockedValue === blockHash)',
     replace: 'isAcceptable',
+    without: [guardOfLock],
     scenario: 'partitions',
   },
   {
@@ -35,6 +49,7 @@ export const mutations: readonly Mutation[] = [
     file: machine,
     find: 'this.lockedRound = this.round;',
     replace: '',
+    without: [guardOfLock],
     scenario: 'partitions',
   },
   {
