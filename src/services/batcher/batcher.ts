@@ -298,9 +298,7 @@ export class Batcher {
         const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
         if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
-        // A signer that has stopped has said so itself.
-        const isStopped = error instanceof SignerRefusal && error.code === 'SIGNING_STOPPED'
-        logger[isStopped ? 'debug' : 'error']('the batch attestation was not signed', {
+        logger[isExpected(error) ? 'debug' : 'error']('the batch attestation was not signed', {
           batchIndex,
           error: String(error),
         })
@@ -367,4 +365,9 @@ export class Batcher {
     if (sidecars.length !== commitments.length) throw mismatch(header.lastBlock)
     return sidecars
   }
+}
+
+/** A signer that has stopped has said so itself; a key that moved here with its record has attested earlier batches elsewhere. */
+function isExpected(error: unknown): boolean {
+  return error instanceof SignerRefusal && (error.code === 'SIGNING_STOPPED' || error.code === 'BELOW_RECORD')
 }
