@@ -144,6 +144,7 @@ export async function assembleNode({
       metrics,
     },
   })
+  chain.onCommitted(() => evidence.onHead())
   lifecycle.own('evidence', () => evidence.settled())
   const batcher = new ReplaceableBatcher({
     fail: ground.fail,

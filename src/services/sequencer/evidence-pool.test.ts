@@ -51,6 +51,7 @@ let errors: string[]
 let known: SequencerSet | undefined
 let receive: (from: Peer, bytes: Uint8Array) => void
 let connect: (peer: Peer) => void
+let disconnect: (peer: Peer) => void
 
 async function openPool(): Promise<EvidencePool> {
   return EvidencePool.open({
@@ -67,6 +68,9 @@ async function openPool(): Promise<EvidencePool> {
         onConnect: handler => {
           connect = handler
           return () => {}
+        },
+        onDisconnect: handler => {
+          disconnect = handler
         },
         drop: (id, { reason, detail }) => dropped.push(`${id}: ${reason}: ${detail}`),
       },
@@ -137,15 +141,36 @@ describe('the evidence pool', () => {
     expect(pool.list().length).toBe(1)
   })
 
-  it('neither judges what it does not know the set of nor blames a peer for it, and takes it once it can', async () => {
+  it('neither judges what it does not know the set of nor blames a peer for it, and does both once it can', async () => {
     const pool = await openPool()
     known = undefined
     give(forged(600), doubleVote(1, 700))
     expect(dropped).toEqual([])
     expect(pool.list()).toEqual([])
     known = set
+    pool.onHead()
+    expect(dropped).toEqual(['p: false-evidence: bad-signature'])
+    expect(pool.list()).toEqual([])
+    known = undefined
     give(doubleVote(1, 700))
+    known = set
+    pool.onHead()
     expect(pool.list().map(({ publicKey }) => publicKey)).toEqual([keys[1]!.publicKey()])
+  })
+
+  it('keeps little for a peer while it waits, and nothing once the peer is gone', async () => {
+    const pool = await openPool()
+    const pieces = Array.from({ length: 16 }, (_, i) => doubleVote(1, 700 + i))
+    const mine = doubleVote(2, 600)
+    known = undefined
+    receive(peer('q'), encodeEvidenceMessage([mine]))
+    disconnect(peer('q'))
+    give(mine)
+    for (let i = 0; i < 16; i++) give(...pieces)
+    known = set
+    pool.onHead()
+    expect(pool.list().length).toBe(16)
+    expect(pool.list({ publicKey: keys[2]!.publicKey() })).toEqual([])
   })
 
   it('keeps one piece of a key and height, and so many of a key that nobody can fill it', async () => {

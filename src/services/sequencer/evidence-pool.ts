@@ -33,6 +33,8 @@ import { type EvidenceRefusal, verifyEvidence } from '../../rules/consensus/evid
 export const maxPiecesPerKey = 16
 /** Most pieces in all. */
 export const maxPieces = 4_096
+/** Most pieces of one peer that wait for their height; the oldest go. */
+const maxWaiting = 2 * maxEvidencePerMessage
 
 const prefix = asciiToBytes('evidence/')
 const prefixEnd = asciiToBytes('evidence0')
@@ -46,7 +48,7 @@ export interface KeptEvidence {
 
 export interface EvidencePoolPorts {
   readonly store: KeyValueStore
-  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'>
+  readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'>
   /** The set that a piece is judged by; undefined when it is not known here, or not yet. */
   readonly setOf: (evidence: Evidence) => SequencerSet | undefined
   readonly logger: Logger
@@ -56,12 +58,14 @@ export interface EvidencePoolPorts {
 /**
  * Keeps what proves that a sequencer contradicted itself: verified, one piece per key and height (or batch), bounded,
  * durable under `evidence/` of the node's store, and told to every peer once and to whoever connects. A peer that sends a
- * false piece is dropped.
+ * false piece is dropped. Nothing is verified before its set is known: no peer could be blamed for what it costs.
  */
 export class EvidencePool {
   private readonly pieces = new Map<string, KeptEvidence>()
   private readonly piecesOfKey = new Map<Hex, number>()
   private readonly count: Gauge
+  /** What peers told and this node, being behind, has no set for yet. */
+  private readonly waiting = new Map<PeerId, readonly Evidence[]>()
   private writing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -77,7 +81,16 @@ export class EvidencePool {
     for await (const [, value] of ports.store.entries({ from: prefix, to: prefixEnd })) pool.index(decodeKept(value))
     ports.network.onMessage('evidence', (from, bytes) => pool.receive(from, bytes))
     ports.network.onConnect(peer => pool.tell(peer.id, [...pool.pieces.values()]))
+    ports.network.onDisconnect(peer => pool.waiting.delete(peer.id))
     return pool
+  }
+
+  /** Judges what waited for its set; call it as the chain grows. */
+  onHead(): void {
+    for (const [peer, pieces] of [...this.waiting]) {
+      this.waiting.delete(peer)
+      this.judge(peer, pieces)
+    }
   }
 
   /** Takes two messages of one member that this node's consensus found to conflict. */
@@ -116,23 +129,29 @@ export class EvidencePool {
 
   private receive(from: Peer, bytes: Uint8Array): void {
     try {
-      for (const evidence of decodeEvidenceMessage(bytes)) {
-        const refusal = this.take(evidence)
-        if (refusal) return this.punish(from.id, { reason: 'false-evidence', detail: refusal })
-      }
+      this.judge(from.id, decodeEvidenceMessage(bytes))
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.punish(from.id, { reason: 'malformed-evidence', severity: 'heavy', detail: error.message })
     }
   }
 
-  /**
-   * Keeps a new piece that holds; says why one that its sender should have known to be false does not. One whose set is not
-   * known is not tried against another: forged ones would cost this node its time and their sender nothing.
-   */
-  private take(evidence: Evidence): EvidenceRefusal | null {
+  private judge(from: PeerId, pieces: readonly Evidence[]): void {
+    for (const evidence of pieces) {
+      const refusal = this.take(evidence)
+      if (refusal === 'unknown-set') this.wait(from, evidence)
+      else if (refusal) return this.punish(from, { reason: 'false-evidence', detail: refusal })
+    }
+  }
+
+  private wait(from: PeerId, evidence: Evidence): void {
+    this.waiting.set(from, [...(this.waiting.get(from) ?? []), evidence].slice(-maxWaiting))
+  }
+
+  /** Keeps a new piece that holds; says why one does not. */
+  private take(evidence: Evidence): EvidenceRefusal | 'unknown-set' | null {
     const set = this.ports.setOf(evidence)
-    if (!set) return null
+    if (!set) return 'unknown-set'
     const accused = set.members[accusedOf(evidence)]
     if (accused && !this.isWanted(evidence, accused.publicKey.bytes)) return null
     const verdict = verifyEvidence({ evidence, set, domain: this.domain })
