@@ -5,6 +5,7 @@ import { encodeCertifiedBlock } from '../../base/protocol/block.js'
 import { verifyCertificate } from '../../base/protocol/quorum-certificate.js'
 import {
   decodeBlockRange,
+  decodeBlockRangeRequest,
   encodeBlockRange,
   encodeBlockRangeRequest,
   encodeSyncMessage,
@@ -12,6 +13,7 @@ import {
 import { MemoryHub, type MemoryNetwork, type Passage } from '../../io/network/memory-network.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
+import { pause } from '../../io/time/clock.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { asParent, certified, childOf, domain, genesis, keys, set } from '../../rules/blocks/blocks.fixture.js'
 import { Syncer } from './syncer.js'
@@ -45,6 +47,8 @@ beforeEach(() => {
 class Node {
   readonly blocks: CertifiedBlock[] = []
   readonly drops: { peer: string; reason: string }[] = []
+  /** Heights whose set was asked for: of a certificate that is checked, it is. */
+  readonly checked: number[] = []
   readonly syncer: Syncer
   /** How this node's own view of L1 keeps it from taking blocks. */
   l1Refusal: 'l1-behind' | 'l1-disagrees' | null = null
@@ -78,7 +82,12 @@ class Node {
           versionHalt: () => this.halt,
         },
         network,
-        sets: { setAt: () => set },
+        sets: {
+          setAt: at => {
+            this.checked.push(at)
+            return set
+          },
+        },
         clock,
         logger: silentLogger,
         metrics: silentMetrics,
@@ -342,6 +351,37 @@ describe('a liar', () => {
     expect(asked).toBeLessThan(15)
   })
 
+  it('that answers with one block at a time, late, holds nobody up', async () => {
+    const liar = hub.join({ id: 'liar' })
+    liar.onRequest('block-range', async (_, body) => {
+      const { from } = decodeBlockRangeRequest(body)
+      await pause(clock, 900)
+      return encodeBlockRange([encodeCertifiedBlock(blockOf(from))])
+    })
+    join('z', 'sequencer', 200)
+    const full = join('f', 'full')
+    await clock.advance(10)
+    liar.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(250).certificate }))
+    await clock.advance(5_000)
+    expect(full.height).toBeGreaterThanOrEqual(200)
+    expect(full.drops).toEqual([])
+  })
+
+  it('cannot make a node check what it knows', async () => {
+    const liar = hub.join({ id: 'liar' })
+    join('z', 'sequencer', 100)
+    const full = join('f', 'full', 90)
+    await clock.advance(1_000)
+    expect(full.height).toBe(100)
+    full.checked.length = 0
+    for (let height = 1; height <= 100; height++)
+      liar.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(height).certificate }))
+    for (let i = 0; i < 10; i++) liar.send('f', 'blocks', encodeSyncMessage({ kind: 'block', certified: blockOf(110) }))
+    await clock.advance(10)
+    expect(full.checked).toEqual([110])
+    expect(full.drops).toEqual([])
+  })
+
   it('cannot make a node keep blocks that no quorum signed', async () => {
     const liar = hub.join({ id: 'liar' })
     const honest = join('z', 'sequencer')
@@ -382,6 +422,26 @@ describe('a height of another protocol version', () => {
 })
 
 describe('a sequencer', () => {
+  it('asks its fellows before others, who may promise more', async () => {
+    const other = hub.join({ id: 'a' })
+    const asked: string[] = []
+    other.onRequest('block-range', async () => {
+      asked.push('a')
+      throw new RangeError('gives nothing')
+    })
+    const fellow = new Node(hub.join({ id: 'z', consensusKey: keys[1]!.publicKey() }), 'sequencer', 20)
+    fellow.network.onRequest('block-range', async () => {
+      asked.push('z')
+      return encodeBlockRange(canonical.slice(0, 20).map(encodeCertifiedBlock))
+    })
+    const behind = join('s', 'sequencer')
+    await clock.advance(10)
+    other.send('s', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(50).certificate }))
+    await clock.advance(1_000)
+    expect(behind.height).toBe(20)
+    expect(asked[0]).toBe('z')
+  })
+
   it('lets its own consensus decide, and asks only when that does not', async () => {
     const ahead = join('a', 'sequencer')
     const behind = join('b', 'sequencer')

@@ -4,7 +4,7 @@ import type { Height } from '../../base/primitives/quantities.js'
 import type { Result } from '../../base/primitives/result.js'
 import { type CertifiedBlock, encodeCertifiedBlock } from '../../base/protocol/block.js'
 import { type QuorumCertificate, verifyCertificate } from '../../base/protocol/quorum-certificate.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import {
   blockRangeBytes,
@@ -31,6 +31,9 @@ const headRepeatMs = 1_000
 const checkMs = 200
 /** Fetched blocks whose signatures are checked together: about 15 ms at a time. */
 const provedTogether = 32
+/** A peer that takes so long for an answer and brings fewer blocks a second than a chain may make is asked after all others. */
+const slowAnswerMs = 500
+const leastBlocksPerSec = 20
 /** Pushed blocks beyond the next one that are kept until the gap is filled. */
 const maxAhead = 64
 
@@ -45,6 +48,12 @@ export interface SyncedChain {
   onCommitted(listener: (committed: CertifiedBlock) => void): void
   /** Why no further block can be imported, or null. */
   versionHalt(): object | null
+}
+
+/** What a peer answered; `isSlow`: another one may do better. */
+interface BlockRange {
+  readonly blocks: readonly CertifiedBlock[]
+  readonly isSlow: boolean
 }
 
 export interface SyncerPorts {
@@ -72,7 +81,7 @@ export interface SyncerConfig {
 export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
-  /** Peers whose last answer brought nothing: they are asked after all others. */
+  /** Peers whose last answer brought nothing, or little and late: they are asked after all others. */
   private readonly failing = new Set<PeerId>()
   private readonly ahead = new Map<Height, { certified: CertifiedBlock; from: PeerId }>()
   private readonly imported: Counter
@@ -184,11 +193,15 @@ export class Syncer {
     }
   }
 
-  /** Believes a head only when its certificate verifies; that is checked only when it says that this node is behind. */
+  /**
+   * Believes a head only when its certificate verifies; that is checked only when it is above what is known: who claims less and
+   * has it not gains nothing, and who repeats what others proved costs nothing.
+   */
   private learnHead(from: PeerId, certificate: QuorumCertificate): void {
     const { height } = certificate
     if (height <= (this.heads.get(from) ?? 0)) return
-    if (height > this.ports.chain.height() + 1 || this.config.role === 'full') {
+    const isAboveOwn = height > this.ports.chain.height() + 1 || this.config.role === 'full'
+    if (isAboveOwn && height > this.bestKnownHeight()) {
       const verified = verifyCertificate({
         certificate,
         set: this.ports.sets.setAt(height),
@@ -213,6 +226,7 @@ export class Syncer {
     }
     // What waits for a gap to be filled takes room: only what a quorum signed may.
     if (height > next) {
+      if (this.ahead.has(height)) return
       if (!this.isProved(from, certified)) return
       this.raiseHead(from, height)
     }
@@ -331,37 +345,47 @@ export class Syncer {
   /**
    * Imports what the peer has beyond this node, until an answer brings nothing: others decide on meanwhile, and who asked
    * only for what was known before would stay behind by as much. Below the known height the next range is on its way while
-   * one is imported.
+   * one is imported. A slow peer is left after one answer.
    */
   private async catchUpFrom(peer: PeerId, height: Height): Promise<void> {
     const { chain } = this.ports
     if (chain.height() >= height) return
-    let range: Promise<readonly CertifiedBlock[]> | null = null
+    let range: Promise<BlockRange> | null = null
     while (!this.stopping.signal.aborted && !chain.versionHalt()) {
-      const blocks: readonly CertifiedBlock[] = await (range ?? this.fetch(peer, chain.height() + 1))
-      const last = blocks.at(-1)?.block.header.number ?? 0
+      const answer: BlockRange = await (range ?? this.fetch(peer, chain.height() + 1))
+      const { blocks, isSlow } = answer
+      const last: Height = blocks.at(-1)?.block.header.number ?? 0
       if (last <= chain.height()) return
-      range = last < height ? this.fetch(peer, last + 1) : null
+      range = last < height && !isSlow ? this.fetch(peer, last + 1) : null
       if (!(await this.importAll(peer, blocks))) return
+      if (isSlow) return void this.failing.add(peer)
       this.failing.delete(peer)
     }
   }
 
   /** Certified blocks from a height on, as many as the peer gives; none when it gives nothing good. */
-  private async fetch(peer: PeerId, from: Height): Promise<readonly CertifiedBlock[]> {
+  private async fetch(peer: PeerId, from: Height): Promise<BlockRange> {
+    const { network, clock } = this.ports
+    const askedMs = clock.nowMs()
     try {
       const request = encodeBlockRangeRequest({ from, count: maxBlockRange })
-      return decodeBlockRange(await this.ports.network.request(peer, 'block-range', request, this.stopping.signal))
+      const blocks = decodeBlockRange(await network.request(peer, 'block-range', request, this.stopping.signal))
+      const tookMs = clock.nowMs() - askedMs
+      return { blocks, isSlow: tookMs >= slowAnswerMs && blocks.length < (leastBlocksPerSec * tookMs) / 1_000 }
     } catch (error) {
       if (error instanceof DecodeError) this.punish(peer, { reason: 'malformed block range', detail: error.message })
       else if (!(error instanceof MorphismError)) throw error
-      return []
+      return { blocks: [], isSlow: true }
     }
   }
 
-  /** Peers to ask and their heads: those that answered last time first, of them the highest. */
+  /** Peers to ask and their heads: those that answered well last time first, of them, for a sequencer, others of its set, then the highest. */
   private byPromise(): [PeerId, Height][] {
-    const rank = (peer: PeerId) => (this.failing.has(peer) ? 1 : 0)
+    const set = this.ports.sets.setAt(this.ports.chain.height() + 1)
+    const isMember = ({ consensusKey }: Peer) => consensusKey !== null && memberByKey(set, consensusKey) !== undefined
+    const members = this.config.role === 'sequencer' ? this.ports.network.peers().filter(isMember) : []
+    const first = new Set(members.map(({ id }) => id))
+    const rank = (peer: PeerId) => (this.failing.has(peer) ? 2 : first.has(peer) ? 0 : 1)
     return [...this.heads].sort(([a, heightOfA], [b, heightOfB]) => rank(a) - rank(b) || heightOfB - heightOfA)
   }
 
