@@ -187,7 +187,7 @@ describe('the gossip of transactions and batches', () => {
           },
         )
         new BatchGossip(victim!, {
-          attestation() {},
+          attestation: () => 'ignored',
           certificate: async () => 'known',
           certificatesFrom: () => [],
           wanted: () => null,

@@ -42,8 +42,8 @@ export interface AttestationConflict {
   readonly attestations: readonly [BatchAttestation, BatchAttestation]
 }
 
-/** What became of an attestation. `ready`: a quorum may exist now. `divergent`: validly signed for another hash. */
-export type AttestationOutcome = 'ready' | 'added' | 'kept' | 'ignored' | 'divergent'
+/** What became of an attestation. `ready`: a quorum may exist now. `divergent`: validly signed for another hash. `forged`: not signed by its key. */
+export type AttestationOutcome = 'ready' | 'added' | 'kept' | 'ignored' | 'divergent' | 'forged'
 
 /** How many batches ahead of this node's own attestations are kept. */
 const maxAhead = 16
@@ -112,7 +112,7 @@ export class AttestationPool {
     batch.signatures.set(member, { signature, isVerified: false })
     const other = batch.divergent.get(member)
     if (other) {
-      if (!this.validAgreement(batch, member)) return 'ignored'
+      if (!this.validAgreement(batch, member)) return 'forged'
       this.reportConflict(batch, member, [other, attestation])
     }
     if (this.ended.has(batchIndex)) return 'ignored'
@@ -176,7 +176,7 @@ export class AttestationPool {
     if (batch.conflicted.has(member) || before?.batchHash === attestation.batchHash) return 'ignored'
     const digest = attestationDigest(this.domain, attestation)
     const key = batch.set.members[member]!.publicKey
-    if (!verifyBls({ digest, key, signature: attestation.signature })) return 'ignored'
+    if (!verifyBls({ digest, key, signature: attestation.signature })) return 'forged'
     const other = before ?? this.validAgreement(batch, member)
     if (other) this.reportConflict(batch, member, [other, attestation])
     if (before) return 'ignored'

@@ -3,6 +3,7 @@ import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { BatchIndex } from '../../base/primitives/quantities.js'
 import type { BatchAttestation, BatchCertificate } from '../../base/protocol/batch-attestation.js'
 import type { Peer, PeerNetwork } from '../../io/network/peer-network.js'
+import type { AttestationOutcome } from './attestation-pool.js'
 import { type BatchMessage, decodeBatchMessage, encodeBatchMessage, maxCertificates } from './batch-message.js'
 
 /** What became of a certificate: taken, already had, kept until its batch is sealed here, for another hash, or invalid. */
@@ -10,7 +11,7 @@ export type CertificateOutcome = 'stored' | 'known' | 'kept' | 'divergent' | 're
 
 /** What the gossip asks of the batcher. */
 export interface GossipDesk {
-  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void
+  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome
   certificate(certificate: BatchCertificate): Promise<CertificateOutcome>
   certificatesFrom(index: BatchIndex, limit: number): BatchCertificate[]
   /** Oldest batch without a certificate, if others may have one by now. */
@@ -79,13 +80,19 @@ export class BatchGossip {
       return
     }
     if (message.type === 'attestation') {
-      if (from.consensusKey) this.desk.attestation(from.consensusKey, message.attestation)
+      this.takeOf(from, message.attestation)
     } else if (message.type === 'want') {
       const certificates = this.desk.certificatesFrom(message.from, maxCertificates)
       if (certificates.length > 0) this.send(from, { type: 'certificates', certificates })
     } else {
       void this.take(from, message.certificates)
     }
+  }
+
+  /** Who vouched for a key speaks for it alone: a forged attestation of it is the peer's own work. */
+  private takeOf(from: Peer, attestation: BatchAttestation): void {
+    if (!from.consensusKey || this.desk.attestation(from.consensusKey, attestation) !== 'forged') return
+    this.network.drop(from.id, { reason: 'forged-attestation', detail: `batch ${attestation.batchIndex}` })
   }
 
   private async take(from: Peer, certificates: readonly BatchCertificate[]): Promise<void> {

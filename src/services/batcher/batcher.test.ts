@@ -522,6 +522,22 @@ describe('attestations', () => {
     expect(conflicts.slice(2)).toEqual([{ member: 3, hashes: [other, own] }])
   })
 
+  it('forged in its own name cost a peer its connection, and relayed ones nobody', async () => {
+    const network = new FakeNetwork([peer('one', 1)])
+    const { batcher, decide } = await startNode({ chain: makeChain({ length: 5 }), key: 0, network })
+    decide(5)
+    await attesting(batcher, 1)
+    const other: Hash32 = `0x${'66'.repeat(32)}`
+    const forged = await attest(2, 1, other)
+    batcher.onExtension({ set: four, member: 1, bytes: forged })
+    expect(network.dropped).toEqual([])
+    const message = encodeBatchMessage({ type: 'attestation', attestation: decodeAttestation(forged) })
+    network.handler(peer('stranger'), message)
+    expect(network.dropped).toEqual([])
+    network.handler(peer('one', 1), message)
+    expect(network.dropped).toEqual([{ peer: 'one', reason: 'forged-attestation' }])
+  })
+
   it('that are forged in a name hide no conflict of the member', async () => {
     const conflicts: number[] = []
     const { batcher, decide } = await startNode({

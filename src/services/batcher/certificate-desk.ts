@@ -80,8 +80,10 @@ export class CertificateDesk {
     for (const certificate of early) void this.certificate(certificate)
   }
 
-  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void {
-    this.react(this.pool.add(key, attestation), attestation)
+  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
+    const outcome = this.pool.add(key, attestation)
+    this.react(outcome, attestation)
+    return outcome
   }
 
   ownAttestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void {
