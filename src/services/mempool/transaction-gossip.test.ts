@@ -115,6 +115,22 @@ describe('gossip', () => {
   })
 })
 
+describe('more local transactions than are sent again at once', () => {
+  it('all get their turn', async () => {
+    const size = raw(0).length
+    const config = { resendIntervalMs: 3_000, maxSyncBytes: 3 * size }
+    const { mempool, network, clock } = await open({ config })
+    const all = Array.from({ length: 10 }, (_, account) => raw(0, { account }))
+    for (const one of all) await mempool.addRaw(one)
+    await clock.advance(2_000)
+    network.connect(sequencers[0]!)
+    network.sent.length = 0
+    await clock.advance(4 * 3_000)
+    const sent = new Set(received(network).flatMap(({ transactions }) => transactions.map(String)))
+    expect(sent.size).toBe(10)
+  })
+})
+
 describe('peers that misbehave', () => {
   it.each<[string, Uint8Array, string]>([
     ['bytes that are no batch', Uint8Array.of(0xff, 1), 'malformed-transaction-batch'],

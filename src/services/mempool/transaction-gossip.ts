@@ -135,11 +135,12 @@ export class TransactionGossip {
       this.send(peer, encodeTransactionBatch({ relay: false, transactions: batch }))
   }
 
+  /** Those that were sent longest ago come first: whatever there is not room for now is before the others next time. */
   private resend(): void {
     const nowMs = this.ports.clock.nowMs()
     const isDue = (transaction: PooledTransaction) => nowMs - transaction.sentMs >= this.config.resendIntervalMs
-    const transactions = this.takeBytes(this.ports.locals(), transaction => {
-      if (!isDue(transaction)) return false
+    const due = [...this.ports.locals()].filter(isDue).sort((a, b) => a.sentMs - b.sentMs)
+    const transactions = this.takeBytes(due, transaction => {
       transaction.sentMs = nowMs
       return true
     })
