@@ -11,7 +11,7 @@ import type { HeadSource, PooledTransaction, TransactionPool } from './rpc-ports
 export type FilterTopic =
   | { readonly kind: 'blocks' }
   | { readonly kind: 'transactions' }
-  /** `criteria` is the caller's own object, to be asked again by eth_getFilterLogs. */
+  /** `criteria` is what the caller gave, to be asked again by eth_getFilterLogs. */
   | { readonly kind: 'logs'; readonly filter: LogFilter; readonly criteria: unknown }
 
 interface Filter {

@@ -20,7 +20,7 @@ export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: 
       const { fromBlock, toBlock } = filter
       if (fromBlock?.by === 'number' && toBlock?.by === 'number' && fromBlock.number > toBlock.number)
         throw invalidParams('invalid block range params')
-      return install({ kind: 'logs', filter, criteria: params[0] })
+      return install({ kind: 'logs', filter, criteria: criteriaOf(params[0] as Criteria) })
     },
     eth_newBlockFilter({ args }) {
       args.end()
@@ -42,6 +42,13 @@ export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: 
     },
     eth_uninstallFilter: call => filters.uninstall(readId(call)),
   }
+}
+
+type Criteria = Partial<Record<'address' | 'topics' | 'fromBlock' | 'toBlock' | 'blockHash', unknown>>
+
+/** What was read and checked of the caller's object, whatever else came with it. */
+function criteriaOf({ address, topics, fromBlock, toBlock, blockHash }: Criteria): Criteria {
+  return { address, topics, fromBlock, toBlock, blockHash }
 }
 
 function readId({ args }: RpcCall): `0x${string}` {
