@@ -1,5 +1,5 @@
 import http from 'node:http'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { chainId, token } from './fake-node.fixture.js'
 import type { RpcConfig } from './rpc-config.js'
@@ -92,6 +92,32 @@ describe('JSON-RPC 2.0 over HTTP', () => {
       (await server.post(JSON.stringify([message('eth_chainId'), block, block]))).text,
     ) as Json[]
     expect(answers.map(answer => (answer.error as Json)?.code)).toEqual([undefined, -32003, -32003])
+  })
+
+  it('lets other work come between calls of a batch that take long', async () => {
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    const seen: number[] = []
+    vi.spyOn(server.node.pool, 'values').mockImplementation(() => {
+      seen.push(turns)
+      return new Map().values()
+    })
+    setImmediate(turn)
+    const batch = [...Array(3).fill(message('txpool_content')), message('eth_chainId')]
+    const answers = JSON.parse((await server.post(JSON.stringify(batch))).text) as Json[]
+    isOver = true
+    expect(answers.map(answer => answer.error)).toEqual(Array(4).fill(undefined))
+    expect(new Set(seen).size).toBe(3)
+  })
+
+  it('shows no pool that is too large for one answer', async () => {
+    vi.spyOn(server.node.pool, 'size', 'get').mockReturnValue(4_097)
+    for (const method of ['txpool_content', 'txpool_inspect'])
+      expect((await server.ask(method)).error).toMatchObject({ code: -32005, message: expect.stringContaining('4097') })
   })
 
   it('refuses what is no JSON post, with the status of geth', async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
 import type { RpcErrorShape } from '../../io/execution/execution-client.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../io/execution/execution-rpc-error.js'
@@ -25,6 +26,8 @@ export interface RpcAnswer {
 
 /** Calls of a batch that run at the same time. */
 const batchParallelism = 50
+/** Methods that work long on the main thread: other work of the node comes between two of them. */
+const slowMethods: ReadonlySet<string> = new Set(['txpool_content', 'txpool_inspect'])
 const maxParamsDepth = 32
 const latencyBuckets = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const nothing: RpcAnswer = { text: null }
@@ -85,12 +88,12 @@ export class RpcDispatcher {
     if (!this.options.buckets.take(remote, batch.length)) return rateLimited(requests.find(isCall)?.id ?? null)
     const answers: string[] = []
     let bytes = 0
-    for (let at = 0; at < requests.length; at += batchParallelism) {
-      const part = requests.slice(at, at + batchParallelism)
+    for (const part of partsOf(requests)) {
       const texts =
         bytes > maxBatchResponseBytes
           ? part.map(tooLarge)
           : await Promise.all(part.map(request => this.answerOne(request, context)))
+      if (part.some(isSlow)) await nextTurn()
       texts.forEach((text, index) => {
         if (text === null) return
         const fits = bytes + text.length <= maxBatchResponseBytes
@@ -144,6 +147,24 @@ export class RpcDispatcher {
     this.options.logger.error('rpc call failed', { method, error })
     return { code: rpcErrorCodes.internal, message: 'internal error' }
   }
+}
+
+const isSlow = (request: RpcRequest): boolean => request.valid && slowMethods.has(request.method)
+
+/** What of a batch runs together. */
+function* partsOf(requests: readonly RpcRequest[]): Generator<readonly RpcRequest[]> {
+  let part: RpcRequest[] = []
+  for (const request of requests) {
+    if (part.length === batchParallelism || (part.length > 0 && isSlow(request))) {
+      yield part
+      part = []
+    }
+    part.push(request)
+    if (!isSlow(request)) continue
+    yield part
+    part = []
+  }
+  if (part.length > 0) yield part
 }
 
 const isCall = (request: RpcRequest): boolean => request.valid && request.id !== undefined

@@ -3,12 +3,23 @@ import { asciiToBytes } from '../../../base/primitives/bytes.js'
 import type { Address } from '../../../base/primitives/hashes.js'
 import { decodeTransaction } from '../../../base/protocol/transaction.js'
 import { readAddress, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import { pooledToJson } from '../pooled-transaction-json.js'
 import type { RpcMethods } from '../rpc-method.js'
 import type { AccountContent, PooledTransaction, TransactionPool } from '../rpc-ports.js'
 
+/** More transactions are not shown in one answer, which takes the node's main thread some 25 µs for each. */
+const maxShown = 4_096
+
 /** `txpool_`: what waits in the mempool. */
 export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMethods {
+  const wholePool = () => {
+    const { pending, queued } = mempool.status()
+    const count = pending + queued
+    if (count <= maxShown) return mempool.content()
+    const message = `the pool holds ${count} transactions and ${maxShown} are shown at most: ask txpool_contentFrom`
+    throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
+  }
   return {
     txpool_status({ args }) {
       args.end()
@@ -17,7 +28,7 @@ export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMet
     },
     txpool_content({ args }) {
       args.end()
-      return byAccount(mempool.content(), pooledToJson)
+      return byAccount(wholePool(), pooledToJson)
     },
     txpool_contentFrom({ args }) {
       const address = args.required(readAddress)
@@ -27,7 +38,7 @@ export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMet
     },
     txpool_inspect({ args }) {
       args.end()
-      return byAccount(mempool.content(), showLine)
+      return byAccount(wholePool(), showLine)
     },
   }
 }
