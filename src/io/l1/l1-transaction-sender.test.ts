@@ -119,7 +119,7 @@ test('fees of blob transactions double, others rise by a quarter', () => {
   expect(raisedFees(fees, false)).toEqual({ maxFeePerGas: 126n, maxPriorityFeePerGas: 13n, maxFeePerBlobGas: 2n })
 })
 
-test('after the last raise it gives up; what follows with that nonce offers twice as much', async () => {
+test('after the last raise it gives up; what follows with that nonce offers twice as much where that is still held', async () => {
   const { node, sender, seconds } = start()
   const outcome = sender.send(call)
   await seconds(12)
@@ -127,11 +127,36 @@ test('after the last raise it gives up; what follows with that nonce offers twic
   expect(node.sent.length).toBe(3)
   const last = feesOf(node.sent[2]!)
   const stopping = new AbortController()
+  node.answers = ['underpriced', 'taken']
   const next = sender.send(call, stopping.signal)
   await seconds(1)
-  expect(feesOf(node.sent[3]!).maxFeePerGas).toBe(2n * last.maxFeePerGas)
+  expect(feesOf(node.sent[3]!)).toEqual(feesOf(node.sent[0]!))
+  expect(feesOf(node.sent[4]!).maxFeePerGas).toBe(2n * last.maxFeePerGas)
   stopping.abort()
   expect(await next).toEqual({ status: 'pending' })
+})
+
+test('what was lost after it was given up costs the market’s price again', async () => {
+  const { node, sender, seconds } = start()
+  for (let i = 0; i < 3; i++) {
+    const outcome = sender.send(call)
+    await seconds(15)
+    expect(await outcome).toEqual({ status: 'pending' })
+  }
+  expect(node.sent.length).toBe(9)
+  for (const i of [3, 6]) expect(feesOf(node.sent[i]!)).toEqual(feesOf(node.sent[0]!))
+})
+
+test('fees stay below a multiple of the market’s, however often a pool wants more', async () => {
+  const { node, sender, seconds } = start()
+  for (let i = 0; i < 10; i++) {
+    node.answers = ['underpriced', 'taken', 'taken']
+    const outcome = sender.send(call)
+    await seconds(15)
+    expect(await outcome).toEqual({ status: 'pending' })
+  }
+  const market = feesOf(node.sent[0]!).maxFeePerGas!
+  for (const raw of node.sent) expect(feesOf(raw).maxFeePerGas! <= 8n * market).toBe(true)
 })
 
 test('a node that finds it underpriced gets more at once', async () => {

@@ -23,7 +23,7 @@ export interface L1TransactionSenderConfig {
   readonly chainId: number
   /** L1 blocks without the transaction after which the fees are raised. */
   readonly stuckAfterBlocks: number
-  /** Times the fees are raised before the sender gives up. */
+  /** Times the fees are raised before the sender gives up; it never offers more than 2 ** (maxBumps + 1) times the market's. */
   readonly maxBumps: number
   readonly pollMs: number
   /** Failed requests in a row, with pauses that double from `pollMs` to 10 s, after which a wait for a block is given up. */
@@ -55,7 +55,7 @@ const longestPauseMs = 10_000
 
 class Sender implements L1TransactionSender {
   private last: Promise<unknown> = Promise.resolve()
-  /** Fees of a transaction that was given up: another one with its nonce has to offer more. */
+  /** Fees of a transaction that was given up: while pools hold it, another one with its nonce has to offer more. */
   private stuck: { nonce: number; fees: L1Fees } | null = null
 
   constructor(
@@ -74,19 +74,26 @@ class Sender implements L1TransactionSender {
     const { chainId, maxBumps } = this.config
     const withBlobs = call.blobs.length > 0
     const nonce = await rpc.nonce()
+    // At the market's price first: a pool may have lost what was given up.
     let fees = await this.marketFees()
-    // What is stuck may be a blob transaction: doubling satisfies every pool.
-    if (this.stuck?.nonce === nonce) fees = higherFees(fees, raisedFees(this.stuck.fees, true))
+    let isReplacing = false
     const hashes: Hash32[] = []
     for (let bumps = 0; bumps <= maxBumps; bumps++) {
       if (bumps > 0) {
-        fees = higherFees(await this.marketFees(), raisedFees(fees, withBlobs))
+        const market = await this.marketFees()
+        // What is replaced may be a blob transaction: doubling satisfies every pool.
+        fees = higherFees(market, raisedFees(fees, withBlobs || isReplacing))
+        if (isAbove(fees, market, 2n ** BigInt(maxBumps + 1))) break
         logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
       }
       const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
       const answer = await rpc.send(raw)
-      if (answer !== 'nonce-used') this.stuck = { nonce, fees }
-      if (answer === 'underpriced') continue
+      isReplacing = answer === 'underpriced'
+      if (isReplacing) {
+        if (this.stuck?.nonce === nonce) fees = higherFees(fees, this.stuck.fees)
+        continue
+      }
+      if (answer === 'taken') this.stuck = { nonce, fees }
       hashes.unshift(hash)
       const outcome = await this.watch({ hashes, nonce, signal })
       if (outcome) return outcome
@@ -156,6 +163,15 @@ export function raisedFees(fees: L1Fees, withBlobs: boolean): L1Fees {
     maxPriorityFeePerGas: raise(fees.maxPriorityFeePerGas),
     maxFeePerBlobGas: raise(fees.maxFeePerBlobGas),
   }
+}
+
+/** Whether any fee is more than so many times the market's. */
+function isAbove(fees: L1Fees, market: L1Fees, times: bigint): boolean {
+  return (
+    fees.maxFeePerGas > times * market.maxFeePerGas ||
+    fees.maxPriorityFeePerGas > times * market.maxPriorityFeePerGas ||
+    fees.maxFeePerBlobGas > times * market.maxFeePerBlobGas
+  )
 }
 
 function higherFees(a: L1Fees, b: L1Fees): L1Fees {
