@@ -56,7 +56,11 @@ function doubleVote(net: TestConsensusNetwork, step: VoteStep): void {
 /** What `morphism_evidence` of the node answers, decoded and judged. */
 async function servedBy(net: TestConsensusNetwork, node: TestNode) {
   const morphism = { evidence: async filter => node.evidence!.list(filter) } as Pick<MorphismQueries, 'evidence'>
-  const methods = morphismMethods({ morphism: morphism as MorphismQueries, ask: async () => null })
+  const methods = morphismMethods({
+    morphism: morphism as MorphismQueries,
+    mempool: { fate: () => null },
+    ask: async () => null,
+  })
   const answer = await methods.morphism_evidence!({ args: new RpcArguments([]), context: {} } as never)
   return (answer as { raw: string }[]).map(({ raw }) => {
     const verdict = verifyEvidence({ evidence: decodeEvidence(hexToBytes(raw)), set: net.set, domain })

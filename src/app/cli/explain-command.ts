@@ -8,6 +8,7 @@ interface ExplainFlags {
   readonly rpc: string
   readonly json?: boolean
   readonly height?: number
+  readonly transaction?: string
   readonly block?: string
   readonly against?: string
 }
@@ -19,12 +20,14 @@ export function explainCommand(): Command {
     .option('--rpc <url>', 'JSON-RPC address of the node', 'http://127.0.0.1:9545')
     .option('--json', 'print the data too')
     .option('--height <height>', 'say how this height was decided', whole(0, Number.MAX_SAFE_INTEGER))
+    .option('--transaction <hash>', 'say where this transaction is, what it waits for, or why it was dropped')
     .option('--block <hash>', 'compare what this block changed at the node and at another one')
     .option('--against <url>', 'JSON-RPC address of the other node (with --block)')
-    .action(async ({ rpc, json, height, block, against }: ExplainFlags) => {
+    .action(async ({ rpc, json, height, transaction, block, against }: ExplainFlags) => {
       if (Boolean(block) !== Boolean(against))
         throw new AppError('BAD_FLAGS', 'Give --block and --against together: one block, at two nodes.')
       if (block && against) return explainBlock({ rpc, against, block, json: json ?? false })
+      if (transaction) return explainTransaction({ rpc, transaction, json: json ?? false })
       const params = height === undefined ? [] : [`0x${height.toString(16)}`]
       const explained = await callRpc<{ reason: string | null; sentences: readonly string[] }>({
         url: rpc,
@@ -35,6 +38,26 @@ export function explainCommand(): Command {
       if (explained.reason) console.log(explained.reason)
       for (const sentence of explained.sentences) console.log(sentence)
     })
+}
+
+async function explainTransaction({
+  rpc,
+  transaction,
+  json,
+}: {
+  rpc: string
+  transaction: string
+  json: boolean
+}): Promise<void> {
+  const explained = await callRpc<{ place: string; sentence: string } | null>({
+    url: rpc,
+    method: 'morphism_explainTransaction',
+    params: [transaction],
+  })
+  if (!explained) throw new AppError('UNKNOWN_TRANSACTION', `${rpc} knows no such transaction.`, { transaction })
+  if (json) return console.log(JSON.stringify(explained, null, 2))
+  console.log(explained.place)
+  console.log(explained.sentence)
 }
 
 async function explainBlock({

@@ -33,6 +33,7 @@ const limits: AdmissionLimits = {
   blockGasLimit: 30_000_000,
   maxTransactionGas: 16_777_216,
   minTip: 1n,
+  minFee: 7n,
   requireReplayProtection: true,
 }
 const state = { nonce: 4, balance: 10_000_000n, hasCode: false, pendingCost: 0n, replacedCost: null }

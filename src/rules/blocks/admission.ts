@@ -31,6 +31,8 @@ export interface AdmissionLimits {
   readonly maxTransactionGas: number | null
   /** Least priority fee that this node takes. */
   readonly minTip: Wei
+  /** Least fee cap that this node takes: below what the base fee can fall to, a transaction waits for ever. */
+  readonly minFee: Wei
   /** Whether legacy transactions without EIP-155 are refused, as geth does over RPC. */
   readonly requireReplayProtection: boolean
 }
@@ -141,8 +143,10 @@ function checkFees(facts: AdmissionFacts, limits: AdmissionLimits): AdmissionRef
     const detail = `maxPriorityFeePerGas: ${tip}, maxFeePerGas: ${maxFeePerGas}`
     return refusal('tip-above-fee-cap', `max priority fee per gas higher than max fee per gas: ${detail}`)
   }
-  if (tip >= limits.minTip) return null
-  return refusal('underpriced', `transaction underpriced: gas tip cap ${tip}, minimum needed ${limits.minTip}`)
+  if (tip < limits.minTip)
+    return refusal('underpriced', `transaction underpriced: gas tip cap ${tip}, minimum needed ${limits.minTip}`)
+  if (maxFeePerGas >= limits.minFee) return null
+  return refusal('underpriced', `transaction underpriced: gas fee cap ${maxFeePerGas}, minimum needed ${limits.minFee}`)
 }
 
 function checkLeastGas(facts: GasFacts, gasLimit: number): AdmissionRefusal | null {

@@ -4,6 +4,11 @@ import type { BlockHeader } from '../../base/protocol/block-header.js'
 const elasticity = 2n
 const changeDenominator = 8n
 
+/** The least that later base fees can fall to: an eighth of 7 wei or less is nothing (EIP-1559 in whole wei). */
+export function leastBaseFee(baseFee: Wei): Wei {
+  return baseFee < 7n ? baseFee : 7n
+}
+
 /** Base fee of the child of a block (EIP-1559). */
 export function nextBaseFee({
   baseFeePerGas,

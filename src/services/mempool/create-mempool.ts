@@ -6,6 +6,7 @@ import { type AddedTransaction, Admissions } from './admissions.js'
 import { ExecutableSignal } from './executable-signal.js'
 import type { AccountContent, InspectedAccount, Mempool, MempoolConfig, MempoolPorts, PooledView } from './mempool.js'
 import type { PoolAccount } from './pool-account.js'
+import type { TransactionFate } from './transaction-fate.js'
 import { TransactionGossip } from './transaction-gossip.js'
 import { TransactionJournal } from './transaction-journal.js'
 import { TransactionPool } from './transaction-pool.js'
@@ -24,6 +25,7 @@ class NodeMempool implements Mempool {
   private readonly gossip: TransactionGossip
   private readonly admissions: Admissions
   private readonly signal: ExecutableSignal
+  private cancelExpiry = () => {}
   private readonly pendingHandlers = new Set<(transactions: readonly PooledView[]) => void>()
   private readonly gauges
 
@@ -59,10 +61,11 @@ class NodeMempool implements Mempool {
       isSequencerPeer: ports.isSequencerPeer,
       sequencerCount: ports.sequencerCount,
       pending: () => pool.inSyncOrder(),
-      locals: () => pool.locals,
+      locals: () => pool.executableLocals(),
       receive: (from, { relay, transactions }) =>
         this.admissions.receive(from, { transactions, forward: this.mayForward(from, relay) }),
     })
+    this.scheduleExpiry(config.queuedLifetimeMs)
     const gauge = (what: string, help: string) => metrics.gauge(`morphism_mempool_${what}`, help)
     this.gauges = {
       pending: gauge('pending_transactions', 'Executable transactions'),
@@ -133,6 +136,10 @@ class NodeMempool implements Mempool {
     return this.pool.transaction(hash)
   }
 
+  fate(hash: `0x${string}`): TransactionFate | null {
+    return this.pool.fate(hash)
+  }
+
   content(): ReadonlyMap<Address, AccountContent> {
     const content = new Map<Address, AccountContent>()
     for (const account of this.pool.activeAccounts()) content.set(account.address, contentOf(account))
@@ -164,9 +171,18 @@ class NodeMempool implements Mempool {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.cancelExpiry()
     await this.admissions.close()
     this.gossip.close()
     await this.journal.idle()
+  }
+
+  private scheduleExpiry(lifetimeMs: number): void {
+    this.cancelExpiry = this.ports.clock.schedule(expiryIntervalMs, () => {
+      this.pool.expireQueued(this.ports.clock.nowMs() - lifetimeMs)
+      this.publish()
+      this.scheduleExpiry(lifetimeMs)
+    })
   }
 
   /** A full node passes everything on to its sequencers; a sequencer only what a node that is none asks it to relay. */
@@ -205,6 +221,7 @@ class NodeMempool implements Mempool {
 }
 
 const restorePart = 100
+const expiryIntervalMs = 60_000
 
 function contentOf(account: PoolAccount): AccountContent {
   return { pending: account.pending.slice(), queued: account.queuedInOrder() }

@@ -1,10 +1,8 @@
+import { Heap } from './heap.js'
 import type { PoolAccount } from './pool-account.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 
-/** Accounts that a call may visit, on average. */
-const accountsPerCall = 64
-
-/** A remote transaction that may go, and what it would have earned per gas. */
+/** The last transaction of an account, and what it would earn per gas, in wei. */
 export interface EvictionCandidate {
   readonly account: PoolAccount
   readonly transaction: PooledTransaction
@@ -12,12 +10,11 @@ export interface EvictionCandidate {
 }
 
 /**
- * The cheapest transactions that a full pool may give up: remote tails of accounts. The order is made once and used up
- * before it is made again, so that a flood costs a sort per many evictions; entries that are no tails any more are skipped.
+ * The cheapest transactions that a full pool may give up: tails of accounts. The order is made when it is needed and kept until the
+ * base fee changes; what is no tail any more is skipped.
  */
 export class EvictionOrder {
-  private candidates: EvictionCandidate[] = []
-  private credit = 0
+  private order: Heap<EvictionCandidate> | null = null
 
   constructor(
     private readonly kind: 'pending' | 'queued',
@@ -26,37 +23,69 @@ export class EvictionOrder {
 
   /** The cheapest candidate that is not of the account to keep, or null; it stays a candidate until it is removed. */
   cheapest(keep: PoolAccount, baseFee: number): EvictionCandidate | null {
-    this.credit += accountsPerCall
-    const found = this.search(keep)
-    if (found !== null) return found
-    // A pool with hardly anything to give up must not be walked for every transaction that wants in.
-    if (this.credit < this.accounts.size) return null
-    this.credit = 0
-    this.rebuild(baseFee)
-    return this.search(keep)
+    this.order ??= this.build(baseFee)
+    const cheapest = this.cheapestTail()
+    if (cheapest?.account !== keep) return cheapest
+    this.order.pop()
+    const next = this.cheapestTail()
+    this.order.push(cheapest)
+    return next
   }
 
-  private search(keep: PoolAccount): EvictionCandidate | null {
-    const { candidates } = this
-    while (candidates.length > 0 && !this.isTail(candidates.at(-1)!)) candidates.pop()
-    const last = candidates.at(-1)
-    if (last === undefined || last.account !== keep) return last ?? null
-    for (let at = candidates.length - 2; at >= 0; at--) if (this.isTail(candidates[at]!)) return candidates[at]!
+  /** The account may have another tail. */
+  changed(account: PoolAccount, baseFee: number): void {
+    if (this.order === null) return
+    const transaction = account.tail(this.kind)
+    if (transaction !== undefined) this.order.push(this.candidate(account, { transaction, baseFee }))
+    // What is skipped some day must not pile up until then.
+    if (this.order.size > 4 * this.accounts.size + 64) this.order = null
+  }
+
+  /** Tips are others now. */
+  baseFeeChanged(): void {
+    this.order = null
+  }
+
+  private cheapestTail(): EvictionCandidate | null {
+    const order = this.order!
+    for (let top = order.top; top !== undefined; top = order.top) {
+      const { account, transaction } = top
+      if (transaction.place === this.kind && account.tail(this.kind) === transaction) return top
+      order.pop()
+    }
     return null
   }
 
-  private isTail({ account, transaction }: EvictionCandidate): boolean {
-    return transaction.place === this.kind && account.tail(this.kind) === transaction
-  }
-
-  private rebuild(baseFee: number): void {
-    this.candidates = []
+  private build(baseFee: number): Heap<EvictionCandidate> {
+    const candidates: EvictionCandidate[] = []
     for (const account of this.accounts) {
       const transaction = account.tail(this.kind)
-      if (transaction !== undefined && !transaction.isLocal)
-        this.candidates.push({ account, transaction, tip: transaction.effectiveTip(baseFee) })
+      if (transaction !== undefined) candidates.push(this.candidate(account, { transaction, baseFee }))
     }
-    // Worst last, where taking one is cheap; of equals the latest goes first.
-    this.candidates.sort((a, b) => b.tip - a.tip || a.transaction.arrival - b.transaction.arrival)
+    return Heap.of(candidates, goesFirst)
   }
+
+  private candidate(
+    account: PoolAccount,
+    { transaction, baseFee }: { transaction: PooledTransaction; baseFee: number },
+  ): EvictionCandidate {
+    return { account, transaction, tip: worthOf(account, { transaction, kind: this.kind, baseFee }) }
+  }
+}
+
+/** What a transaction earns per gas, in wei, where it stands. */
+export function worthOf(
+  account: PoolAccount,
+  { transaction, kind, baseFee }: { transaction: PooledTransaction; kind: 'pending' | 'queued'; baseFee: number },
+): number {
+  const tip = transaction.effectiveTip(baseFee)
+  return kind === 'queued' ? tip : Math.min(tip, account.tipBefore(transaction.nonce, baseFee))
+}
+
+/** Of equal tips remote ones go before local ones, then later ones before earlier ones. */
+function goesFirst(a: EvictionCandidate, b: EvictionCandidate): boolean {
+  if (a.tip !== b.tip) return a.tip < b.tip
+  const [first, second] = [a.transaction, b.transaction]
+  if (first.isLocal !== second.isLocal) return second.isLocal
+  return first.arrival > second.arrival
 }

@@ -1,3 +1,4 @@
+import type { TransactionHash } from '../../base/primitives/hashes.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 
 const tailBytes = 16
@@ -14,6 +15,7 @@ export interface KnownTransactionsConfig {
  */
 export class KnownTransactions {
   private readonly byTail = new Map<string, PooledTransaction>()
+  private readonly dropped = new Map<TransactionHash, PooledTransaction>()
   /** Removed ones, oldest first from `first`. */
   private recent: PooledTransaction[] = []
   private first = 0
@@ -26,13 +28,20 @@ export class KnownTransactions {
     return transaction !== undefined && Buffer.compare(transaction.raw, raw) === 0 ? transaction : null
   }
 
+  /** One that left the pool without being included. */
+  findDropped(hash: TransactionHash): PooledTransaction | null {
+    return this.dropped.get(hash) ?? null
+  }
+
   add(transaction: PooledTransaction): void {
+    this.dropped.delete(transaction.hash)
     this.byTail.set(tailOf(transaction.raw), transaction)
   }
 
   /** Keeps a removed transaction for a while. */
   retire(transaction: PooledTransaction): void {
     this.recent.push(transaction)
+    if (transaction.place === 'dropped') this.dropped.set(transaction.hash, transaction)
     this.recentBytes += transaction.raw.length
     while (this.recent.length - this.first > this.config.maxRecent || this.recentBytes > this.config.maxRecentBytes)
       this.forgetOldest()
@@ -41,6 +50,7 @@ export class KnownTransactions {
   private forgetOldest(): void {
     const oldest = this.recent[this.first++]!
     this.recentBytes -= oldest.raw.length
+    if (this.dropped.get(oldest.hash) === oldest) this.dropped.delete(oldest.hash)
     const tail = tailOf(oldest.raw)
     if (this.byTail.get(tail) === oldest) this.byTail.delete(tail)
     if (this.first > 1024 && this.first * 2 > this.recent.length) {

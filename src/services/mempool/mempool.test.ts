@@ -38,6 +38,20 @@ describe('submission over RPC', () => {
     expect(result.ok || result.error.message).toContain(text)
   })
 
+  it('gives up what has waited for a nonce for three hours, and says so', async () => {
+    const { mempool, clock } = await open()
+    await mempool.addRaw(raw(0))
+    await mempool.addRaw(raw(2))
+    await clock.advance(3 * 3_600_000 - 60_000)
+    expect(mempool.status()).toEqual({ pending: 1, queued: 1 })
+    await clock.advance(120_000)
+    expect(mempool.status()).toEqual({ pending: 1, queued: 0 })
+    expect(mempool.fate(keccak256Hex(raw(2)))).toEqual({
+      place: 'dropped',
+      sentence: 'It waited too long for an earlier nonce.',
+    })
+  })
+
   it('admits concurrent calls in one recovery, one reading of accounts and one sync', async () => {
     const calls = { recover: 0, accounts: 0, sync: 0 }
     const inline = createInlineRecovery()

@@ -11,16 +11,21 @@ import type { AdmissionsConfig } from './admissions.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 import type { Selection, SelectionLimits } from './selection.js'
 import type { SubmissionResult } from './submission-result.js'
+import type { TransactionFate } from './transaction-fate.js'
 import type { GossipConfig, GossipNetwork } from './transaction-gossip.js'
 import type { JournalOptions } from './transaction-journal.js'
 import type { PoolLimits } from './transaction-pool.js'
 
 /** Limits and intervals; `defaultMempoolConfig` names the usual ones. */
-export interface MempoolConfig extends PoolLimits, AdmissionsConfig, GossipConfig, JournalOptions {}
+export interface MempoolConfig extends PoolLimits, AdmissionsConfig, GossipConfig, JournalOptions {
+  /** How long a transaction may wait behind a nonce gap. */
+  readonly queuedLifetimeMs: number
+}
 
 /**
  * Defaults: 256 pending and 64 queued transactions an account (geth guarantees 16 and 64: here one account may fill
- * several blocks), 20,000 and 4,096 in all, 64 MiB.
+ * several blocks), 20,000 and 4,096 in all, 64 MiB; three hours behind a gap, as
+ * in geth.
  */
 export const defaultMempoolConfig: Omit<MempoolConfig, 'chainId' | 'blockGasLimit' | 'baseFeePerGas'> = {
   maxTransactionGas: null,
@@ -41,6 +46,7 @@ export const defaultMempoolConfig: Omit<MempoolConfig, 'chainId' | 'blockGasLimi
   maxSyncBytes: 2 * 1024 * 1024,
   journalIntervalMs: 5,
   maxJournalBytes: 4 * 1024 * 1024,
+  queuedLifetimeMs: 3 * 3_600_000,
 }
 
 export interface MempoolPorts {
@@ -88,6 +94,8 @@ export interface Mempool extends AsyncDisposable {
   /** The nonce after the account's pending transactions. */
   pendingNonce(address: Address): Promise<number>
   transaction(hash: TransactionHash): PooledView | null
+  /** What a transaction waits for, or why it left the pool; null when it is not known, or not any more. */
+  fate(hash: TransactionHash): TransactionFate | null
   content(): ReadonlyMap<Address, AccountContent>
   contentFrom(address: Address): AccountContent
   status(): { readonly pending: number; readonly queued: number }

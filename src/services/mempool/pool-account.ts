@@ -45,6 +45,13 @@ export class PoolAccount {
     return last
   }
 
+  /** The least effective tip of the pending transactions before this nonce: whatever waits for them earns no more. */
+  tipBefore(nonce: number, baseFee: number): number {
+    let least = Number.POSITIVE_INFINITY
+    for (let at = 0; at < nonce - this.nonce; at++) least = Math.min(least, this.pending[at]!.effectiveTip(baseFee))
+    return least
+  }
+
   queuedInOrder(): PooledTransaction[] {
     return [...this.queued.values()].sort((a, b) => a.nonce - b.nonce)
   }

@@ -5,6 +5,9 @@ import type { RecoveredTransaction } from '../../io/recovery/sender-recovery.js'
 /** Where a transaction stands: executable, behind a gap, in a block, or out for another reason. */
 export type PoolPlace = 'pending' | 'queued' | 'included' | 'dropped'
 
+/** Why a transaction left the pool without being included. */
+export type DropReason = 'replaced' | 'outbid' | 'unaffordable' | 'invalid' | 'expired'
+
 /** A transaction that the pool holds or held a moment ago. */
 export class PooledTransaction {
   /** EIP-2718 encoding in a buffer of its own, so that it pins no message and crosses threads alone. */
@@ -23,9 +26,13 @@ export class PooledTransaction {
   readonly arrival: number
   /** Accepted by this node over RPC: journaled and sent again until it is included. */
   readonly isLocal: boolean
+  /** When it came, in ms of the clock. */
+  readonly receivedMs: number
   /** When it was last sent to the sequencers, in ms of the clock. */
   sentMs: number
   place: PoolPlace = 'queued'
+  /** Set once its place is `dropped`. */
+  dropReason: DropReason | null = null
 
   constructor(
     transaction: RecoveredTransaction,
@@ -44,6 +51,7 @@ export class PooledTransaction {
     this.tip = Number(this.maxPriorityFeePerGas)
     this.arrival = arrival
     this.isLocal = isLocal
+    this.receivedMs = nowMs
     this.sentMs = nowMs
   }
 

@@ -115,6 +115,26 @@ describe('gossip', () => {
   })
 })
 
+describe('local transactions that cannot be in the next block', () => {
+  it('come last for a sequencer that connects, and are not sent again before they can', async () => {
+    const { mempool, network, clock } = await open({ config: { resendIntervalMs: 3_000, baseFeePerGas: 50n } })
+    const [cheap, gapped, good] = [raw(0, { fee: 40n, tip: 1n }), raw(5, { account: 1 }), raw(0, { account: 2 })]
+    for (const one of [cheap, gapped, good]) expect(await mempool.addRaw(one)).toMatchObject({ ok: true })
+    await clock.advance(1_000)
+    network.connect(sequencers[0]!)
+    expect(received(network).map(({ transactions }) => transactions)).toEqual([[good, cheap, gapped]])
+    network.sent.length = 0
+    await clock.advance(6_000)
+    expect(received(network).map(({ transactions }) => transactions)).toEqual([[good], [good]])
+    mempool.onHead(headOf([{ address: addressOf(1), ...rich, nonce: 5 }], 40n))
+    network.sent.length = 0
+    await clock.advance(3_000)
+    expect(received(network).flatMap(({ transactions }) => transactions)).toEqual(
+      expect.arrayContaining([good, cheap, gapped]),
+    )
+  })
+})
+
 describe('more local transactions than are sent again at once', () => {
   it('all get their turn', async () => {
     const size = raw(0).length

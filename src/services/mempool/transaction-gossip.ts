@@ -31,6 +31,7 @@ export interface GossipPorts {
   readonly sequencerCount: (() => number) | undefined
   /** What the pool would give a peer that knows nothing: local ones first. */
   readonly pending: () => Iterable<PooledTransaction>
+  /** Local ones that could be in the next block. */
   readonly locals: () => Iterable<PooledTransaction>
   readonly receive: (from: Peer, batch: TransactionBatch) => void
 }

@@ -90,11 +90,98 @@ describe('a full pool', () => {
     expect(nonces(1).pending).toEqual([])
   })
 
-  it('keeps local transactions', () => {
-    const { add } = createPool({ maxPending: 1 })
-    add({ account: 0, nonce: 0, tip: 1 }, 'local')
-    expect(add({ account: 1, nonce: 0, tip: 90 })).toBe('txpool is full')
-    expect(add({ account: 1, nonce: 0, tip: 90 }, 'local')).toBe('txpool is full')
+  it('gives up local transactions for better ones too, after remote ones that are worth as much', () => {
+    const { add, nonces } = createPool({ maxPending: 2 })
+    add({ account: 0, nonce: 0, tip: 2 }, 'local')
+    add({ account: 1, nonce: 0, tip: 2 })
+    expect(add({ account: 2, nonce: 0, tip: 2 })).toBe('txpool is full')
+    expect(add({ account: 2, nonce: 0, tip: 2 }, 'local')).toBe('pending')
+    expect(nonces(1).pending).toEqual([])
+    expect(add({ account: 3, nonce: 0, tip: 2 }, 'local')).toBe('txpool is full')
+    expect(add({ account: 3, nonce: 0, tip: 3 })).toBe('pending')
+  })
+
+  it.each([
+    ['cannot pay the base fee', [{ nonce: 0, fee: 49, tip: 49 }]],
+    // The last one is worth no more to a block than the first, which has to go before it.
+    [
+      'wait for one that cannot pay it',
+      [
+        { nonce: 0, fee: 49, tip: 49 },
+        { nonce: 1, fee: 9_000, tip: 9_000 },
+      ],
+    ],
+    [
+      'wait for a nonce',
+      [
+        { nonce: 5, fee: 9_000, tip: 9_000 },
+        { nonce: 6, fee: 9_000, tip: 9_000 },
+      ],
+    ],
+  ])('gives up local transactions that %s for one that goes into the next block', (_what, held) => {
+    const { pool, add } = createPool({ baseFeePerGas: 50n, maxBytes: held.length * 110 })
+    for (const fields of held) expect(add({ account: 0, ...fields }, 'local')).not.toMatch(/full/)
+    expect(add({ account: 1, nonce: 0, fee: 50, tip: 0 })).toBe('pending')
+    const [nonce, last] = [held.at(-1)!.nonce, held.at(-1)!]
+    const { hash } = recoveredTransfer({ account: 0, ...last, nonce })
+    expect(pool.fate(hash)).toEqual({
+      place: 'dropped',
+      sentence: 'The pool was full, and others are worth more to a block.',
+    })
+  })
+
+  it('gives up whole chains of what cannot go into a block, however few accounts sent them', () => {
+    const accounts = Array.from({ length: 12 }, () => rich)
+    const { pool, add, nonces } = createPool({ baseFeePerGas: 50n, maxPending: 10, maxQueued: 1 }, accounts)
+    for (const account of [0, 1])
+      for (let nonce = 0; nonce < 5; nonce++) add({ account, nonce, fee: 49, tip: 1 }, 'local')
+    for (let account = 2; account < 12; account++)
+      expect(add({ account, nonce: 0, tip: account }, 'local')).toBe('pending')
+    expect([nonces(0), nonces(1)]).toEqual([
+      { pending: [], queued: [] },
+      { pending: [], queued: [] },
+    ])
+    expect(pool.status()).toMatchObject({ pending: 10, queued: 0 })
+  })
+
+  it('holds the best of whatever came, of equals the first', () => {
+    const tips = fc.array(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 60 })
+    fc.assert(
+      fc.property(tips, fc.integer({ min: 1, max: 20 }), (offered, maxPending) => {
+        const { pool, add } = createPool(
+          { maxPending },
+          offered.map(() => rich),
+        )
+        offered.forEach((tip, account) => {
+          add({ account, nonce: 0, tip })
+        })
+        const held = [...pool.activeAccounts()].map(({ pending }) => pending[0]!)
+        const best = offered
+          .map((tip, arrival) => ({ tip, arrival }))
+          .sort((a, b) => b.tip - a.tip || a.arrival - b.arrival)
+        const order = (a: { arrival: number }, b: { arrival: number }) => a.arrival - b.arrival
+        expect(held.map(({ tip, arrival }) => ({ tip, arrival })).sort(order)).toEqual(
+          best.slice(0, maxPending).sort(order),
+        )
+      }),
+    )
+  })
+
+  it('gives up nothing that can go into a block for what waits for a nonce', () => {
+    const { add, nonces } = createPool({ maxBytes: 110 })
+    add({ account: 0, nonce: 0, tip: 1 })
+    expect(add({ account: 1, nonce: 7, tip: 90 }, 'local')).toBe('txpool is full')
+    expect(nonces(0).pending).toEqual([0])
+  })
+
+  it('takes nothing whose fee cap no base fee can fall to', () => {
+    const { pool, add } = createPool({ baseFeePerGas: 50n })
+    expect(add({ account: 0, nonce: 0, fee: 6, tip: 1 }, 'local')).toBe(
+      'transaction underpriced: gas fee cap 6, minimum needed 7',
+    )
+    expect(add({ account: 0, nonce: 0, fee: 7, tip: 1 }, 'local')).toBe('pending')
+    pool.onHead(headOf([], 3n))
+    expect(add({ account: 1, nonce: 0, fee: 3, tip: 1 }, 'local')).toBe('pending')
   })
 
   it('never evicts what the newcomer follows', () => {
@@ -151,6 +238,58 @@ describe('a new head', () => {
     add({ account: 0, nonce: 0 })
     pool.sweepIdle()
     expect([0, 1, 2, 3].map(account => pool.knows(senderOf(account)))).toEqual([true, false, true, true])
+  })
+})
+
+describe('the fate of a transaction', () => {
+  const hashOf = (fields: RecoveredFields) => recoveredTransfer(fields).hash
+  const first = { account: 0, nonce: 0, fee: 40, tip: 1 }
+  it('is what it waits for', () => {
+    const { pool, add } = createPool({ baseFeePerGas: 50n, maxPendingPerAccount: 2 })
+    add(first)
+    for (const nonce of [1, 2, 4]) add({ account: 0, nonce })
+    add({ account: 1, nonce: 3 })
+    const fate = (fields: RecoveredFields) => pool.fate(hashOf(fields))
+    const falls = 'It waits for the base fee to fall:'
+    expect(fate(first)).toEqual({ place: 'pending', sentence: `${falls} its fee cap of 40 wei is below 50.` })
+    expect(fate({ account: 0, nonce: 1 })?.sentence).toBe(
+      `${falls} nonce 0 comes first, and its fee cap of 40 wei is below 50.`,
+    )
+    expect(fate({ account: 1, nonce: 3 })).toEqual({
+      place: 'queued',
+      sentence: 'It waits for a transaction with nonce 0.',
+    })
+    pool.onHead(headOf([], 40n))
+    expect(fate(first)?.sentence).toBe('It can go into the next block.')
+    expect(fate({ account: 2, nonce: 0 })).toBeNull()
+  })
+
+  it('is why it was dropped, until it is back', () => {
+    const { pool, add } = createPool()
+    const reason = (fields: RecoveredFields) => pool.fate(hashOf(fields))?.sentence
+    add(first)
+    add({ ...first, fee: 100, tip: 50 })
+    expect(reason(first)).toBe('Another transaction with its nonce took its place.')
+    add({ account: 1, nonce: 0, value: 5n * 10n ** 23n })
+    pool.onHead(headOf([{ address: senderOf(1), ...rich, balance: 10n ** 23n }]))
+    expect(reason({ account: 1, nonce: 0, value: 5n * 10n ** 23n })).toBe(
+      'The balance of its account no longer covers it.',
+    )
+    pool.onHead(headOf([{ address: senderOf(1), ...rich }]))
+    add({ account: 1, nonce: 0, value: 5n * 10n ** 23n })
+    expect(reason({ account: 1, nonce: 0, value: 5n * 10n ** 23n })).toBe('It can go into the next block.')
+    add({ account: 2, nonce: 0 })
+    pool.discard([{ hash: hashOf({ account: 2, nonce: 0 }), reason: 'invalid', detail: '' }])
+    expect(reason({ account: 2, nonce: 0 })).toBe('The build of a block found that it cannot be executed.')
+  })
+
+  it('is forgotten with the transaction, and never told of one that was included', () => {
+    const { pool, add } = createPool({ maxRecent: 1 })
+    add(first)
+    add({ ...first, fee: 100, tip: 50 })
+    pool.onHead(headOf([{ address: senderOf(0), ...rich, nonce: 1 }]))
+    expect(pool.fate(hashOf(first))).toBeNull()
+    expect(pool.fate(hashOf({ ...first, fee: 100, tip: 50 }))).toBeNull()
   })
 })
 

@@ -4,12 +4,13 @@ import type { Wei } from '../../base/primitives/quantities.js'
 import type { AccountState, HeadChange, SkippedTransaction } from '../../io/execution/execution-client.js'
 import type { RecoveredTransaction } from '../../io/recovery/sender-recovery.js'
 import { type AdmissionReason, checkSender, checkTransaction, mayReplace } from '../../rules/blocks/admission.js'
-import { nextBaseFee } from '../../rules/blocks/base-fee.js'
-import { type EvictionCandidate, EvictionOrder } from './eviction-order.js'
+import { leastBaseFee, nextBaseFee } from '../../rules/blocks/base-fee.js'
+import { Evictions, type Newcomer } from './evictions.js'
 import { KnownTransactions } from './known-transactions.js'
 import { PoolAccount } from './pool-account.js'
-import { PooledTransaction } from './pooled-transaction.js'
+import { type DropReason, PooledTransaction } from './pooled-transaction.js'
 import { type Selection, type SelectionLimits, selectTransactions } from './selection.js'
+import { dropSentences, type TransactionFate, waitSentence } from './transaction-fate.js'
 
 /** Limits of the pool; counts are of transactions. */
 export interface PoolLimits {
@@ -50,8 +51,7 @@ export class TransactionPool {
   private readonly byHash = new Map<TransactionHash, PooledTransaction>()
   private readonly executable = new Set<PoolAccount>()
   private readonly gapped = new Set<PoolAccount>()
-  private readonly pendingEvictions = new EvictionOrder('pending', this.executable)
-  private readonly queuedEvictions = new EvictionOrder('queued', this.gapped)
+  private readonly evictions = new Evictions(this.executable, this.gapped)
   /** Local ones in order of arrival. */
   readonly locals = new Set<PooledTransaction>()
   readonly known: KnownTransactions
@@ -87,7 +87,9 @@ export class TransactionPool {
     if (this.byHash.has(transaction.hash)) return { reason: 'already-known', message: 'already known' }
     const { chainId, maxTransactionGas, minTip } = this.limits
     const { blockGasLimit } = this
-    const limits = { chainId, blockGasLimit, maxTransactionGas, minTip, requireReplayProtection: source === 'local' }
+    const minFee = leastBaseFee(BigInt(this.baseFee))
+    const requireReplayProtection = source === 'local'
+    const limits = { chainId, blockGasLimit, maxTransactionGas, minTip, minFee, requireReplayProtection }
     const refused = checkTransaction(transaction, limits)
     if (refused) return refused
     const account = this.accounts.get(transaction.sender)
@@ -117,6 +119,7 @@ export class TransactionPool {
   onHead(change: HeadChange): void {
     const { header } = change.block
     this.baseFee = Number(nextBaseFee(header))
+    this.evictions.baseFeeChanged()
     this.blockGasLimit = header.gasLimit
     for (const touched of change.touched) {
       const account = this.accounts.get(touched.address)
@@ -141,7 +144,7 @@ export class TransactionPool {
         continue
       }
       if (reason === 'nonce-too-low') stale.push(account.address)
-      this.remove(account, transaction)
+      this.remove(account, transaction, 'invalid')
     }
     return stale
   }
@@ -161,6 +164,20 @@ export class TransactionPool {
     return this.byHash.get(hash) ?? null
   }
 
+  /** What becomes of a transaction that is here, or was dropped a moment ago; null of others. */
+  fate(hash: TransactionHash): TransactionFate | null {
+    const pooled = this.byHash.get(hash)
+    if (pooled !== undefined) {
+      const { place, sender } = pooled
+      return {
+        place: place as 'pending' | 'queued',
+        sentence: waitSentence(this.accounts.get(sender)!, pooled, this.baseFee),
+      }
+    }
+    const dropReason = this.known.findDropped(hash)?.dropReason
+    return dropReason ? { place: 'dropped', sentence: dropSentences[dropReason] } : null
+  }
+
   account(address: Address): PoolAccount | null {
     return this.accounts.get(address) ?? null
   }
@@ -171,9 +188,15 @@ export class TransactionPool {
     for (const account of this.gapped) if (!this.executable.has(account)) yield account
   }
 
-  /** Pending transactions, local ones first, then by account. */
+  /** Local ones that could be in the next block. */
+  *executableLocals(): Iterable<PooledTransaction> {
+    for (const transaction of this.locals) if (this.isExecutable(transaction)) yield transaction
+  }
+
+  /** Pending transactions and all local ones; first the local ones that could be in the next block. */
   *inSyncOrder(): Iterable<PooledTransaction> {
-    yield* this.locals
+    yield* this.executableLocals()
+    for (const transaction of this.locals) if (!this.isExecutable(transaction)) yield transaction
     for (const account of this.executable)
       for (const transaction of account.pending) if (!transaction.isLocal) yield transaction
   }
@@ -195,14 +218,27 @@ export class TransactionPool {
     }
   }
 
+  /** Takes out what has waited for a gap to close since before this time, in ms of the clock. */
+  expireQueued(sinceMs: number): void {
+    for (const account of [...this.gapped])
+      for (const transaction of account.queuedInOrder())
+        if (transaction.receivedMs < sinceMs) this.remove(account, transaction, 'expired')
+  }
+
+  private isExecutable(transaction: PooledTransaction): boolean {
+    return transaction.place === 'pending' && transaction.fee >= this.baseFee
+  }
+
   private replace(
     account: PoolAccount,
     { old, pooled }: { old: PooledTransaction; pooled: PooledTransaction },
   ): PoolRefusal | null {
     if (!mayReplace(pooled, old))
       return { reason: 'replacement-underpriced', message: 'replacement transaction underpriced' }
-    if (!this.makeRoom(account, { pooled, kind: null, added: pooled.raw.length - old.raw.length })) return poolFull
     const { place } = old
+    const kind = place === 'pending' ? 'pending' : 'queued'
+    const newcomer = { account, transaction: pooled, kind } as const
+    if (!this.makeRoom(newcomer, { places: 0, bytes: pooled.raw.length - old.raw.length })) return poolFull
     if (place === 'pending') {
       account.pending[old.nonce - account.nonce] = pooled
       account.pendingCost += pooled.cost - old.cost
@@ -211,7 +247,8 @@ export class TransactionPool {
     } else account.queued.set(pooled.nonce, pooled)
     this.record(pooled)
     pooled.place = place
-    this.forget(old, 'dropped')
+    this.drop(old, 'replaced')
+    this.index(account)
     return null
   }
 
@@ -221,7 +258,7 @@ export class TransactionPool {
     if (held >= (isNext ? this.limits.maxPendingPerAccount : this.limits.maxQueuedPerAccount))
       return { reason: 'account-limit', message: `account limit exceeded: pooled ${held} txs` }
     const kind = isNext ? 'pending' : 'queued'
-    if (!this.makeRoom(account, { pooled, kind, added: pooled.raw.length })) return poolFull
+    if (!this.makeRoom({ account, transaction: pooled, kind }, { places: 1, bytes: pooled.raw.length })) return poolFull
     this.record(pooled)
     if (isNext) {
       this.append(account, pooled)
@@ -232,32 +269,20 @@ export class TransactionPool {
   }
 
   /**
-   * Evicts cheaper remote tails until the transaction fits; false when it may not push out what is there.
-   * @param kind of the place it takes, or null when it takes that of another
+   * Evicts worse tails until the transaction fits; false when it may not push out what is there.
+   * @param places none when it takes that of another
    */
-  private makeRoom(
-    account: PoolAccount,
-    { pooled, kind, added }: { pooled: PooledTransaction; kind: 'pending' | 'queued' | null; added: number },
-  ): boolean {
+  private makeRoom(newcomer: Newcomer, { places, bytes }: { places: 0 | 1; bytes: number }): boolean {
     const { maxPending, maxQueued, maxBytes } = this.limits
-    const tip = pooled.effectiveTip(this.baseFee)
     for (;;) {
-      const { pending, queued, bytes } = this.status()
-      const isKindFull = kind === 'pending' ? pending >= maxPending : kind === 'queued' && queued >= maxQueued
-      const isFull = bytes + added > maxBytes || (kind !== null && pending + queued >= maxPending + maxQueued)
+      const status = this.status()
+      const isKindFull = places > 0 && status[newcomer.kind] >= (newcomer.kind === 'pending' ? maxPending : maxQueued)
+      const isFull = status.bytes + bytes > maxBytes || status.pending + status.queued + places > maxPending + maxQueued
       if (!isKindFull && !isFull) return true
-      const victim = isKindFull && kind ? this.cheapest(kind, account) : this.cheapestOfAll(account)
-      if (victim === null || tip < victim.tip || (tip === victim.tip && !pooled.isLocal)) return false
-      this.remove(victim.account, victim.transaction)
+      const victim = this.evictions.victimOf(newcomer, { isKindFull, baseFee: this.baseFee })
+      if (victim === null) return false
+      this.remove(victim.account, victim.transaction, 'outbid')
     }
-  }
-
-  private cheapest(kind: 'pending' | 'queued', keep: PoolAccount): EvictionCandidate | null {
-    return (kind === 'pending' ? this.pendingEvictions : this.queuedEvictions).cheapest(keep, this.baseFee)
-  }
-
-  private cheapestOfAll(keep: PoolAccount): EvictionCandidate | null {
-    return this.cheapest('queued', keep) ?? this.cheapest('pending', keep)
   }
 
   /** Brings an account to a new state at the head. */
@@ -285,7 +310,8 @@ export class TransactionPool {
       const isPast = transaction.nonce < account.nonce
       if (!isPast && transaction.cost <= account.balance) continue
       account.queued.delete(transaction.nonce)
-      this.forget(transaction, isPast ? 'included' : 'dropped')
+      if (isPast) this.forget(transaction, 'included')
+      else this.drop(transaction, 'unaffordable')
     }
   }
 
@@ -324,13 +350,13 @@ export class TransactionPool {
     this.promoted.push(transaction)
   }
 
-  private remove(account: PoolAccount, transaction: PooledTransaction): void {
+  private remove(account: PoolAccount, transaction: PooledTransaction, reason: DropReason): void {
     if (transaction.place === 'pending') {
       const cut = account.pending.splice(transaction.nonce - account.nonce)
       account.pendingCost -= transaction.cost
       this.demote(account, cut.slice(1))
     } else account.queued.delete(transaction.nonce)
-    this.forget(transaction, 'dropped')
+    this.drop(transaction, reason)
     this.index(account)
   }
 
@@ -339,6 +365,11 @@ export class TransactionPool {
     this.known.add(transaction)
     this.bytes += transaction.raw.length
     if (transaction.isLocal) this.locals.add(transaction)
+  }
+
+  private drop(transaction: PooledTransaction, reason: DropReason): void {
+    transaction.dropReason = reason
+    this.forget(transaction, 'dropped')
   }
 
   private forget(transaction: PooledTransaction, place: 'included' | 'dropped'): void {
@@ -355,5 +386,6 @@ export class TransactionPool {
     else this.executable.delete(account)
     if (account.queued.size > 0) this.gapped.add(account)
     else this.gapped.delete(account)
+    this.evictions.changed(account, this.baseFee)
   }
 }

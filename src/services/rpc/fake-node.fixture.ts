@@ -196,6 +196,7 @@ export class FakeNode {
         },
         pendingNonce: async () => 7,
         transaction: hash => this.pool.get(hash) ?? null,
+        fate: hash => (this.pool.has(hash) ? { place: 'queued', sentence: 'It waits.' } : null),
         content: () => new Map([...this.pool.values()].map(item => [item.sender, { pending: [item], queued: [] }])),
         contentFrom: () => ({ pending: [...this.pool.values()], queued: [] }),
         status: () => ({ pending: this.pool.size, queued: 0 }),

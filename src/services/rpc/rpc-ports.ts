@@ -21,6 +21,12 @@ export interface PooledTransaction {
   readonly nonce: number
 }
 
+/** Where a transaction that is in no block stands, and why. */
+export interface TransactionFate {
+  readonly place: 'pending' | 'queued' | 'dropped'
+  readonly sentence: string
+}
+
 /** Waiting transactions of one account, by nonce: executable ones, and those behind a gap. */
 export interface AccountContent {
   readonly pending: readonly PooledTransaction[]
@@ -34,6 +40,8 @@ export interface TransactionPool {
   /** The account's next nonce, waiting transactions counted. */
   pendingNonce(address: Address): Promise<number>
   transaction(hash: TransactionHash): PooledTransaction | null
+  /** What a transaction waits for, or why it left the pool; null when it is not known, or not any more. */
+  fate(hash: TransactionHash): TransactionFate | null
   content(): ReadonlyMap<Address, AccountContent>
   contentFrom(address: Address): AccountContent
   /** Numbers of waiting transactions. */

@@ -167,6 +167,19 @@ describe('methods', () => {
     expect((await server.ask('morphism_stateDiff')).error?.code).toBe(-32602)
   })
 
+  it('explains where a transaction is', async () => {
+    const hash = (await server.ask('eth_sendRawTransaction', await sign(7))).result
+    expect((await server.ask('morphism_explainTransaction', hash)).result).toEqual({
+      place: 'queued',
+      sentence: 'It waits.',
+    })
+    server.node.mineAll()
+    const sentence = `It is in block ${server.node.blocks.length - 1}.`
+    expect((await server.ask('morphism_explainTransaction', hash)).result).toEqual({ place: 'included', sentence })
+    expect((await server.ask('morphism_explainTransaction', zeroHash)).result).toBeNull()
+    expect((await server.ask('morphism_explainTransaction', '0x12')).error?.code).toBe(-32602)
+  })
+
   it('filters collect between polls and can be taken away', async () => {
     const [blocks, logs, pending] = await Promise.all([
       server.ask('eth_newBlockFilter'),

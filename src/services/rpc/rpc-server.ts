@@ -117,7 +117,7 @@ function allMethods({
     ...txpoolMethods({ mempool }),
     ...filterMethods({ filters, ask }),
     ...subscriptionMethods({ hub, config }),
-    ...morphismMethods({ morphism, ask }),
+    ...morphismMethods({ morphism, mempool, ask }),
   }
 }
 

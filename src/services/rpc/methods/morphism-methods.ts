@@ -23,10 +23,19 @@ import type {
   NodeStatus,
 } from '../morphism-queries.js'
 import type { RpcCall, RpcMethod, RpcMethods } from '../rpc-method.js'
+import type { TransactionPool } from '../rpc-ports.js'
 import type { AskExecution } from './execution-methods.js'
 
 /** `morphism_`: what consensus adds to the chain (protocol.md section 9). */
-export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; ask: AskExecution }): RpcMethods {
+export function morphismMethods({
+  morphism,
+  mempool,
+  ask,
+}: {
+  morphism: MorphismQueries
+  mempool: Pick<TransactionPool, 'fate'>
+  ask: AskExecution
+}): RpcMethods {
   const atBlock =
     <Found>(find: (height: Height) => Promise<Found | null>, show: (found: Found) => unknown): RpcMethod =>
     async call => {
@@ -65,6 +74,15 @@ export function morphismMethods({ morphism, ask }: { morphism: MorphismQueries; 
       const height = args.optional(readSafeUint)
       args.end()
       return withQuantities(await morphism.explain(height ?? null))
+    },
+    // The pool is asked first and answers last, as for eth_getTransactionByHash.
+    async morphism_explainTransaction({ args, params, context }) {
+      const hash = args.required(readHash)
+      args.end()
+      const fate = mempool.fate(hash)
+      const receipt = (await ask('eth_getTransactionReceipt', params, context)) as { blockNumber: string } | null
+      if (receipt) return { place: 'included', sentence: `It is in block ${Number(receipt.blockNumber)}.` }
+      return fate
     },
     async morphism_stateDiff({ args }) {
       const blockHash = args.required(readHash)
