@@ -1,16 +1,21 @@
+import { InvalidArgumentError } from 'commander'
+import { parseEther } from 'viem'
 import { isQuorum, majorityOf } from '../../io/l1/l1-quorum.js'
 import { AppError } from '../app-error.js'
 import type { NodeConfig } from '../node/start-node.js'
 
 export const defaultL1Rpc = 'http://127.0.0.1:8545'
 
-/** The L1 endpoints that `--l1-rpc` and `--l1-quorum` name. @throws AppError L1_ENDPOINTS */
+/** How the node reaches L1, by `--l1-rpc`, `--l1-quorum` and `--l1-fee-cap`. @throws AppError L1_ENDPOINTS */
 export function l1Endpoints({
   l1Rpc = [defaultL1Rpc],
   l1Quorum,
+  l1FeeCap,
 }: {
   readonly l1Rpc?: readonly string[]
   readonly l1Quorum?: number
+  /** In wei. */
+  readonly l1FeeCap?: bigint
 }): NodeConfig['l1'] {
   const [first, ...others] = l1Rpc
   if (first === undefined) throw new AppError('L1_ENDPOINTS', 'Give at least one L1 endpoint to --l1-rpc.')
@@ -28,5 +33,15 @@ export function l1Endpoints({
       `--l1-quorum ${l1Quorum} of ${l1Rpc.length} L1 endpoints: a quorum is ${least} to ${l1Rpc.length} of them.`,
     )
   }
-  return { rpcUrls: [first, ...others], ...(l1Quorum === undefined ? {} : { quorum: l1Quorum }) }
+  return {
+    rpcUrls: [first, ...others],
+    ...(l1Quorum === undefined ? {} : { quorum: l1Quorum }),
+    ...(l1FeeCap === undefined ? {} : { feeCap: l1FeeCap }),
+  }
+}
+
+/** Reads an amount of ether, as `0.25`, in wei. */
+export function ether(text: string): bigint {
+  if (!/^\d+(\.\d{1,18})?$/.test(text)) throw new InvalidArgumentError('must be an amount of ether, like 0.25.')
+  return parseEther(text)
 }

@@ -9,7 +9,7 @@ import type { NodeConfig, SignerConfig } from '../node/start-node.js'
 import { onParentGone } from '../on-parent-gone.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
-import { defaultL1Rpc, l1Endpoints } from './l1-endpoints.js'
+import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
 import { version } from './version.js'
 
 interface NodeFlags {
@@ -18,6 +18,7 @@ interface NodeFlags {
   readonly dataDir: string
   readonly l1Rpc?: string[]
   readonly l1Quorum?: number
+  readonly l1FeeCap?: bigint
   readonly rpcHost: string
   readonly rpcPort: number
   readonly metricsPort: number
@@ -49,6 +50,7 @@ export function nodeCommand(): Command {
       collect,
     )
     .option('--l1-quorum <n>', 'L1 endpoints that must agree (default: more than half)', whole(1, 64))
+    .option('--l1-fee-cap <ether>', 'most that one transaction to L1 may cost (default: 1)', ether)
     .option('--rpc-host <host>', 'address that JSON-RPC binds to', '127.0.0.1')
     .option('--rpc-port <port>', 'port of JSON-RPC (HTTP and WebSocket)', whole(0, 65_535), 9545)
     .option('--metrics-port <port>', 'port of /metrics and /health on 127.0.0.1', whole(0, 65_535), 9100)

@@ -29,7 +29,9 @@ import {
 test('an anvil that starts again goes on with its chain and still serves the blobs', async () => {
   const { anvil, deployment, directory } = await deployedAnvil()
   const before = readerOf(anvil, deployment)
-  const outcome = await submitterOf(anvil, deployment, 1).commitBatch(await firstBatch(deployment.domain, before))
+  const outcome = await submitterOf([anvil.rpcUrl], deployment, 1).commitBatch(
+    await firstBatch(deployment.domain, before),
+  )
   expect(outcome.status).toBe('success')
   if (outcome.status === 'pending') return
   const { transactionHash, l1BlockNumber } = outcome

@@ -7,6 +7,7 @@ import type { CommitBatchArguments } from '../../io/l1/l1-client.js'
 
 import {
   all,
+  behindLiar,
   byQuorum,
   elected,
   feeRecipientOf,
@@ -22,9 +23,10 @@ import {
 } from './l1-scene.fixture.js'
 
 describe.each([
-  { name: 'anvil', start: onAnvil },
+  { name: 'anvil', start: () => onAnvil() },
   { name: 'memory', start: inMemory },
   { name: 'several endpoints', start: byQuorum },
+  { name: 'anvil, the first of three endpoints lying to the submitter', start: behindLiar },
 ])('L1 ports on $name', ({ start }) => {
   let l1: L1UnderTest
   beforeAll(async () => {

@@ -36,6 +36,7 @@ import {
   devnetServiceBalance,
   devnetUsers,
 } from './devnet-accounts.js'
+import { startLiar } from './lying-endpoint.fixture.js'
 
 const kzg = createInlineKzg()
 const size = 4
@@ -67,15 +68,33 @@ export interface L1UnderTest {
   stop(): Promise<void>
 }
 
-export async function onAnvil(): Promise<L1UnderTest & { reorg(depth: number): Promise<void> }> {
+/** As `onAnvil`, its submitters with three endpoints, the first of which lies. */
+export async function behindLiar(): Promise<L1UnderTest> {
+  let liar = { url: '', stop: () => {} }
+  const l1 = await onAnvil(({ rpcUrl }) => [liar.url, rpcUrl, rpcUrl])
+  liar = await startLiar(l1.rpcUrl)
+  return {
+    ...l1,
+    stop: async () => {
+      liar.stop()
+      await l1.stop()
+    },
+  }
+}
+
+/** @param rpcUrls of the submitters */
+export async function onAnvil(
+  rpcUrls: (anvil: Anvil) => readonly string[] = ({ rpcUrl }) => [rpcUrl],
+): Promise<L1UnderTest & { readonly rpcUrl: string; reorg(depth: number): Promise<void> }> {
   const { anvil, deployment, directory } = await deployedAnvil()
   const { rpcUrl } = anvil
   const client = createClient({ transport: http(rpcUrl) })
   const request = (method: string, params: unknown[] = []) => client.request({ method, params } as never)
   return {
+    rpcUrl,
     domain: deployment.domain,
     reader: readerOf(anvil, deployment),
-    submitter: member => submitterOf(anvil, deployment, member),
+    submitter: member => submitterOf(rpcUrls(anvil), deployment, member),
     deposit: async (to, amount) => {
       const hash = await createWalletClient({
         account: privateKeyToAccount(user.privateKey),
@@ -130,10 +149,10 @@ export function readerOf(anvil: Anvil, { contracts }: Deployment): L1Reader {
   })
 }
 
-export function submitterOf({ rpcUrl }: Anvil, { contracts }: Deployment, member: number): L1Submitter {
+export function submitterOf(rpcUrls: readonly string[], { contracts }: Deployment, member: number): L1Submitter {
   const { privateKey } = sequencers[member]!.submitter
   return createViemL1Submitter({
-    config: { rpcUrl, chainId: 31_337, rollup: contracts.rollup, privateKey, pollMs: 20 },
+    config: { rpcUrls, chainId: 31_337, rollup: contracts.rollup, privateKey, pollMs: 20 },
     ports: { clock: systemClock, logger: silentLogger },
   })
 }

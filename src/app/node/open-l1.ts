@@ -32,9 +32,8 @@ export function openSubmitter({ config, clock, logger }: Frame): NodeGround['sub
   const key = config.sequencer?.submitterKey
   if (!key) return null
   const { chainId, contracts } = config.network.l1
-  const [rpcUrl, ...fallbackRpcUrls] = config.l1.rpcUrls
   return createViemL1Submitter({
-    config: { rpcUrl, fallbackRpcUrls, chainId, rollup: contracts.rollup, privateKey: bytesToHex(key) },
+    config: { ...config.l1, chainId, rollup: contracts.rollup, privateKey: bytesToHex(key) },
     ports: { clock, logger: logger.child('l1') },
   })
 }

@@ -38,10 +38,12 @@ export interface NodeConfig {
   readonly role: 'sequencer' | 'full'
   readonly dataDir: string
   readonly l1: {
-    /** JSON-RPC endpoints; several are read by quorum, and transactions go to the first that takes them. */
+    /** JSON-RPC endpoints; several are asked by quorum, and transactions go to all. */
     readonly rpcUrls: readonly [string, ...string[]]
     /** Endpoints that must agree; more than half unless told. */
     readonly quorum?: number
+    /** The most that one transaction to L1 may cost, in wei; 1 ether unless told. */
+    readonly feeCap?: bigint
   }
   readonly rpc: { readonly host: string; readonly port: number }
   readonly metricsPort: number

@@ -57,11 +57,11 @@ class FakeNode implements SenderRpc {
   }
 }
 
-function start() {
+function start({ feeCap = 10n ** 18n } = {}) {
   const node = new FakeNode()
   const clock = new VirtualClock()
   const sender = createL1TransactionSender({
-    config: { chainId: 5, stuckAfterBlocks: 3, maxBumps: 2, pollMs: 1_000, maxFailures: 3 },
+    config: { chainId: 5, feeCap, stuckAfterBlocks: 3, maxBumps: 2, pollMs: 1_000, maxFailures: 3 },
     ports: { account, rpc: node, clock, logger: silentLogger },
   })
   const seconds = async (count: number) => {
@@ -208,6 +208,25 @@ test('failures while waiting are borne up to a number, and the next transaction 
   node.receipts.set(await hashOf(firstFees, 8), { status: 'success', l1BlockNumber: 120 })
   await seconds(1)
   expect(await next).toMatchObject({ status: 'success', l1BlockNumber: 120 })
+})
+
+test('nothing is sent that would cost more than the fee cap, and no fee is raised above it', async () => {
+  const cost = call.gasLimit * firstFees.maxFeePerGas
+  const poor = start({ feeCap: cost - 1n })
+  await expect(poor.sender.send(call)).rejects.toMatchObject({
+    code: 'L1_ABOVE_FEE_CAP',
+    data: { cost, feeCap: cost - 1n },
+  })
+  expect(poor.node.sent).toEqual([])
+  const blobCost = 131_072n * firstFees.maxFeePerBlobGas
+  await expect(start({ feeCap: cost + blobCost - 1n }).sender.send(blobCall)).rejects.toMatchObject({
+    code: 'L1_ABOVE_FEE_CAP',
+  })
+  const { node, sender, seconds } = start({ feeCap: cost })
+  const outcome = sender.send(call)
+  await seconds(10)
+  expect(await outcome).toEqual({ status: 'pending' })
+  expect(node.sent.map(feesOf)).toMatchObject([{ maxFeePerGas: firstFees.maxFeePerGas }])
 })
 
 test('two transactions are sent one after the other', async () => {

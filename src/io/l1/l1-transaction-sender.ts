@@ -21,6 +21,8 @@ export interface SenderRpc {
 
 export interface L1TransactionSenderConfig {
   readonly chainId: number
+  /** The most that a transaction may cost, in wei. */
+  readonly feeCap: bigint
   /** L1 blocks without the transaction after which the fees are raised. */
   readonly stuckAfterBlocks: number
   /** Times the fees are raised before the sender gives up; it never offers more than 2 ** (maxBumps + 1) times the market's. */
@@ -39,7 +41,7 @@ export interface L1TransactionSenderPorts {
 
 /** Sends transactions of one account one after another; raises the fees of one that is stuck. */
 export interface L1TransactionSender {
-  /** Resolves `pending` when given up, aborted, or when another transaction took the nonce. @throws L1Error */
+  /** Resolves `pending` when given up, aborted, or when another transaction took the nonce. @throws L1Error also L1_ABOVE_FEE_CAP */
   send(call: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome>
 }
 
@@ -52,6 +54,8 @@ export function createL1TransactionSender(args: {
 
 const pending: L1TransactionOutcome = { status: 'pending' }
 const longestPauseMs = 10_000
+/** GAS_PER_BLOB of EIP-4844. */
+const gasPerBlob = 131_072n
 
 class Sender implements L1TransactionSender {
   private last: Promise<unknown> = Promise.resolve()
@@ -71,11 +75,14 @@ class Sender implements L1TransactionSender {
 
   private async sendNext(call: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome> {
     const { account, rpc, logger } = this.ports
-    const { chainId, maxBumps } = this.config
+    const { chainId, maxBumps, feeCap } = this.config
     const withBlobs = call.blobs.length > 0
     const nonce = await rpc.nonce()
     // At the market's price first: a pool may have lost what was given up.
     let fees = await this.marketFees()
+    const cost = costOf(call, fees)
+    if (cost > feeCap)
+      throw new L1Error('L1_ABOVE_FEE_CAP', 'an L1 transaction would cost more than the fee cap', { cost, feeCap })
     let isReplacing = false
     const hashes: Hash32[] = []
     for (let bumps = 0; bumps <= maxBumps; bumps++) {
@@ -83,7 +90,7 @@ class Sender implements L1TransactionSender {
         const market = await this.marketFees()
         // What is replaced may be a blob transaction: doubling satisfies every pool.
         fees = higherFees(market, raisedFees(fees, withBlobs || isReplacing))
-        if (isAbove(fees, market, 2n ** BigInt(maxBumps + 1))) break
+        if (isAbove(fees, market, 2n ** BigInt(maxBumps + 1)) || costOf(call, fees) > feeCap) break
         logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
       }
       const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
@@ -163,6 +170,11 @@ export function raisedFees(fees: L1Fees, withBlobs: boolean): L1Fees {
     maxPriorityFeePerGas: raise(fees.maxPriorityFeePerGas),
     maxFeePerBlobGas: raise(fees.maxFeePerBlobGas),
   }
+}
+
+/** What a call costs at most, in wei. */
+function costOf({ gasLimit, blobs }: L1Call, { maxFeePerGas, maxFeePerBlobGas }: L1Fees): bigint {
+  return gasLimit * maxFeePerGas + BigInt(blobs.length) * gasPerBlob * maxFeePerBlobGas
 }
 
 /** Whether any fee is more than so many times the market's. */

@@ -1,30 +1,31 @@
-import { encodeFunctionData, type PublicClient, TransactionReceiptNotFoundError } from 'viem'
+import { encodeFunctionData } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { blsSignatureToEip2537 } from '../../base/crypto/bls.js'
 import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Address } from '../../base/primitives/hashes.js'
+import { invariant } from '../../base/primitives/invariant.js'
 import type { BatchIndex } from '../../base/primitives/quantities.js'
 import type { Logger } from '../telemetry/logger.js'
 import type { Clock } from '../time/clock.js'
 import { rollupAbi } from './contract-abis.js'
-import { refusalOf } from './contract-refusal.js'
-import type {
-  BlobSidecar,
-  CommitBatchArguments,
-  ContractRefusal,
-  L1Submitter,
-  L1TransactionOutcome,
-} from './l1-client.js'
-import { L1Error } from './l1-error.js'
+import type { CommitBatchArguments, ContractRefusal, L1Submitter, L1TransactionOutcome } from './l1-client.js'
+import { majorityOf } from './l1-quorum.js'
 import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
-import { createL1TransactionSender, type L1TransactionSender, type SenderRpc } from './l1-transaction-sender.js'
-import { shortText, toL1Error } from './viem-error.js'
+import { createL1TransactionSender, type L1TransactionSender } from './l1-transaction-sender.js'
+import { createQuorumSubmitterRpc } from './quorum-submitter-rpc.js'
+import { createViemSubmitterRpc, type SubmitterRpc } from './submitter-rpc.js'
 
-export interface ViemL1SubmitterConfig extends L1Endpoint {
+export interface ViemL1SubmitterConfig {
+  /** One is believed; several are asked by quorum. */
+  readonly rpcUrls: readonly string[]
+  /** Endpoints that must agree, more than half of them; the least such number unless told. */
+  readonly quorum?: number
   readonly chainId: number
   readonly rollup: Address
   /** The submitter's key, 32 bytes. */
   readonly privateKey: Hex
+  /** The most that a transaction may cost, in wei; 1 ether unless told. */
+  readonly feeCap?: bigint
   /** 3 unless told. */
   readonly stuckAfterBlocks?: number
   /** 6 unless told. */
@@ -33,6 +34,10 @@ export interface ViemL1SubmitterConfig extends L1Endpoint {
   readonly pollMs?: number
 }
 
+/** As geth caps what is sent through its RPC (`--rpc.txfeecap`). */
+export const defaultFeeCap = 10n ** 18n
+/** Milliseconds that one of several endpoints has for an answer. */
+const quorumTimeoutMs = 5_000
 /** commitBatch takes 205 k at no absent member, 300 k at 66 of 200 absent; a missed turn adds 25 k. */
 const commitGasLimit = 1_000_000n
 /** A final batch is one event and one read: 5 k; hundreds fit. */
@@ -47,29 +52,49 @@ export function createViemL1Submitter({
   ports: { clock: Clock; logger: Logger }
 }): L1Submitter {
   const account = privateKeyToAccount(config.privateKey)
-  const client = createL1Rpc(config)
-  const { chainId, stuckAfterBlocks = 3, maxBumps = 6, pollMs = 1_000 } = config
+  const { chainId, rollup, feeCap = defaultFeeCap, stuckAfterBlocks = 3, maxBumps = 6, pollMs = 1_000 } = config
+  const address = account.address.toLowerCase() as Address
+  const rpc = createRpc({ config, address, clock: ports.clock })
   const sender = createL1TransactionSender({
-    config: { chainId, stuckAfterBlocks, maxBumps, pollMs, maxFailures: 20 },
-    ports: { ...ports, account, rpc: createSenderRpc(client, account.address) },
+    config: { chainId, feeCap, stuckAfterBlocks, maxBumps, pollMs, maxFailures: 20 },
+    ports: { ...ports, account, rpc },
   })
-  return new ViemL1Submitter(account.address.toLowerCase() as Address, config.rollup, client, sender)
+  return new ViemL1Submitter(address, rollup, rpc, sender)
+}
+
+function createRpc({
+  config: { rpcUrls, rollup, quorum = majorityOf(rpcUrls.length) },
+  address,
+  clock,
+}: {
+  config: ViemL1SubmitterConfig
+  address: Address
+  clock: Clock
+}): SubmitterRpc {
+  const rpcOf = (endpoint: L1Endpoint) =>
+    createViemSubmitterRpc({ client: createL1Rpc(endpoint), account: address, contract: rollup })
+  const [first] = rpcUrls
+  invariant(first !== undefined, 'a submitter needs an L1 endpoint')
+  if (rpcUrls.length === 1) return rpcOf({ rpcUrl: first })
+  const endpoints = rpcUrls.map(rpcUrl => rpcOf({ rpcUrl, requestTimeoutMs: quorumTimeoutMs, retries: 0 }))
+  return createQuorumSubmitterRpc({ endpoints, quorum, clock })
 }
 
 class ViemL1Submitter implements L1Submitter {
   constructor(
     readonly address: Address,
     private readonly rollup: Address,
-    private readonly client: PublicClient,
+    private readonly rpc: SubmitterRpc,
     private readonly sender: L1TransactionSender,
   ) {}
 
   wouldCommit(args: CommitBatchArguments): Promise<ContractRefusal | null> {
-    return this.wouldAccept(commitCall(args), args.blobs)
+    const blobVersionedHashes = args.blobs.map(({ versionedHash }) => versionedHash)
+    return this.rpc.refusal({ data: commitCall(args), blobVersionedHashes })
   }
 
   wouldFinalize(batchIndex: BatchIndex): Promise<ContractRefusal | null> {
-    return this.wouldAccept(finalizeCall(batchIndex), [])
+    return this.rpc.refusal({ data: finalizeCall(batchIndex), blobVersionedHashes: [] })
   }
 
   commitBatch(args: CommitBatchArguments, signal?: AbortSignal): Promise<L1TransactionOutcome> {
@@ -84,21 +109,6 @@ class ViemL1Submitter implements L1Submitter {
       { to: this.rollup, data: hexToBytes(finalizeCall(batchIndex)), gasLimit: finalizeGasLimit, blobs: [] },
       signal,
     )
-  }
-
-  private async wouldAccept(data: Hex, blobs: readonly BlobSidecar[]): Promise<ContractRefusal | null> {
-    const blobFields = blobs.length ? { blobVersionedHashes: blobs.map(blob => blob.versionedHash) } : {}
-    try {
-      await this.client.request({
-        method: 'eth_call',
-        params: [{ from: this.address, to: this.rollup, data, ...blobFields } as never, 'latest'],
-      })
-      return null
-    } catch (error) {
-      const refusal = refusalOf(error)
-      if (refusal) return refusal
-      throw toL1Error(error, 'eth_call')
-    }
   }
 }
 
@@ -124,55 +134,4 @@ function commitCall({ header, absent, signature }: CommitBatchArguments): Hex {
 
 function finalizeCall(batchIndex: BatchIndex): Hex {
   return encodeFunctionData({ abi: rollupAbi, functionName: 'finalizeBatch', args: [BigInt(batchIndex)] })
-}
-
-function createSenderRpc(client: PublicClient, address: Address): SenderRpc {
-  const attempt = async <Value>(what: string, request: () => Promise<Value>): Promise<Value> => {
-    try {
-      return await request()
-    } catch (error) {
-      throw toL1Error(error, what)
-    }
-  }
-  return {
-    nonce: () => attempt('nonce', () => client.getTransactionCount({ address, blockTag: 'latest' })),
-    blockNumber: () => attempt('blockNumber', async () => Number(await client.getBlockNumber())),
-    prices: () =>
-      attempt('prices', async () => {
-        const [block, priorityFee, blobBaseFee] = await Promise.all([
-          client.getBlock({ blockTag: 'latest' }),
-          client.request({ method: 'eth_maxPriorityFeePerGas' }),
-          client.getBlobBaseFee(),
-        ])
-        return { baseFee: block.baseFeePerGas ?? 0n, priorityFee: BigInt(priorityFee), blobBaseFee }
-      }),
-    send: async raw => {
-      try {
-        await client.request({ method: 'eth_sendRawTransaction', params: [bytesToHex(raw)] })
-        return 'taken'
-      } catch (error) {
-        return sendAnswer(toL1Error(error, 'eth_sendRawTransaction'))
-      }
-    },
-    receipt: hash =>
-      attempt('receipt', async () => {
-        try {
-          const receipt = await client.getTransactionReceipt({ hash })
-          return { status: receipt.status, l1BlockNumber: Number(receipt.blockNumber) }
-        } catch (error) {
-          if (error instanceof TransactionReceiptNotFoundError) return null
-          throw error
-        }
-      }),
-  }
-}
-
-/** Reads the refusals of geth, reth, Nethermind, Besu, Erigon and anvil that mean more than no. @throws L1Error the others */
-function sendAnswer(error: L1Error): 'taken' | 'underpriced' | 'nonce-used' {
-  if (error.code === 'L1_UNREACHABLE') throw error
-  const text = `${error.message} ${shortText(error.cause)}`
-  if (/already ?known|already imported|known transaction/i.test(text)) return 'taken'
-  if (/underpriced|replacement ?not ?allowed/i.test(text)) return 'underpriced'
-  if (/nonce (is )?too low|old ?nonce|nonce too old/i.test(text)) return 'nonce-used'
-  throw new L1Error('L1_REJECTED', `L1 refused the transaction: ${shortText(error.cause)}`, {}, { cause: error })
 }

@@ -1,0 +1,94 @@
+import { type PublicClient, TransactionReceiptNotFoundError } from 'viem'
+import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
+import type { Address, Hash32 } from '../../base/primitives/hashes.js'
+import { refusalOf } from './contract-refusal.js'
+import type { ContractRefusal } from './l1-client.js'
+import { L1Error } from './l1-error.js'
+import type { SenderRpc } from './l1-transaction-sender.js'
+import { shortText, toL1Error } from './viem-error.js'
+
+/** A call as it would be sent, without its signature. */
+export interface TriedCall {
+  readonly data: Hex
+  readonly blobVersionedHashes: readonly Hash32[]
+}
+
+/** What the submitter needs of L1. All throw L1Error. */
+export interface SubmitterRpc extends SenderRpc {
+  /** Why the contract would refuse a call on the newest block, or null when it would take it. */
+  refusal(call: TriedCall): Promise<ContractRefusal | null>
+}
+
+/** One L1 node, asked about one account and one contract. */
+export function createViemSubmitterRpc({
+  client,
+  account,
+  contract,
+}: {
+  client: PublicClient
+  account: Address
+  contract: Address
+}): SubmitterRpc {
+  const attempt = async <Value>(what: string, request: () => Promise<Value>): Promise<Value> => {
+    try {
+      return await request()
+    } catch (error) {
+      throw toL1Error(error, what)
+    }
+  }
+  return {
+    nonce: () => attempt('nonce', () => client.getTransactionCount({ address: account, blockTag: 'latest' })),
+    blockNumber: () => attempt('blockNumber', async () => Number(await client.getBlockNumber())),
+    prices: () =>
+      attempt('prices', async () => {
+        const [block, priorityFee, blobBaseFee] = await Promise.all([
+          client.getBlock({ blockTag: 'latest' }),
+          client.request({ method: 'eth_maxPriorityFeePerGas' }),
+          client.getBlobBaseFee(),
+        ])
+        return { baseFee: block.baseFeePerGas ?? 0n, priorityFee: BigInt(priorityFee), blobBaseFee }
+      }),
+    send: async raw => {
+      try {
+        await client.request({ method: 'eth_sendRawTransaction', params: [bytesToHex(raw)] })
+        return 'taken'
+      } catch (error) {
+        return sendAnswer(toL1Error(error, 'eth_sendRawTransaction'))
+      }
+    },
+    receipt: hash =>
+      attempt('receipt', async () => {
+        try {
+          const receipt = await client.getTransactionReceipt({ hash })
+          return { status: receipt.status, l1BlockNumber: Number(receipt.blockNumber) }
+        } catch (error) {
+          if (error instanceof TransactionReceiptNotFoundError) return null
+          throw error
+        }
+      }),
+    refusal: async ({ data, blobVersionedHashes }) => {
+      const blobFields = blobVersionedHashes.length ? { blobVersionedHashes } : {}
+      try {
+        await client.request({
+          method: 'eth_call',
+          params: [{ from: account, to: contract, data, ...blobFields } as never, 'latest'],
+        })
+        return null
+      } catch (error) {
+        const refusal = refusalOf(error)
+        if (refusal) return refusal
+        throw toL1Error(error, 'eth_call')
+      }
+    },
+  }
+}
+
+/** Reads the refusals of geth, reth, Nethermind, Besu, Erigon and anvil that mean more than no. @throws L1Error the others */
+function sendAnswer(error: L1Error): 'taken' | 'underpriced' | 'nonce-used' {
+  if (error.code === 'L1_UNREACHABLE') throw error
+  const text = `${error.message} ${shortText(error.cause)}`
+  if (/already ?known|already imported|known transaction/i.test(text)) return 'taken'
+  if (/underpriced|replacement ?not ?allowed/i.test(text)) return 'underpriced'
+  if (/nonce (is )?too low|old ?nonce|nonce too old/i.test(text)) return 'nonce-used'
+  throw new L1Error('L1_REJECTED', `L1 refused the transaction: ${shortText(error.cause)}`, {}, { cause: error })
+}
