@@ -135,6 +135,8 @@ interface NodeOptions {
   readonly protocol?: ProtocolSchedule
   readonly rollingHashAt?: (messagesConsumed: number) => Hash32 | null
   readonly network?: FakeNetwork
+  /** Throws while the signer cannot sign. */
+  readonly beforeSigning?: () => void
   readonly onConflict?: BatcherPorts['onConflict']
   /** Its process ends without a word: nothing of it is waited for. */
   readonly isKilled?: boolean
@@ -160,7 +162,10 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
       l1View: { rollingHashAt: options.rollingHashAt ?? (() => zeroHash) },
       sets: { setAt },
       verifier: inlineSignatureVerifier,
-      signer: key === null ? null : new GuardedSigner({ secretKey: secrets[key]!, domain, record: disk.record }),
+      signer:
+        key === null
+          ? null
+          : signerOf({ key, disk, ...(options.beforeSigning && { beforeSigning: options.beforeSigning }) }),
       network: options.network ?? null,
       onConflict: options.onConflict ?? (() => {}),
       compression: inlineCompression,
@@ -175,6 +180,17 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
     for (; height < upTo; ) batcher.onDecided(chain[height++]!)
   }
   return { batcher, clock, errors, decide, disk }
+}
+
+function signerOf({ key, disk, beforeSigning = () => {} }: { key: number; disk: Disk; beforeSigning?: () => void }) {
+  const signer = new GuardedSigner({ secretKey: secrets[key]!, domain, record: disk.record })
+  return {
+    publicKey: signer.publicKey,
+    signAttestation: async (content: Parameters<typeof signer.signAttestation>[0]) => {
+      beforeSigning()
+      return signer.signAttestation(content)
+    },
+  }
 }
 
 /** Lets pending work go on until the condition holds; fails the test when it never does. */
@@ -559,6 +575,29 @@ describe('attestations', () => {
     await say(1, own)
     await say(3, own)
     expect(conflicts).toEqual([1, 3])
+  })
+
+  it('that could not be signed are signed soon after, in order, without another batch', async () => {
+    let isAway = true
+    const chain = makeChain({ length: 14 })
+    const beforeSigning = () => {
+      if (isAway) throw new Error('the signer does not answer')
+    }
+    const { batcher, decide, clock, errors } = await startNode({ chain, key: 0, beforeSigning })
+    decide(10)
+    await sealed(batcher, 2)
+    await clock.advance(500)
+    decide(11)
+    await until(() => errors.length > 0)
+    isAway = false
+    await clock.advance(500)
+    decide(12)
+    await attesting(batcher, 1)
+    for (const member of [1, 2])
+      batcher.onExtension({ set: four, member, bytes: await attest(member, 1, batcher.batchHashOf(1)!) })
+    await attesting(batcher, 2)
+    expect(batcher.latest()).toBe(2)
+    expect(errors.map(([message]) => message)).toEqual(['the batch attestation was not signed'])
   })
 
   it('of a member that leaves with the set travel over the network, for the batch of its set', async () => {

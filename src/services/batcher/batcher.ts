@@ -72,6 +72,8 @@ export interface Batch {
 /** How long to wait for L1 or for a block that should be there, and after failures (doubled each time up to the longest). */
 const waitMs = 500
 const longestWaitMs = 30_000
+/** How long after a signature that failed (a full disk, a signer that does not answer) it is asked for again. */
+const signAgainAfterMs = 500
 /** Newest decided blocks kept at hand, so that the head need not be read again. */
 const maxRecent = 32
 
@@ -101,6 +103,8 @@ export class Batcher {
   private readonly sealedBefore: BatchIndex
   private decided: Height
   private failures = 0
+  /** When attestations that failed are tried again. */
+  private signAgainMs: number | null = null
   private isRunning = false
   private isBackingOff = false
   private isClosed = false
@@ -275,7 +279,10 @@ export class Batcher {
 
   /** Opens for attestation whatever is sealed and not open yet: after a seal and after a restart alike. */
   private async openSealed(): Promise<void> {
-    if (this.desk.last === this.sealer.lastSealed) return
+    if (this.desk.last === this.sealer.lastSealed) {
+      if (this.signAgainMs !== null && this.ports.clock.nowMs() >= this.signAgainMs) await this.signOpen()
+      return
+    }
     while (this.desk.last < this.sealer.lastSealed) {
       const sealed = this.store.sealed(this.desk.last + 1)
       if (!sealed) throw new BatcherError('BATCH_MISMATCH', 'a sealed batch is missing', { index: this.desk.last + 1 })
@@ -287,8 +294,10 @@ export class Batcher {
   }
 
   private async signOpen(): Promise<void> {
-    const { signer, sets, logger } = this.ports
+    const { signer, sets, clock } = this.ports
     if (!signer) return
+    const isFirstTry = this.signAgainMs === null
+    this.signAgainMs = null
     for (const { own, set, sealed } of this.desk.openBatches()) {
       if (own || !memberByKey(set, signer.publicKey)) continue
       const { batchIndex } = sealed.header
@@ -298,12 +307,12 @@ export class Batcher {
         const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
         if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
-        logger[isExpected(error) ? 'debug' : 'error']('the batch attestation was not signed', {
-          batchIndex,
-          error: String(error),
-        })
+        const level = isExpected(error) || !isFirstTry ? 'debug' : 'error'
+        this.ports.logger[level]('the batch attestation was not signed', { batchIndex, error: String(error) })
+        if (error instanceof SignerRefusal) continue
         // The signer signs nothing below its last, so a later batch must not overtake one that can still be signed.
-        if (!(error instanceof SignerRefusal)) return
+        this.signAgainMs = clock.nowMs() + signAgainAfterMs
+        return
       }
     }
   }
