@@ -39,7 +39,7 @@ beforeEach(() => {
       passages.push(passage)
       return loses(passage)
     },
-    requestTimeoutMs: 1_000,
+    requestTimeoutMs: 5_000,
   })
 })
 
@@ -243,6 +243,37 @@ describe('a full node', () => {
     await clock.advance(2_500)
     expect(full.height).toBe(21)
     expect(requests()[0]?.to).toBe('z')
+    expect(full.drops).toEqual([])
+  })
+
+  it('is held up by twenty peers that promise and are silent for no longer than each may take once, a second', async () => {
+    const tellHead = (network: MemoryNetwork, height: number) =>
+      network.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(height).certificate }))
+    const silent = Array.from({ length: 20 }, (_, i) => {
+      const network = hub.join({ id: `silent ${i}` })
+      network.onRequest('block-range', () => new Promise(() => {}))
+      return network
+    })
+    const good = join('z', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    loses = onlyPush
+    for (const network of silent) tellHead(network, 50)
+    good.decideUpTo(20)
+    await clock.advance(22_000)
+    expect(full.height).toBe(20)
+
+    // They come back as who they are, and others like them come: who delivered is asked first.
+    const others = silent.splice(0, 5).flatMap((network, i) => {
+      void network.close()
+      return [hub.join({ id: network.localPeer }), hub.join({ id: `another ${i}` })]
+    })
+    for (const network of others) network.onRequest('block-range', () => new Promise(() => {}))
+    await clock.advance(10_000)
+    good.decideUpTo(40)
+    for (const network of others) tellHead(network, 60)
+    await clock.advance(2_500)
+    expect(full.height).toBe(40)
     expect(full.drops).toEqual([])
   })
 

@@ -20,6 +20,7 @@ import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
+import { PeerRecord } from './peer-record.js'
 
 /** How long a sequencer waits for its own consensus to decide a height that others have decided, before it asks for the block. */
 const graceMs = 100
@@ -34,6 +35,8 @@ const provedTogether = 32
 /** A peer that takes so long for an answer and brings fewer blocks a second than a chain may make is asked after all others. */
 const slowAnswerMs = 500
 const leastBlocksPerSec = 20
+/** What a peer that was never asked before has for its first answer: many that promise and are silent must not hold a node up. */
+const strangerMs = 1_000
 /** Pushed blocks beyond the next one that are kept until the gap is filled. */
 const maxAhead = 64
 
@@ -81,8 +84,11 @@ export interface SyncerConfig {
 export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
-  /** Peers whose last answer brought nothing, or little and late: they are asked after all others. */
-  private readonly failing = new Set<PeerId>()
+  private readonly record = new PeerRecord()
+  /** Whom an answer is awaited from, and what ends the wait. */
+  private asked: { readonly peer: PeerId; readonly giveUp: () => void } | null = null
+  /** Whether a peer that delivers has told something new since peers are asked. */
+  private hasNews = false
   private readonly ahead = new Map<Height, { certified: CertifiedBlock; from: PeerId }>()
   private readonly imported: Counter
   private readonly refused: Counter
@@ -136,7 +142,6 @@ export class Syncer {
   private forget(peer: PeerId): void {
     this.heads.delete(peer)
     this.followers.delete(peer)
-    this.failing.delete(peer)
     if (this.provider === peer) this.changeProvider()
   }
 
@@ -211,6 +216,14 @@ export class Syncer {
         return this.punish(from, { reason: 'forged certificate', detail: `head ${height}: ${verified.error}` })
     }
     this.heads.set(from, height)
+    this.heardFrom(from)
+  }
+
+  /** Who failed is not waited for when one that delivers has something new. */
+  private heardFrom(peer: PeerId): void {
+    if (this.record.of(peer) !== 'delivers') return
+    this.hasNews = true
+    if (this.asked && this.record.of(this.asked.peer) === 'fails') this.asked.giveUp()
   }
 
   private raiseHead(peer: PeerId, height: Height): void {
@@ -231,6 +244,7 @@ export class Syncer {
       this.raiseHead(from, height)
     }
     this.ahead.set(height, { certified, from })
+    this.heardFrom(from)
     this.importAhead()
   }
 
@@ -262,6 +276,7 @@ export class Syncer {
       if (!entry || this.stopping.signal.aborted) break
       this.ahead.delete(height)
       if (!(await this.importFrom(entry.from, entry.certified))) break
+      this.record.note(entry.from, true)
     }
     for (const height of this.ahead.keys()) if (height <= this.ports.chain.height()) this.ahead.delete(height)
   }
@@ -334,9 +349,11 @@ export class Syncer {
   private async catchUp(): Promise<void> {
     const { chain, logger } = this.ports
     const from = chain.height()
+    this.hasNews = false
     for (const [peer, height] of this.byPromise()) {
+      if (this.hasNews && this.record.of(peer) === 'fails') break
       await this.catchUpFrom(peer, height)
-      if (chain.height() < height) this.failing.add(peer)
+      if (chain.height() < height) this.record.note(peer, false)
     }
     if (chain.height() > from) logger.info('caught up with the network', { from, to: chain.height() })
     else await pause(this.ports.clock, checkMs, this.stopping.signal)
@@ -358,8 +375,8 @@ export class Syncer {
       if (last <= chain.height()) return
       range = last < height && !isSlow ? this.fetch(peer, last + 1) : null
       if (!(await this.importAll(peer, blocks))) return
-      if (isSlow) return void this.failing.add(peer)
-      this.failing.delete(peer)
+      this.record.note(peer, !isSlow)
+      if (isSlow) return
     }
   }
 
@@ -367,25 +384,38 @@ export class Syncer {
   private async fetch(peer: PeerId, from: Height): Promise<BlockRange> {
     const { network, clock } = this.ports
     const askedMs = clock.nowMs()
+    const giveUp = new AbortController()
+    const asked = { peer, giveUp: () => giveUp.abort() }
+    this.asked = asked
+    const cancel = this.record.of(peer) === 'unknown' ? clock.schedule(strangerMs, asked.giveUp) : () => {}
+    this.stopping.signal.addEventListener('abort', asked.giveUp)
     try {
       const request = encodeBlockRangeRequest({ from, count: maxBlockRange })
-      const blocks = decodeBlockRange(await network.request(peer, 'block-range', request, this.stopping.signal))
+      const blocks = decodeBlockRange(await network.request(peer, 'block-range', request, giveUp.signal))
       const tookMs = clock.nowMs() - askedMs
       return { blocks, isSlow: tookMs >= slowAnswerMs && blocks.length < (leastBlocksPerSec * tookMs) / 1_000 }
     } catch (error) {
       if (error instanceof DecodeError) this.punish(peer, { reason: 'malformed block range', detail: error.message })
       else if (!(error instanceof MorphismError)) throw error
       return { blocks: [], isSlow: true }
+    } finally {
+      cancel()
+      this.stopping.signal.removeEventListener('abort', asked.giveUp)
+      if (this.asked === asked) this.asked = null
     }
   }
 
-  /** Peers to ask and their heads: those that answered well last time first, of them, for a sequencer, others of its set, then the highest. */
+  /** Peers to ask and their heads, those that failed last: a sequencer's fellows, who delivered before, strangers; of equals the highest. */
   private byPromise(): [PeerId, Height][] {
     const set = this.ports.sets.setAt(this.ports.chain.height() + 1)
     const isMember = ({ consensusKey }: Peer) => consensusKey !== null && memberByKey(set, consensusKey) !== undefined
     const members = this.config.role === 'sequencer' ? this.ports.network.peers().filter(isMember) : []
     const first = new Set(members.map(({ id }) => id))
-    const rank = (peer: PeerId) => (this.failing.has(peer) ? 2 : first.has(peer) ? 0 : 1)
+    const rank = (peer: PeerId) => {
+      const standing = this.record.of(peer)
+      if (standing === 'fails') return 3
+      return first.has(peer) ? 0 : standing === 'delivers' ? 1 : 2
+    }
     return [...this.heads].sort(([a, heightOfA], [b, heightOfB]) => rank(a) - rank(b) || heightOfB - heightOfA)
   }
 
