@@ -1,5 +1,4 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { Result } from '../../base/primitives/result.js'
 import { type CertifiedBlock, encodeCertifiedBlock } from '../../base/protocol/block.js'
@@ -8,19 +7,16 @@ import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-se
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import {
   blockRangeBytes,
-  decodeBlockRange,
   decodeBlockRangeRequest,
   decodeSyncMessage,
   encodeBlockRange,
-  encodeBlockRangeRequest,
   encodeSyncMessage,
-  maxBlockRange,
 } from '../../base/protocol/sync-message.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
-import { PeerRecord } from './peer-record.js'
+import { type BlockRange, BlockSources } from './block-sources.js'
 
 /** How long a sequencer waits for its own consensus to decide a height that others have decided, before it asks for the block. */
 const graceMs = 100
@@ -32,11 +28,6 @@ const headRepeatMs = 1_000
 const checkMs = 200
 /** Fetched blocks whose signatures are checked together: about 15 ms at a time. */
 const provedTogether = 32
-/** A peer that takes so long for an answer and brings fewer blocks a second than a chain may make is asked after all others. */
-const slowAnswerMs = 500
-const leastBlocksPerSec = 20
-/** What a peer that was never asked before has for its first answer: many that promise and are silent must not hold a node up. */
-const strangerMs = 1_000
 /** Pushed blocks beyond the next one that are kept until the gap is filled. */
 const maxAhead = 64
 
@@ -51,12 +42,6 @@ export interface SyncedChain {
   onCommitted(listener: (committed: CertifiedBlock) => void): void
   /** Why no further block can be imported, or null. */
   versionHalt(): object | null
-}
-
-/** What a peer answered; `isSlow`: another one may do better. */
-interface BlockRange {
-  readonly blocks: readonly CertifiedBlock[]
-  readonly isSlow: boolean
 }
 
 export interface SyncerPorts {
@@ -84,11 +69,7 @@ export interface SyncerConfig {
 export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
-  private readonly record = new PeerRecord()
-  /** Whom an answer is awaited from, and what ends the wait. */
-  private asked: { readonly peer: PeerId; readonly giveUp: () => void } | null = null
-  /** Whether a peer that delivers has told something new since peers are asked. */
-  private hasNews = false
+  private readonly sources: BlockSources
   private readonly ahead = new Map<Height, { certified: CertifiedBlock; from: PeerId }>()
   private readonly imported: Counter
   private readonly refused: Counter
@@ -107,6 +88,12 @@ export class Syncer {
   ) {
     const { network, chain, metrics, clock } = ports
     this.lastHeadMs = clock.nowMs()
+    this.sources = new BlockSources({
+      network,
+      clock,
+      stopping: this.stopping.signal,
+      onMalformed: (peer, detail) => this.punish(peer, { reason: 'malformed block range', detail }),
+    })
     this.imported = metrics.counter('morphism_syncer_imported_blocks_total', 'Certified blocks imported from peers')
     this.refused = metrics.counter('morphism_syncer_refused_blocks_total', 'Certified blocks refused')
     network.onMessage('blocks', (from, bytes) => this.receive(from, bytes))
@@ -216,14 +203,7 @@ export class Syncer {
         return this.punish(from, { reason: 'forged certificate', detail: `head ${height}: ${verified.error}` })
     }
     this.heads.set(from, height)
-    this.heardFrom(from)
-  }
-
-  /** Who failed is not waited for when one that delivers has something new. */
-  private heardFrom(peer: PeerId): void {
-    if (this.record.of(peer) !== 'delivers') return
-    this.hasNews = true
-    if (this.asked && this.record.of(this.asked.peer) === 'fails') this.asked.giveUp()
+    this.sources.heardFrom(from)
   }
 
   private raiseHead(peer: PeerId, height: Height): void {
@@ -244,7 +224,7 @@ export class Syncer {
       this.raiseHead(from, height)
     }
     this.ahead.set(height, { certified, from })
-    this.heardFrom(from)
+    this.sources.heardFrom(from)
     this.importAhead()
   }
 
@@ -276,7 +256,7 @@ export class Syncer {
       if (!entry || this.stopping.signal.aborted) break
       this.ahead.delete(height)
       if (!(await this.importFrom(entry.from, entry.certified))) break
-      this.record.note(entry.from, true)
+      this.sources.note(entry.from, 'delivers')
     }
     for (const height of this.ahead.keys()) if (height <= this.ports.chain.height()) this.ahead.delete(height)
   }
@@ -349,11 +329,9 @@ export class Syncer {
   private async catchUp(): Promise<void> {
     const { chain, logger } = this.ports
     const from = chain.height()
-    this.hasNews = false
-    for (const [peer, height] of this.byPromise()) {
-      if (this.hasNews && this.record.of(peer) === 'fails') break
+    for (const [peer, height] of this.sources.inTurn(this.byPromise())) {
       await this.catchUpFrom(peer, height)
-      if (chain.height() < height) this.record.note(peer, false)
+      if (chain.height() < height) this.sources.note(peer, 'fails')
     }
     if (chain.height() > from) logger.info('caught up with the network', { from, to: chain.height() })
     else await pause(this.ports.clock, checkMs, this.stopping.signal)
@@ -369,39 +347,14 @@ export class Syncer {
     if (chain.height() >= height) return
     let range: Promise<BlockRange> | null = null
     while (!this.stopping.signal.aborted && !chain.versionHalt()) {
-      const answer: BlockRange = await (range ?? this.fetch(peer, chain.height() + 1))
+      const answer: BlockRange = await (range ?? this.sources.fetch(peer, chain.height() + 1))
       const { blocks, isSlow } = answer
       const last: Height = blocks.at(-1)?.block.header.number ?? 0
       if (last <= chain.height()) return
-      range = last < height && !isSlow ? this.fetch(peer, last + 1) : null
+      range = last < height && !isSlow ? this.sources.fetch(peer, last + 1) : null
       if (!(await this.importAll(peer, blocks))) return
-      this.record.note(peer, !isSlow)
+      this.sources.note(peer, isSlow ? 'fails' : 'delivers')
       if (isSlow) return
-    }
-  }
-
-  /** Certified blocks from a height on, as many as the peer gives; none when it gives nothing good. */
-  private async fetch(peer: PeerId, from: Height): Promise<BlockRange> {
-    const { network, clock } = this.ports
-    const askedMs = clock.nowMs()
-    const giveUp = new AbortController()
-    const asked = { peer, giveUp: () => giveUp.abort() }
-    this.asked = asked
-    const cancel = this.record.of(peer) === 'unknown' ? clock.schedule(strangerMs, asked.giveUp) : () => {}
-    this.stopping.signal.addEventListener('abort', asked.giveUp)
-    try {
-      const request = encodeBlockRangeRequest({ from, count: maxBlockRange })
-      const blocks = decodeBlockRange(await network.request(peer, 'block-range', request, giveUp.signal))
-      const tookMs = clock.nowMs() - askedMs
-      return { blocks, isSlow: tookMs >= slowAnswerMs && blocks.length < (leastBlocksPerSec * tookMs) / 1_000 }
-    } catch (error) {
-      if (error instanceof DecodeError) this.punish(peer, { reason: 'malformed block range', detail: error.message })
-      else if (!(error instanceof MorphismError)) throw error
-      return { blocks: [], isSlow: true }
-    } finally {
-      cancel()
-      this.stopping.signal.removeEventListener('abort', asked.giveUp)
-      if (this.asked === asked) this.asked = null
     }
   }
 
@@ -412,7 +365,7 @@ export class Syncer {
     const members = this.config.role === 'sequencer' ? this.ports.network.peers().filter(isMember) : []
     const first = new Set(members.map(({ id }) => id))
     const rank = (peer: PeerId) => {
-      const standing = this.record.of(peer)
+      const standing = this.sources.standing(peer)
       if (standing === 'fails') return 3
       return first.has(peer) ? 0 : standing === 'delivers' ? 1 : 2
     }
