@@ -65,7 +65,7 @@ export class EvidencePool {
   private readonly piecesOfKey = new Map<Hex, number>()
   private readonly count: Gauge
   /** What peers told and this node, being behind, has no set for yet. */
-  private readonly waiting = new Map<PeerId, readonly Evidence[]>()
+  private readonly waiting = new Map<PeerId, Evidence[]>()
   private writing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -145,7 +145,10 @@ export class EvidencePool {
   }
 
   private wait(from: PeerId, evidence: Evidence): void {
-    this.waiting.set(from, [...(this.waiting.get(from) ?? []), evidence].slice(-maxWaiting))
+    const pieces = this.waiting.get(from) ?? []
+    this.waiting.set(from, pieces)
+    pieces.push(evidence)
+    if (pieces.length > maxWaiting) pieces.shift()
   }
 
   /** Keeps a new piece that holds; says why one does not. */
