@@ -130,6 +130,13 @@ export function headerFromRlp(item: RlpItem): BlockHeader {
   }
 }
 
+/** The logs bloom of a header's RLP, nothing else of it being checked. @throws DecodeError */
+export function logsBloomFromRlp(item: RlpItem): Uint8Array {
+  const fields = RlpFields.of(item, 'block header')
+  for (let before = 0; before < 6; before++) fields.item()
+  return fields.bytes({ min: 256, max: 256 })
+}
+
 /** Mix of parent hash and height that fills prevRandao; predictable, no source of randomness. */
 export function prevRandaoOf(parentHash: BlockHash, height: Height): Hash32 {
   return keccak256Hex(encodeRlp([rlpHex(parentHash), rlpUint(height)]))

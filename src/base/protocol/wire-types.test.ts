@@ -13,7 +13,7 @@ import {
 import { decodeBatchHeader, encodeBatchHeader } from './batch-header.js'
 import { type Block, decodeBlock, decodeCertifiedBlock, encodeBlock, encodeCertifiedBlock } from './block.js'
 import { decodeContext, encodeContext } from './block-context.js'
-import { headerFromRlp, headerHash, headerToRlp } from './block-header.js'
+import { headerFromRlp, headerHash, headerToRlp, logsBloomFromRlp } from './block-header.js'
 import { decodeConsensusMessage, encodeConsensusMessage, maxVotesPerMessage } from './consensus-message.js'
 import { decodeL1Message, encodeL1Message } from './l1-message.js'
 import { decodeProposal, encodeProposal } from './proposal.js'
@@ -322,6 +322,12 @@ describe('bounds', () => {
         changed[at] = Uint8Array.of(1)
       expect(() => headerFromRlp(changed), `field ${at}`).toThrow(DecodeError)
     }
+  })
+
+  it('the logs bloom of a header can be read alone', () => {
+    const value = first(header)
+    expect(bytesToHex(logsBloomFromRlp(headerToRlp(value)))).toBe(value.logsBloom)
+    expect(() => logsBloomFromRlp(headerToRlp({ ...value, logsBloom: '0x00' }))).toThrow(DecodeError)
   })
 
   it('a block has at most 8 MiB, and no empty transaction', () => {

@@ -133,6 +133,10 @@ export class FakeNode {
       heads: () => ({ head: this.blocks.at(-1)!.header, safe: 0, finalized: 0 }),
       hashAt: height => this.blocks[height]?.hash ?? null,
       headerAt: height => this.blocks[height]?.header ?? null,
+      logsBloomAt: height => {
+        const block = this.blocks[height]
+        return block ? hexToBytes(block.header.logsBloom) : null
+      },
       blockAt: height => this.blocks[height] ?? null,
       heightOf: hash => this.blocks.find(block => block.hash === hash)?.header.number ?? null,
       receiptsAt: height => this.receipts[height] ?? null,

@@ -1,4 +1,4 @@
-import type { Hex } from '../../base/primitives/bytes.js'
+import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import { bloomTest, type LogFilter, matchesFilter } from '../../io/execution/embedded/queries/log-filter.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import type { Clock } from '../../io/time/clock.js'
@@ -16,7 +16,7 @@ export type FilterTopic =
 
 interface Filter {
   readonly topic: FilterTopic
-  readonly mayMatch: (bloom: Hex) => boolean
+  readonly mayMatch: (bloom: Uint8Array) => boolean
   entries: unknown[]
   expiresMs: number
 }
@@ -101,10 +101,11 @@ export class FilterRegistry {
     if (this.filters.size === 0) return
     this.removeExpired()
     const { hash, header } = change.block
+    const bloom = hexToBytes(header.logsBloom)
     for (const [id, { topic, mayMatch }] of this.filters) {
       if (topic.kind === 'blocks') this.append(id, hash)
       if (topic.kind !== 'logs' || change.logs.length === 0) continue
-      if (!isInRange(topic.filter, header.number) || !mayMatch(header.logsBloom)) continue
+      if (!isInRange(topic.filter, header.number) || !mayMatch(bloom)) continue
       for (const log of logsOf(change)) if (matchesFilter(topic.filter, log)) this.append(id, log)
     }
   }

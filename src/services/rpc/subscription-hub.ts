@@ -1,4 +1,4 @@
-import type { Hex } from '../../base/primitives/bytes.js'
+import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import { headerToJson } from '../../io/execution/embedded/queries/block-json.js'
 import { bloomTest, type LogFilter, matchesFilter } from '../../io/execution/embedded/queries/log-filter.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
@@ -21,7 +21,7 @@ interface Subscription {
   readonly id: Hex
   readonly topic: Topic
   readonly subscriber: Subscriber
-  readonly mayMatch: (bloom: Hex) => boolean
+  readonly mayMatch: (bloom: Uint8Array) => boolean
   /** Notifications held back until the answer with the id is sent; null afterwards. */
   held: string[] | null
 }
@@ -113,11 +113,12 @@ export class SubscriptionHub {
   private deliverLogs(change: HeadChange): void {
     const { header } = change.block
     const entries = logsOf(change)
+    const bloom = hexToBytes(header.logsBloom)
     const texts: (string | undefined)[] = []
     for (const subscription of this.byKind.logs.values()) {
       if (subscription.topic.kind !== 'logs') continue
       const { filter } = subscription.topic
-      if (!isInRange(filter, header.number) || !subscription.mayMatch(header.logsBloom)) continue
+      if (!isInRange(filter, header.number) || !subscription.mayMatch(bloom)) continue
       entries.forEach((log, index) => {
         if (!matchesFilter(filter, log)) return
         texts[index] ??= toJson(log)

@@ -35,6 +35,8 @@ export interface ChainReader {
   heads(): ChainHeads
   hashAt(height: Height): BlockHash | null
   headerAt(height: Height): BlockHeader | null
+  /** The header's logs bloom as bytes, at a fraction of what the header costs. */
+  logsBloomAt(height: Height): Uint8Array | null
   blockAt(height: Height): Block | null
   heightOf(hash: BlockHash): Height | null
   receiptsAt(height: Height): readonly StoredReceipt[] | null

@@ -132,6 +132,7 @@ function makeChain(): ChainReader {
     heads: () => ({ head: blocks[4]!.header, safe: 2, finalized: 1 }),
     hashAt: height => blocks[height]?.hash ?? null,
     headerAt: height => blocks[height]?.header ?? null,
+    logsBloomAt: height => (blocks[height] ? hexToBytes(blocks[height].header.logsBloom) : null),
     blockAt: height => blocks[height] ?? null,
     heightOf: hash => blocks.find(block => block.hash === hash)?.header.number ?? null,
     receiptsAt: height => (blocks[height] ? receiptsOf(blocks[height].transactions) : null),

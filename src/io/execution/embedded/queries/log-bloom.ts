@@ -9,8 +9,9 @@ export function bloomBits(value: Hex): readonly number[] {
 }
 
 /** Whether a value with these bits may be in the bloom. */
-export function bloomMayHold(bloom: Hex, bits: readonly number[]): boolean {
-  return bits.every(bit => (Number.parseInt(bloom[2 + (bit >> 2)]!, 16) >> (3 - (bit & 3))) & 1)
+export function bloomMayHold(bloom: Uint8Array, bits: readonly number[]): boolean {
+  for (const bit of bits) if ((bloom[bit >> 3]! & (128 >> (bit & 7))) === 0) return false
+  return true
 }
 
 /** Bloom of a receipt's logs. */

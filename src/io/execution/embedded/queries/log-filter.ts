@@ -1,4 +1,3 @@
-import type { Hex } from '../../../../base/primitives/bytes.js'
 import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/hashes.js'
 import { type BlockSelector, readBlockNumber } from './block-selector.js'
 import { readAddress, readHash } from './hex-arguments.js'
@@ -88,7 +87,7 @@ export function matchesFilter(
 }
 
 /** A test of block blooms: false means that no log of the block passes the filter. */
-export function bloomTest(filter: LogFilter): (bloom: Hex) => boolean {
+export function bloomTest(filter: LogFilter): (bloom: Uint8Array) => boolean {
   const positions = [filter.addresses, ...filter.topics]
     .filter(values => values.length > 0)
     .map(values => values.map(bloomBits))

@@ -1,7 +1,7 @@
 import { keccak256Hex } from '../../../../base/crypto/keccak.js'
 import { invariant } from '../../../../base/primitives/invariant.js'
 import type { Height } from '../../../../base/primitives/quantities.js'
-import type { BlockHeader } from '../../../../base/protocol/block-header.js'
+import type { Block } from '../../../../base/protocol/block.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
 import type { ChainReader } from '../reading.js'
 import { latestBlock, resolveHeight } from './block-selector.js'
@@ -23,10 +23,10 @@ const blocksPerTurn = 256
 export function logQueries({ chain, limits }: { chain: ChainReader; limits: LogLimits }): QueryMethods {
   const limitExceeded = (message: string) => new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
 
-  const collect = (header: BlockHeader, filter: LogFilter, into: LogJson[]) => {
-    const receipts = chain.receiptsAt(header.number)
-    const block = chain.blockAt(header.number)
-    invariant(receipts && block, 'a canonical block has its receipts', { height: header.number })
+  const collect = (height: Height, filter: LogFilter, into: LogJson[]) => {
+    const receipts = chain.receiptsAt(height)
+    invariant(receipts, 'a canonical block has its receipts', { height })
+    let block: Block | null = null
     let logIndex = 0
     receipts.forEach((receipt, transactionIndex) => {
       let transactionHash: `0x${string}` | undefined
@@ -35,8 +35,11 @@ export function logQueries({ chain, limits }: { chain: ChainReader; limits: LogL
         if (!matchesFilter(filter, log)) continue
         if (into.length >= limits.maxResults)
           throw limitExceeded(`query returned more than ${limits.maxResults} results`)
+        block ??= chain.blockAt(height)
+        invariant(block, 'a canonical block has its body', { height })
         transactionHash ??= keccak256Hex(block.transactions[transactionIndex]!)
-        into.push(logToJson(log, { header, blockHash: block.hash, transactionHash, transactionIndex, logIndex: index }))
+        const { header, hash: blockHash } = block
+        into.push(logToJson(log, { header, blockHash, transactionHash, transactionIndex, logIndex: index }))
       }
     })
   }
@@ -66,8 +69,8 @@ export function logQueries({ chain, limits }: { chain: ChainReader; limits: LogL
       for (let height = first; height <= last; height++) {
         if ((height - first) % blocksPerTurn === blocksPerTurn - 1) await new Promise(resolve => setImmediate(resolve))
         if (signal?.aborted) throw serverError('request was aborted')
-        const header = chain.headerAt(height)
-        if (header && header.gasUsed > 0 && mayMatch(header.logsBloom)) collect(header, filter, logs)
+        const bloom = chain.logsBloomAt(height)
+        if (bloom && mayMatch(bloom)) collect(height, filter, logs)
       }
       return logs
     },

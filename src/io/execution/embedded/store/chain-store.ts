@@ -6,7 +6,13 @@ import type { BlockHash, TransactionHash } from '../../../../base/primitives/has
 import type { Height } from '../../../../base/primitives/quantities.js'
 import type { Block } from '../../../../base/protocol/block.js'
 import { type BlockContext, decodeContext, encodeContext } from '../../../../base/protocol/block-context.js'
-import { type BlockHeader, headerFromRlp, headerHash, headerToRlp } from '../../../../base/protocol/block-header.js'
+import {
+  type BlockHeader,
+  headerFromRlp,
+  headerHash,
+  headerToRlp,
+  logsBloomFromRlp,
+} from '../../../../base/protocol/block-header.js'
 import { withdrawalFromRlp, withdrawalToRlp } from '../../../../base/protocol/withdrawal.js'
 import type { KeyValueStore, StoreChange } from '../../../storage/key-value-store.js'
 import { ExecutionError } from '../../execution-error.js'
@@ -62,6 +68,12 @@ export class ChainStore implements ChainReader {
 
   headerAt(height: Height): BlockHeader | null {
     return this.headAndContextAt(height)?.header ?? null
+  }
+
+  logsBloomAt(height: Height): Uint8Array | null {
+    return this.read(chainKeys.header(height), `header ${height}`, bytes =>
+      logsBloomFromRlp(RlpFields.decode(bytes, 'stored header').item()),
+    )
   }
 
   blockAt(height: Height): Block | null {
