@@ -30,11 +30,18 @@ export interface QueryBounds {
   readonly timeoutMs: number
   /** Calls (eth_call, eth_estimateGas) that may wait. */
   readonly maxWaitingCalls: number
+  /** Log queries (eth_getLogs) that may wait: they run one at a time. */
+  readonly maxWaitingLogQueries: number
   /** Other queries that may wait. */
-  readonly maxWaitingReads: number
+  readonly maxWaitingQueries: number
 }
 
-const defaultBounds: QueryBounds = { timeoutMs: 5_000, maxWaitingCalls: 256, maxWaitingReads: 1_024 }
+const defaultBounds: QueryBounds = {
+  timeoutMs: 5_000,
+  maxWaitingCalls: 256,
+  maxWaitingLogQueries: 64,
+  maxWaitingQueries: 1_024,
+}
 
 /** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
 const maxRemembered = 8
@@ -46,9 +53,9 @@ const maxStateDiffs = 4
 const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
 
 /**
- * The embedded execution client: an EVM in this process on a LevelDB in `dataDir`. One thread executes blocks; two of lower priority
- * answer queries, so that calls never delay blocks. `onFailure` hears when the execution thread died: the client is then
- * of no more use. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT @throws MorphismError of the store
+ * The embedded execution client: an EVM in this process on a LevelDB in `dataDir`. One thread executes blocks, others of lower
+ * priority read: one for the owner and three for callers, so that calls never delay blocks, nor queries the owner's reads.
+ * `onFailure` hears when the execution thread died: the client is then of no more use. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT @throws MorphismError of the store
  */
 export async function createEmbeddedExecution({
   dataDir,
@@ -102,7 +109,11 @@ interface ChainHead {
 class EmbeddedExecution implements ExecutionClient {
   isClosed = false
   private readonly link: WorkerLink
+  /** What callers ask, each kind on a thread of its own. */
   private readonly calls: QueryLane
+  private readonly logQueries: QueryLane
+  private readonly queries: QueryLane
+  /** What the owner itself asks. */
   private readonly reads: QueryLane
   private readonly candidates = new Map<BlockHash, Block>()
   private currentHead: ChainHead
@@ -113,7 +124,7 @@ class EmbeddedExecution implements ExecutionClient {
     head,
     directory,
     chainId,
-    bounds: { timeoutMs, maxWaitingCalls, maxWaitingReads },
+    bounds: { timeoutMs, maxWaitingCalls, maxWaitingLogQueries, maxWaitingQueries },
   }: {
     link: WorkerLink
     head: ChainHead
@@ -123,7 +134,7 @@ class EmbeddedExecution implements ExecutionClient {
   }) {
     this.link = link
     this.currentHead = head
-    const shared = { directory, chainId, timeoutMs }
+    const shared = { directory, chainId, timeoutMs, niceness: 5, runsCalls: false }
     this.calls = new QueryLane({
       ...shared,
       name: 'calls',
@@ -132,14 +143,16 @@ class EmbeddedExecution implements ExecutionClient {
       maxWaiting: maxWaitingCalls,
       maxRunning: 1,
     })
-    this.reads = new QueryLane({
+    this.logQueries = new QueryLane({
       ...shared,
-      name: 'reads',
-      niceness: 5,
-      runsCalls: false,
-      maxWaiting: maxWaitingReads,
-      maxRunning: 16,
+      name: 'log queries',
+      niceness: 10,
+      maxWaiting: maxWaitingLogQueries,
+      maxRunning: 1,
     })
+    this.queries = new QueryLane({ ...shared, name: 'queries', maxWaiting: maxWaitingQueries, maxRunning: 16 })
+    this.reads = new QueryLane({ ...shared, name: 'reads', maxWaiting: 0, maxRunning: Number.POSITIVE_INFINITY })
+    // The threads of queries start with the first of them: many nodes are never asked.
     this.reads.warm()
   }
 
@@ -225,16 +238,21 @@ class EmbeddedExecution implements ExecutionClient {
 
   request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
     if (this.isClosed) return Promise.reject(closedError())
-    return (callMethods.has(method) ? this.calls : this.reads).request(method, params, signal)
+    return this.laneOf(method).request(method, params, signal)
   }
 
   async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
-    await Promise.all([this.calls.close(), this.reads.close()])
+    await Promise.all([this.calls, this.logQueries, this.queries, this.reads].map(lane => lane.close()))
     // A thread that died has nothing left to close.
     await this.link.call('close', []).catch(() => {})
     await this.link.terminate()
+  }
+
+  private laneOf(method: string): QueryLane {
+    if (callMethods.has(method)) return this.calls
+    return method === 'eth_getLogs' ? this.logQueries : this.queries
   }
 
   private async readBlock(method: string, argument: unknown): Promise<Block | null> {

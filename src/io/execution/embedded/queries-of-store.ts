@@ -4,6 +4,7 @@ import type { BlockStateDiff } from '../execution-client.js'
 import { maxTransactionGas } from './engine/check-transaction.js'
 import { PortReads } from './port-reads.js'
 import { createEthQueries, type EthQueries } from './queries/eth-queries.js'
+import type { QueryTimer } from './queries/query-method.js'
 import type { CallExecutor } from './reading.js'
 import { NodeCache } from './state/node-cache.js'
 import { TrieStateReader } from './state/trie-state-reader.js'
@@ -19,15 +20,15 @@ export interface StoreQueries {
   stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null>
 }
 
-/** `interrupt` is called often while a call runs, and throws to end it. */
+/** Without a timer, queries take as long as they take. */
 export function createQueries({
   store,
   chainId,
-  interrupt,
+  timer,
 }: {
   readonly store: KeyValueStore
   readonly chainId: number
-  readonly interrupt?: () => void
+  readonly timer?: QueryTimer
 }): StoreQueries {
   const chain = new ChainStore(store)
   const cache = new NodeCache(store, 16_384)
@@ -39,7 +40,7 @@ export function createQueries({
       chainId,
       states: state,
       hashAt: height => chain.hashAt(height),
-      ...(interrupt && { interrupt }),
+      ...(timer && { interrupt: () => timer.checkStep() }),
     })
   }
   const executorNow = () => {
@@ -61,7 +62,7 @@ export function createQueries({
   }
   const limits = { transactionGas: Number(maxTransactionGas) }
   return {
-    queries: createEthQueries({ chain, state, calls, chainId, limits }),
+    queries: createEthQueries({ chain, state, calls, chainId, limits, ...(timer && { timer }) }),
     reads: new PortReads(chain, state, cache),
     stateDiffOf(blockHash) {
       const diff = diffs.then(() => diffOf(blockHash))

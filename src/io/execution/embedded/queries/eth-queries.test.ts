@@ -380,17 +380,19 @@ describe('logs', () => {
     ])
       expect((await refusal(ask('eth_getLogs', bad))).code, JSON.stringify(bad).slice(0, 60)).toBe(-32602)
   })
+})
 
-  it('stops when the caller is gone', async () => {
-    const { request } = createEthQueries({
-      chain: makeChain(),
-      state,
-      calls: { call: async () => expect.fail(), callWithAccesses: async () => expect.fail() },
-      chainId: 5,
-    })
-    const filter = { fromBlock: 'earliest' }
-    await expect(request('eth_getLogs', [filter], AbortSignal.abort())).rejects.toThrow('aborted')
-  })
+it.each([
+  ['eth_getLogs', [{ fromBlock: 'earliest' }]],
+  ['eth_feeHistory', [5, 'latest', [50]]],
+])('%s asks at each block whether to go on', async (method, params) => {
+  let checks = 0
+  const check = () => {
+    if (++checks === 3) throw new ExecutionRpcError({ code: -32005, message: 'enough' })
+  }
+  const calls = { call: async () => expect.fail(), callWithAccesses: async () => expect.fail() }
+  const { request } = createEthQueries({ chain: makeChain(), state, calls, chainId: 5, timer: { check } })
+  expect(await refusal(request(method, params))).toEqual({ code: -32005, message: 'enough' })
 })
 
 describe('fees', () => {

@@ -7,7 +7,7 @@ import { type CallLimits, callQueries } from './call-queries.js'
 import { feeQueries } from './fee-queries.js'
 import { toQuantity } from './hex-arguments.js'
 import { type LogLimits, logQueries } from './log-queries.js'
-import type { QueryMethod } from './query-method.js'
+import type { QueryMethod, QueryTimer } from './query-method.js'
 import { RpcArguments } from './rpc-argument.js'
 
 /** Answers the read-only `eth_` methods of an embedded chain. */
@@ -21,7 +21,7 @@ export type QueryLimits = CallLimits & LogLimits
 
 const defaultLimits: QueryLimits = { callGas: 50_000_000, maxBlocks: 100_000, maxResults: 10_000 }
 
-/** Queries over the chain, its states and an executor of calls; `defaultPriorityFee` is suggested when blocks are empty. */
+/** Queries over the chain, its states and an executor of calls; `defaultPriorityFee` is suggested when blocks are empty, `timer` ends long ones. */
 export function createEthQueries({
   chain,
   state,
@@ -29,6 +29,7 @@ export function createEthQueries({
   chainId,
   limits,
   defaultPriorityFee = 1_000_000n,
+  timer,
 }: {
   chain: ChainReader
   state: StateReader
@@ -36,7 +37,9 @@ export function createEthQueries({
   chainId: number
   limits?: Partial<QueryLimits>
   defaultPriorityFee?: Wei
+  timer?: Pick<QueryTimer, 'check'>
 }): EthQueries {
+  const checkTime = () => timer?.check()
   const bounds = { ...defaultLimits, ...limits }
   const methods = new Map<string, QueryMethod>(
     Object.entries({
@@ -48,10 +51,10 @@ export function createEthQueries({
         args.end()
         return toQuantity(chain.heads().head.number)
       },
-      ...feeQueries({ chain, defaultPriorityFee }),
+      ...feeQueries({ chain, defaultPriorityFee, checkTime }),
       ...accountQueries({ chain, state }),
       ...blockQueries({ chain }),
-      ...logQueries({ chain, limits: bounds }),
+      ...logQueries({ chain, limits: bounds, checkTime }),
       ...callQueries({ chain, state, calls, chainId, limits: bounds }),
     }),
   )

@@ -21,10 +21,13 @@ const maxSuggestedTip: Wei = 500_000_000_000n
 export function feeQueries({
   chain,
   defaultPriorityFee,
+  checkTime,
 }: {
   chain: ChainReader
   /** What is suggested while blocks hold nothing to learn from. */
   defaultPriorityFee: Wei
+  /** Called at each block of a history; throws to end it. */
+  checkTime: () => void
 }): QueryMethods {
   let suggestion: { readonly forBlock: BlockHash; readonly tip: Wei } | undefined
 
@@ -65,7 +68,7 @@ export function feeQueries({
       const last = resolveHeight(chain, newest) ?? 0
       const head = chain.heads().head.number
       if (last > head) throw serverError(`request beyond head block: requested ${last}, head ${head}`)
-      return feeHistory({ chain, last, count: Math.min(count, maxFeeHistory, last + 1), percentiles })
+      return feeHistory({ chain, last, count: Math.min(count, maxFeeHistory, last + 1), percentiles, checkTime })
     },
   }
 }
@@ -75,20 +78,26 @@ function feeHistory({
   last,
   count,
   percentiles,
+  checkTime,
 }: {
   chain: ChainReader
   last: Height
   count: number
   percentiles: readonly number[]
+  checkTime: () => void
 }): Record<string, unknown> {
   if (count < 1) return { oldestBlock: '0x0', gasUsedRatio: null }
   const headers: BlockHeader[] = []
   for (let height = last - count + 1; height <= last; height++) headers.push(requireCanonical(chain, height))
+  const rewardsOf = (header: BlockHeader) => {
+    checkTime()
+    return rewards(chain, header, percentiles)
+  }
   const baseFees = headers.map(header => header.baseFeePerGas)
   const afterLast = chain.headerAt(last + 1)?.baseFeePerGas ?? nextBaseFee(headers.at(-1)!)
   return {
     oldestBlock: toQuantity(last - count + 1),
-    ...(percentiles.length > 0 ? { reward: headers.map(header => rewards(chain, header, percentiles)) } : {}),
+    ...(percentiles.length > 0 ? { reward: headers.map(rewardsOf) } : {}),
     baseFeePerGas: [...baseFees, afterLast].map(toQuantity),
     gasUsedRatio: headers.map(header => header.gasUsed / header.gasLimit),
     baseFeePerBlobGas: Array.from({ length: count + 1 }, () => '0x1'),

@@ -16,11 +16,16 @@ export interface LogLimits {
   readonly maxResults: number
 }
 
-// A long scan gives way to other work of its thread this often.
-const blocksPerTurn = 256
-
-/** eth_getLogs. */
-export function logQueries({ chain, limits }: { chain: ChainReader; limits: LogLimits }): QueryMethods {
+/** eth_getLogs; `checkTime` is called at each block, and throws to end the query. */
+export function logQueries({
+  chain,
+  limits,
+  checkTime,
+}: {
+  chain: ChainReader
+  limits: LogLimits
+  checkTime: () => void
+}): QueryMethods {
   const limitExceeded = (message: string) => new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
 
   const collect = (height: Height, filter: LogFilter, into: LogJson[]) => {
@@ -60,15 +65,14 @@ export function logQueries({ chain, limits }: { chain: ChainReader; limits: LogL
   }
 
   return {
-    async eth_getLogs(args, signal) {
+    eth_getLogs(args) {
       const filter = args.required(readLogFilter)
       args.end()
       const { first, last } = range(filter)
       const mayMatch = bloomTest(filter)
       const logs: LogJson[] = []
       for (let height = first; height <= last; height++) {
-        if ((height - first) % blocksPerTurn === blocksPerTurn - 1) await new Promise(resolve => setImmediate(resolve))
-        if (signal?.aborted) throw serverError('request was aborted')
+        checkTime()
         const bloom = chain.logsBloomAt(height)
         if (bloom && mayMatch(bloom)) collect(height, filter, logs)
       }

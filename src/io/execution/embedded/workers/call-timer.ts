@@ -1,17 +1,24 @@
 import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
+import type { QueryTimer } from '../queries/query-method.js'
 
-/** The clock is read once in so many checks. */
+/** How long a request may run, and whether it executes code. */
+export interface TimeLimit {
+  readonly timeoutMs: number
+  readonly runsCalls: boolean
+}
+
+/** The clock is read once in so many steps. */
 const checksPerLook = 256
 
 /** Ends a request that runs too long, or that nobody waits for any more, from inside: its thread hears nothing meanwhile. */
-export class CallTimer {
+export class CallTimer implements QueryTimer {
   private readonly stop: Int32Array
   private current = 0
   private endsAt = Number.POSITIVE_INFINITY
   private checks = 0
 
   constructor(
-    private readonly timeoutMs: number,
+    private readonly limit: TimeLimit,
     stop: SharedArrayBuffer,
   ) {
     this.stop = new Int32Array(stop)
@@ -20,24 +27,28 @@ export class CallTimer {
   /** Runs a request under its number; only one request that calls `check` runs at a time. */
   async measure<Value>(number: number, request: () => Promise<Value>): Promise<Value> {
     this.current = number
-    this.endsAt = performance.now() + this.timeoutMs
+    this.endsAt = performance.now() + this.limit.timeoutMs
     return request()
   }
 
-  /** @throws ExecutionRpcError when the time is up or the request was withdrawn */
+  checkStep(): void {
+    if (++this.checks % checksPerLook === 0) this.check()
+  }
+
   check(): void {
-    if (++this.checks % checksPerLook !== 0) return
-    if (performance.now() > this.endsAt) throw timeoutError(this.timeoutMs)
+    if (performance.now() > this.endsAt) throw timeoutError(this.limit)
     if (Atomics.load(this.stop, 0) === this.current) throw withdrawnError()
   }
 }
 
-/** geth's answer to a call that took too long. */
-export function timeoutError(timeoutMs: number): ExecutionRpcError {
-  return new ExecutionRpcError({
-    code: rpcErrorCodes.server,
-    message: `execution aborted (timeout = ${timeoutMs / 1000}s)`,
-  })
+/** geth's answer to a call that took too long; to other queries, the answer at which indexers ask for fewer blocks. */
+export function timeoutError({ timeoutMs, runsCalls }: TimeLimit): ExecutionRpcError {
+  const limit = `(timeout = ${timeoutMs / 1000}s)`
+  return new ExecutionRpcError(
+    runsCalls
+      ? { code: rpcErrorCodes.server, message: `execution aborted ${limit}` }
+      : { code: rpcErrorCodes.limitExceeded, message: `query timeout exceeded ${limit}` },
+  )
 }
 
 /** The caller went away. */

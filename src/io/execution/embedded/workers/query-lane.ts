@@ -35,6 +35,7 @@ export class QueryLane {
 
   constructor(
     private readonly options: Omit<QueryWorkerData, 'stop'> & {
+      /** What it answers, in the plural. */
       readonly name: string
       readonly maxWaiting: number
       /** Requests handed to the thread before earlier ones are answered. */
@@ -47,7 +48,10 @@ export class QueryLane {
     if (signal?.aborted) return Promise.reject(withdrawnError())
     if (this.waiting.length >= this.options.maxWaiting)
       return Promise.reject(
-        new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent calls' }),
+        new ExecutionRpcError({
+          code: rpcErrorCodes.limitExceeded,
+          message: `too many concurrent ${this.options.name}`,
+        }),
       )
     const { job, answer } = this.newJob('request', number => [number, method, params], true)
     this.waiting.push(job)
@@ -135,7 +139,7 @@ export class QueryLane {
   private async replace(link: WorkerLink, culprit: Job): Promise<void> {
     if (this.link !== link) return
     this.link = null
-    culprit.reject(timeoutError(this.options.timeoutMs))
+    culprit.reject(timeoutError(this.options))
     this.running.delete(culprit)
     const others = [...this.running]
     this.running.clear()

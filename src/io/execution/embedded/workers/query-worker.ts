@@ -5,17 +5,14 @@ import type { Block } from '../../../../base/protocol/block.js'
 import { encodeBlock } from '../../../../base/protocol/block.js'
 import { LevelStore } from '../../../storage/level-store.js'
 import { createQueries } from '../queries-of-store.js'
-import { CallTimer } from './call-timer.js'
+import { CallTimer, type TimeLimit } from './call-timer.js'
 import { type LinkMethods, lowerThreadPriority, serveLink } from './serve-link.js'
 
 /** What a query thread starts from. */
-export interface QueryWorkerData {
+export interface QueryWorkerData extends TimeLimit {
   readonly directory: string
   readonly chainId: number
   readonly niceness: number
-  /** Whether its requests execute code. */
-  readonly runsCalls: boolean
-  readonly timeoutMs: number
   /** One 32-bit cell: the number of the request that is to stop. */
   readonly stop: SharedArrayBuffer
 }
@@ -32,12 +29,8 @@ async function open({
 }: QueryWorkerData): Promise<LinkMethods> {
   lowerThreadPriority(niceness)
   const store = await LevelStore.open({ path: directory, writeBufferBytes: 32 << 20, shared: true })
-  const timer = new CallTimer(timeoutMs, stop)
-  const { queries, reads, prepareCalls, stateDiffOf } = createQueries({
-    store,
-    chainId,
-    interrupt: () => timer.check(),
-  })
+  const timer = new CallTimer({ timeoutMs, runsCalls }, stop)
+  const { queries, reads, prepareCalls, stateDiffOf } = createQueries({ store, chainId, timer })
   if (runsCalls) await prepareCalls()
   const encoded = (block: Block | null) => (block === null ? null : encodeBlock(block))
   return {
