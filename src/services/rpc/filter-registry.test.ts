@@ -1,11 +1,12 @@
 import { beforeEach, expect, it } from 'vitest'
-import { zeroHash } from '../../base/primitives/hashes.js'
+import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
+import { everyLog } from '../../io/execution/embedded/queries/log-filter.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { FakeNode, token } from './fake-node.fixture.js'
 import { FilterRegistry } from './filter-registry.js'
 
-const config = { maxFilters: 3, maxFilterEntries: 4, filterLifetimeMs: 1_000 }
-const everything = { kind: 'logs', filter: { addresses: [], topics: [] }, criteria: {} } as const
+const config = { maxFilters: 3, maxFilterTerms: 5, maxFilterEntries: 4, filterLifetimeMs: 1_000 }
+const everything = { kind: 'logs', filter: everyLog, criteria: {} } as const
 let node: FakeNode
 let clock: VirtualClock
 let filters: FilterRegistry
@@ -34,6 +35,15 @@ it('bounds filters, and makes room when some have expired', async () => {
   expect(filters.install(everything)).not.toBeNull()
 })
 
+it('bounds the addresses and topics of all filters together', () => {
+  const filter = { addresses: new Set([token, zeroAddress]), topics: [new Set([zeroHash])] }
+  const id = filters.install({ ...everything, filter })!
+  expect(filters.install({ ...everything, filter })).toBeNull()
+  expect(filters.install(everything)).not.toBeNull()
+  filters.uninstall(id)
+  expect(filters.install({ ...everything, filter })).not.toBeNull()
+})
+
 it('removes a filter that nobody reads rather than lose entries', () => {
   const id = filters.install({ kind: 'blocks' })!
   for (let i = 0; i < config.maxFilterEntries; i++) node.mine([])
@@ -45,11 +55,11 @@ it('removes a filter that nobody reads rather than lose entries', () => {
 it('collects the logs that its range and address let through', async () => {
   const other = filters.install({
     ...everything,
-    filter: { addresses: [`0x${'01'.repeat(20)}` as `0x${string}`], topics: [] },
+    filter: { addresses: new Set([zeroAddress]), topics: [] },
   })!
   const late = filters.install({
     ...everything,
-    filter: { addresses: [token], topics: [], fromBlock: { by: 'number', number: 2 } },
+    filter: { addresses: new Set([token]), topics: [], fromBlock: { by: 'number', number: 2 } },
   })!
   const all = filters.install(everything)!
   const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }

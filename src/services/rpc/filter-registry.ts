@@ -1,8 +1,9 @@
-import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
-import { bloomTest, type LogFilter, matchesFilter } from '../../io/execution/embedded/queries/log-filter.js'
+import type { Hex } from '../../base/primitives/bytes.js'
+import { type LogFilter, termsOf } from '../../io/execution/embedded/queries/log-filter.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import type { Clock } from '../../io/time/clock.js'
-import { isInRange, logsOf } from './head-logs.js'
+import { logsOf } from './head-logs.js'
+import { LogWatchers } from './log-watchers.js'
 import { randomId } from './random-id.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { HeadSource, PooledTransaction, TransactionPool } from './rpc-ports.js'
@@ -16,22 +17,20 @@ export type FilterTopic =
 
 interface Filter {
   readonly topic: FilterTopic
-  readonly mayMatch: (bloom: Uint8Array) => boolean
   entries: unknown[]
   expiresMs: number
 }
 
-const always = () => true
-
 /** Collects what polled filters ask for, until it is fetched or nobody asked for `filterLifetimeMs`. */
 export class FilterRegistry {
   private readonly filters = new Map<Hex, Filter>()
+  private readonly logWatchers = new LogWatchers<Hex>()
   private readonly stops: readonly (() => void)[]
   private transactionFilters = 0
 
   constructor(
     private readonly options: {
-      config: Pick<RpcConfig, 'maxFilters' | 'maxFilterEntries' | 'filterLifetimeMs'>
+      config: Pick<RpcConfig, 'maxFilters' | 'maxFilterTerms' | 'maxFilterEntries' | 'filterLifetimeMs'>
       heads: HeadSource
       mempool: Pick<TransactionPool, 'onPending'>
       clock: Pick<Clock, 'nowMs'>
@@ -43,13 +42,17 @@ export class FilterRegistry {
     ]
   }
 
-  /** Installs a filter; null when there are too many. */
+  /** Installs a filter; null when there are too many, or they name too much. */
   install(topic: FilterTopic): Hex | null {
     this.removeExpired()
-    if (this.filters.size >= this.options.config.maxFilters) return null
+    const { maxFilters, maxFilterTerms } = this.options.config
+    if (this.filters.size >= maxFilters) return null
     const id = randomId()
-    const mayMatch = topic.kind === 'logs' ? bloomTest(topic.filter) : always
-    this.filters.set(id, { topic, mayMatch, entries: [], expiresMs: this.newExpiry() })
+    if (topic.kind === 'logs') {
+      if (this.terms() + termsOf(topic.filter) > maxFilterTerms) return null
+      this.logWatchers.add(id, topic.filter)
+    }
+    this.filters.set(id, { topic, entries: [], expiresMs: this.newExpiry() })
     if (topic.kind === 'transactions') this.transactionFilters++
     return id
   }
@@ -72,12 +75,20 @@ export class FilterRegistry {
   uninstall(id: Hex): boolean {
     const filter = this.filters.get(id)
     if (!filter) return false
-    if (filter.topic.kind === 'transactions') this.transactionFilters--
+    const { topic } = filter
+    if (topic.kind === 'transactions') this.transactionFilters--
+    if (topic.kind === 'logs') this.logWatchers.remove(id, topic.filter)
     return this.filters.delete(id)
   }
 
   close(): void {
     for (const stop of this.stops) stop()
+  }
+
+  private terms(): number {
+    let terms = 0
+    for (const { topic } of this.filters.values()) if (topic.kind === 'logs') terms += termsOf(topic.filter)
+    return terms
   }
 
   private touch(id: Hex): Filter | null {
@@ -101,13 +112,8 @@ export class FilterRegistry {
     if (this.filters.size === 0) return
     this.removeExpired()
     const { hash, header } = change.block
-    const bloom = hexToBytes(header.logsBloom)
-    for (const [id, { topic, mayMatch }] of this.filters) {
-      if (topic.kind === 'blocks') this.append(id, hash)
-      if (topic.kind !== 'logs' || change.logs.length === 0) continue
-      if (!isInRange(topic.filter, header.number) || !mayMatch(bloom)) continue
-      for (const log of logsOf(change)) if (matchesFilter(topic.filter, log)) this.append(id, log)
-    }
+    for (const [id, { topic }] of this.filters) if (topic.kind === 'blocks') this.append(id, hash)
+    for (const log of logsOf(change)) for (const id of this.logWatchers.of(log, header.number)) this.append(id, log)
   }
 
   private onPending(transactions: readonly PooledTransaction[]): void {

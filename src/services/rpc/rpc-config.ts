@@ -21,10 +21,14 @@ export interface RpcConfig {
   /** A query of the execution client is aborted after this. */
   readonly executionTimeoutMs: number
   readonly maxSubscriptionsPerConnection: number
+  /** Addresses and topics that the log subscriptions of one connection may name together. */
+  readonly maxLogTermsPerConnection: number
   /** A WebSocket peer with more unread bytes than this is disconnected. */
   readonly maxUnsentBytes: number
   /** Installed filters of all callers together. */
   readonly maxFilters: number
+  /** Addresses and topics that installed filters of all callers may name together. */
+  readonly maxFilterTerms: number
   /** Entries that wait in one filter; a filter that is not read and passes it is removed. */
   readonly maxFilterEntries: number
   /** A filter that nobody asks is removed after this. */
@@ -44,8 +48,10 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   requestsPerSecond: 50_000,
   executionTimeoutMs: 30_000,
   maxSubscriptionsPerConnection: 128,
+  maxLogTermsPerConnection: 10_000,
   maxUnsentBytes: 32 * 1024 * 1024,
   maxFilters: 1_000,
+  maxFilterTerms: 100_000,
   maxFilterEntries: 10_000,
   filterLifetimeMs: 5 * 60_000,
 }

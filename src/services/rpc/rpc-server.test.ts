@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
-import { zeroHash } from '../../base/primitives/hashes.js'
+import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
 import { duplicateVote, encodeEvidence, evidenceHash } from '../../base/protocol/evidence.js'
 import { prevote } from '../../base/protocol/vote.js'
 import { account, blsGenerator, chainId, token } from './fake-node.fixture.js'
@@ -241,6 +241,22 @@ describe('WebSocket', () => {
     expect(received.map(({ result, error }) => result ?? error)).toEqual([
       true,
       { code: -32000, message: 'subscription not found' },
+    ])
+    socket.terminate()
+  })
+
+  it('bounds the addresses and topics that one connection watches', async () => {
+    await start({ maxLogTermsPerConnection: 3 })
+    const { socket, received, send } = await server.openSocket()
+    const filter = { address: [token, zeroAddress], topics: [] }
+    send(message('eth_subscribe', ['logs', filter], 1))
+    send(message('eth_subscribe', ['logs', filter], 2))
+    send(message('eth_subscribe', ['logs', { topics: [zeroHash] }], 3))
+    await expect.poll(() => received.length).toBe(3)
+    expect(received.map(({ error }) => error)).toEqual([
+      undefined,
+      { code: -32005, message: 'too many addresses and topics: a connection may watch 3' },
+      undefined,
     ])
     socket.terminate()
   })

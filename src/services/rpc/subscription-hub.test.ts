@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
-import { zeroHash } from '../../base/primitives/hashes.js'
+import { type Address, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
+import { everyLog, type LogFilter } from '../../io/execution/embedded/queries/log-filter.js'
 import { FakeNode, token } from './fake-node.fixture.js'
 import type { Subscriber } from './rpc-method.js'
 import { SubscriptionHub } from './subscription-hub.js'
@@ -40,10 +41,34 @@ it('holds notifications back until the subscriber knows its id', () => {
 
 it('a subscriber that never learns its id does not fill the memory', () => {
   const subscriber = one()
-  hub.subscribe(subscriber, { kind: 'logs', filter: { addresses: [], topics: [] } })
+  hub.subscribe(subscriber, { kind: 'logs', filter: everyLog })
   const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }
   node.mine(Array(10_001).fill(pooled))
   expect(subscriber.goodbyes).toHaveLength(1)
+})
+
+it('does not look at subscriptions to other addresses when a head comes', () => {
+  let looks = 0
+  const counted = (filter: LogFilter) =>
+    new Proxy(filter, {
+      get(...access) {
+        looks++
+        return Reflect.get(...access)
+      },
+    })
+  const subscriber = one()
+  const subscribe = (address: Address) => {
+    const filter = counted({ ...everyLog, addresses: new Set([address]) })
+    hub.activate(subscriber, hub.subscribe(subscriber, { kind: 'logs', filter }))
+  }
+  for (let i = 0; i < 100; i++) subscribe(zeroAddress)
+  looks = 0
+  const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }
+  node.mine([pooled, pooled])
+  expect(looks).toBe(0)
+  subscribe(token)
+  node.mine([pooled, pooled])
+  expect(subscriber.told).toHaveLength(2)
 })
 
 it('keeps the subscriptions of connections apart', () => {

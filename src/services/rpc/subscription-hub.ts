@@ -1,9 +1,10 @@
-import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
+import type { Hex } from '../../base/primitives/bytes.js'
 import { headerToJson } from '../../io/execution/embedded/queries/block-json.js'
-import { bloomTest, type LogFilter, matchesFilter } from '../../io/execution/embedded/queries/log-filter.js'
+import { type LogFilter, termsOf } from '../../io/execution/embedded/queries/log-filter.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
-import { isInRange, logsOf } from './head-logs.js'
+import { logsOf } from './head-logs.js'
 import { toJson } from './json-rpc.js'
+import { LogWatchers } from './log-watchers.js'
 import { pooledToJson } from './pooled-transaction-json.js'
 import { randomId } from './random-id.js'
 import type { Subscriber } from './rpc-method.js'
@@ -21,22 +22,20 @@ interface Subscription {
   readonly id: Hex
   readonly topic: Topic
   readonly subscriber: Subscriber
-  readonly mayMatch: (bloom: Uint8Array) => boolean
   /** Notifications held back until the answer with the id is sent; null afterwards. */
   held: string[] | null
 }
 
 const maxHeld = 10_000
-const always = () => true
 
 /** Turns heads and waiting transactions into notifications; each text is made once for all subscribers. */
 export class SubscriptionHub {
   private readonly byKind = {
     newHeads: new Map<Hex, Subscription>(),
-    logs: new Map<Hex, Subscription>(),
     newPendingTransactions: new Map<Hex, Subscription>(),
     syncing: new Map<Hex, Subscription>(),
   }
+  private readonly logWatchers = new LogWatchers<Subscription>()
   private readonly bySubscriber = new Map<Subscriber, Map<Hex, Subscription>>()
   private readonly stops: readonly (() => void)[]
   private wasSyncing: boolean
@@ -60,11 +59,19 @@ export class SubscriptionHub {
     return this.bySubscriber.get(subscriber)?.size ?? 0
   }
 
+  /** Addresses and topics that the subscriptions of one connection name. */
+  terms(subscriber: Subscriber): number {
+    let terms = 0
+    for (const { topic } of this.bySubscriber.get(subscriber)?.values() ?? [])
+      if (topic.kind === 'logs') terms += termsOf(topic.filter)
+    return terms
+  }
+
   /** Begins a subscription; its notifications wait for `activate`. */
   subscribe(subscriber: Subscriber, topic: Topic): Hex {
-    const mayMatch = topic.kind === 'logs' ? bloomTest(topic.filter) : always
-    const subscription: Subscription = { id: randomId(), topic, subscriber, mayMatch, held: [] }
-    this.byKind[topic.kind].set(subscription.id, subscription)
+    const subscription: Subscription = { id: randomId(), topic, subscriber, held: [] }
+    if (topic.kind === 'logs') this.logWatchers.add(subscription, topic.filter)
+    else this.byKind[topic.kind].set(subscription.id, subscription)
     const own = this.bySubscriber.get(subscriber) ?? new Map<Hex, Subscription>()
     this.bySubscriber.set(subscriber, own.set(subscription.id, subscription))
     return subscription.id
@@ -86,7 +93,9 @@ export class SubscriptionHub {
     if (!own || !subscription) return false
     own.delete(id)
     if (own.size === 0) this.bySubscriber.delete(subscriber)
-    this.byKind[subscription.topic.kind].delete(id)
+    const { topic } = subscription
+    if (topic.kind === 'logs') this.logWatchers.remove(subscription, topic.filter)
+    else this.byKind[topic.kind].delete(id)
     return true
   }
 
@@ -101,30 +110,19 @@ export class SubscriptionHub {
 
   private onHead(change: HeadChange): void {
     const { hash, header } = change.block
-    const { newHeads, logs } = this.byKind
+    const { newHeads } = this.byKind
     if (newHeads.size > 0) {
       const text = toJson(headerToJson(hash, header))
       for (const subscription of newHeads.values()) deliver(subscription, text)
     }
-    if (logs.size > 0 && change.logs.length > 0) this.deliverLogs(change)
-    this.deliverSyncing()
-  }
-
-  private deliverLogs(change: HeadChange): void {
-    const { header } = change.block
-    const entries = logsOf(change)
-    const bloom = hexToBytes(header.logsBloom)
-    const texts: (string | undefined)[] = []
-    for (const subscription of this.byKind.logs.values()) {
-      if (subscription.topic.kind !== 'logs') continue
-      const { filter } = subscription.topic
-      if (!isInRange(filter, header.number) || !subscription.mayMatch(bloom)) continue
-      entries.forEach((log, index) => {
-        if (!matchesFilter(filter, log)) return
-        texts[index] ??= toJson(log)
-        deliver(subscription, texts[index])
-      })
+    for (const log of logsOf(change)) {
+      let text: string | undefined
+      for (const subscription of this.logWatchers.of(log, header.number)) {
+        text ??= toJson(log)
+        deliver(subscription, text)
+      }
     }
+    this.deliverSyncing()
   }
 
   private deliverSyncing(): void {

@@ -1,4 +1,4 @@
-import { readLogFilter } from '../../../io/execution/embedded/queries/log-filter.js'
+import { type LogFilter, readLogFilter } from '../../../io/execution/embedded/queries/log-filter.js'
 import { invalidParams, readString, serverError } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import type { FilterRegistry, FilterTopic } from '../filter-registry.js'
@@ -10,7 +10,10 @@ export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: 
   const install = (topic: FilterTopic) => {
     const id = filters.install(topic)
     if (id === null)
-      throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many filters are installed' })
+      throw new ExecutionRpcError({
+        code: rpcErrorCodes.limitExceeded,
+        message: 'too many filters are installed, or they name too many addresses and topics',
+      })
     return id
   }
   return {
@@ -20,7 +23,7 @@ export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: 
       const { fromBlock, toBlock } = filter
       if (fromBlock?.by === 'number' && toBlock?.by === 'number' && fromBlock.number > toBlock.number)
         throw invalidParams('invalid block range params')
-      return install({ kind: 'logs', filter, criteria: criteriaOf(params[0] as Criteria) })
+      return install({ kind: 'logs', filter, criteria: criteriaOf(params[0] as Criteria, filter) })
     },
     eth_newBlockFilter({ args }) {
       args.end()
@@ -44,11 +47,11 @@ export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: 
   }
 }
 
-type Criteria = Partial<Record<'address' | 'topics' | 'fromBlock' | 'toBlock' | 'blockHash', unknown>>
+type Criteria = Partial<Record<'fromBlock' | 'toBlock' | 'blockHash', unknown>>
 
-/** What was read and checked of the caller's object, whatever else came with it. */
-function criteriaOf({ address, topics, fromBlock, toBlock, blockHash }: Criteria): Criteria {
-  return { address, topics, fromBlock, toBlock, blockHash }
+/** What was read and checked of the caller's object, whatever else came with it; each address and topic once. */
+function criteriaOf({ fromBlock, toBlock, blockHash }: Criteria, { addresses, topics }: LogFilter): unknown {
+  return { address: [...addresses], topics: topics.map(names => [...names]), fromBlock, toBlock, blockHash }
 }
 
 function readId({ args }: RpcCall): `0x${string}` {

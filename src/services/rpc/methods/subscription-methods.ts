@@ -1,4 +1,4 @@
-import { readLogFilter } from '../../../io/execution/embedded/queries/log-filter.js'
+import { everyLog, readLogFilter, termsOf } from '../../../io/execution/embedded/queries/log-filter.js'
 import { type RpcArguments, readBoolean, readString } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import type { RpcConfig } from '../rpc-config.js'
@@ -8,20 +8,19 @@ import type { SubscriptionHub, Topic } from '../subscription-hub.js'
 /** eth_subscribe and eth_unsubscribe, over WebSocket only. */
 export function subscriptionMethods({
   hub,
-  config: { maxSubscriptionsPerConnection },
+  config: { maxSubscriptionsPerConnection, maxLogTermsPerConnection },
 }: {
   hub: SubscriptionHub
-  config: Pick<RpcConfig, 'maxSubscriptionsPerConnection'>
+  config: Pick<RpcConfig, 'maxSubscriptionsPerConnection' | 'maxLogTermsPerConnection'>
 }): RpcMethods {
   return {
     eth_subscribe({ args, context }) {
       const subscriber = requireSubscriber(context.subscriber)
       const topic = readTopic(args)
       if (hub.count(subscriber) >= maxSubscriptionsPerConnection)
-        throw new ExecutionRpcError({
-          code: rpcErrorCodes.limitExceeded,
-          message: `too many subscriptions: a connection may have ${maxSubscriptionsPerConnection}`,
-        })
+        throw limitExceeded(`too many subscriptions: a connection may have ${maxSubscriptionsPerConnection}`)
+      if (topic.kind === 'logs' && hub.terms(subscriber) + termsOf(topic.filter) > maxLogTermsPerConnection)
+        throw limitExceeded(`too many addresses and topics: a connection may watch ${maxLogTermsPerConnection}`)
       const id = hub.subscribe(subscriber, topic)
       context.afterAnswer(() => hub.activate(subscriber, id))
       return id
@@ -37,6 +36,8 @@ export function subscriptionMethods({
   }
 }
 
+const limitExceeded = (message: string) => new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
+
 function requireSubscriber(subscriber: Subscriber | null): Subscriber {
   if (subscriber) return subscriber
   throw new ExecutionRpcError({ code: rpcErrorCodes.methodNotFound, message: 'notifications not supported' })
@@ -50,7 +51,7 @@ function readTopic(args: RpcArguments): Topic {
       case 'syncing':
         return { kind }
       case 'logs':
-        return { kind, filter: args.optional(readLogFilter) ?? { addresses: [], topics: [] } }
+        return { kind, filter: args.optional(readLogFilter) ?? everyLog }
       case 'newPendingTransactions':
         return { kind, isFull: args.optional(readBoolean) ?? false }
       default:

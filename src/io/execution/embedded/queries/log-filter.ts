@@ -10,9 +10,17 @@ export interface LogFilter {
   readonly fromBlock?: BlockSelector
   readonly toBlock?: BlockSelector
   /** Any of these; empty means every address. */
-  readonly addresses: readonly Address[]
+  readonly addresses: ReadonlySet<Address>
   /** By position: any of these; empty means every topic. */
-  readonly topics: readonly (readonly Hash32[])[]
+  readonly topics: readonly ReadonlySet<Hash32>[]
+}
+
+/** Lets every log through. */
+export const everyLog: LogFilter = { addresses: new Set(), topics: [] }
+
+/** How many addresses and topics the filter names. */
+export function termsOf({ addresses, topics }: LogFilter): number {
+  return topics.reduce((sum, { size }) => sum + size, addresses.size)
 }
 
 /** Most addresses, or topics of one position, in a filter (as geth). */
@@ -31,8 +39,8 @@ export const readLogFilter: ArgumentReader<LogFilter> = value => {
     ...(blockHash ? { blockHash } : {}),
     ...(fromBlock ? { fromBlock } : {}),
     ...(toBlock ? { toBlock } : {}),
-    addresses: readAddresses(fields.raw('address')),
-    topics: readTopics(fields.raw('topics')),
+    addresses: new Set(readAddresses(fields.raw('address'))),
+    topics: readTopics(fields.raw('topics')).map(topics => new Set(topics)),
   }
 }
 
@@ -79,17 +87,17 @@ export function matchesFilter(
   filter: LogFilter,
   log: { readonly address: string; readonly topics: readonly string[] },
 ): boolean {
-  if (filter.addresses.length > 0 && !(filter.addresses as readonly string[]).includes(log.address)) return false
+  if (!admits(filter.addresses, log.address)) return false
   if (filter.topics.length > log.topics.length) return false
-  return filter.topics.every(
-    (wanted, at) => wanted.length === 0 || (wanted as readonly string[]).includes(log.topics[at]!),
-  )
+  return filter.topics.every((wanted, at) => admits(wanted, log.topics[at]!))
 }
+
+const admits = (wanted: ReadonlySet<string>, value: string): boolean => wanted.size === 0 || wanted.has(value)
 
 /** A test of block blooms: false means that no log of the block passes the filter. */
 export function bloomTest(filter: LogFilter): (bloom: Uint8Array) => boolean {
   const positions = [filter.addresses, ...filter.topics]
-    .filter(values => values.length > 0)
-    .map(values => values.map(bloomBits))
+    .filter(values => values.size > 0)
+    .map(values => Array.from(values, bloomBits))
   return bloom => positions.every(values => values.some(bits => bloomMayHold(bloom, bits)))
 }
