@@ -359,6 +359,10 @@ describe('logs', () => {
       code: -32005,
       message: 'query returned more than 8 results',
     })
+    expect(await refusal(queries({ limits: { maxDataBytes: 7 } })('eth_getLogs', all))).toEqual({
+      code: -32005,
+      message: 'query returned more than 7 bytes of log data',
+    })
     expect(await refusal(ask('eth_getLogs', { fromBlock: '0x2', toBlock: '0x1' }))).toEqual({
       code: -32602,
       message: 'invalid block range params',

@@ -19,7 +19,12 @@ export interface EthQueries {
 /** Bounds of single queries. */
 export type QueryLimits = CallLimits & LogLimits
 
-const defaultLimits: QueryLimits = { callGas: 50_000_000, maxBlocks: 100_000, maxResults: 10_000 }
+const defaultLimits: QueryLimits = {
+  callGas: 50_000_000,
+  maxBlocks: 100_000,
+  maxResults: 10_000,
+  maxDataBytes: 8 << 20,
+}
 
 /** Queries over the chain, its states and an executor of calls; `defaultPriorityFee` is suggested when blocks are empty, `timer` ends long ones. */
 export function createEthQueries({

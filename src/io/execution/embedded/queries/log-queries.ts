@@ -14,6 +14,13 @@ import { invalidParams, serverError } from './rpc-argument.js'
 export interface LogLimits {
   readonly maxBlocks: number
   readonly maxResults: number
+  /** Bytes of data in all logs of the answer: more than one block can hold. */
+  readonly maxDataBytes: number
+}
+
+interface Answer {
+  readonly logs: LogJson[]
+  dataBytes: number
 }
 
 /** eth_getLogs; `checkTime` is called at each block, and throws to end the query. */
@@ -28,7 +35,7 @@ export function logQueries({
 }): QueryMethods {
   const limitExceeded = (message: string) => new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
 
-  const collect = (height: Height, filter: LogFilter, into: LogJson[]) => {
+  const collect = (height: Height, filter: LogFilter, into: Answer) => {
     const receipts = chain.receiptsAt(height)
     invariant(receipts, 'a canonical block has its receipts', { height })
     let block: Block | null = null
@@ -38,13 +45,16 @@ export function logQueries({
       for (const log of receipt.logs) {
         const index = logIndex++
         if (!matchesFilter(filter, log)) continue
-        if (into.length >= limits.maxResults)
+        if (into.logs.length >= limits.maxResults)
           throw limitExceeded(`query returned more than ${limits.maxResults} results`)
+        into.dataBytes += log.data.length
+        if (into.dataBytes > limits.maxDataBytes)
+          throw limitExceeded(`query returned more than ${limits.maxDataBytes} bytes of log data`)
         block ??= chain.blockAt(height)
         invariant(block, 'a canonical block has its body', { height })
         transactionHash ??= keccak256Hex(block.transactions[transactionIndex]!)
         const { header, hash: blockHash } = block
-        into.push(logToJson(log, { header, blockHash, transactionHash, transactionIndex, logIndex: index }))
+        into.logs.push(logToJson(log, { header, blockHash, transactionHash, transactionIndex, logIndex: index }))
       }
     })
   }
@@ -70,13 +80,13 @@ export function logQueries({
       args.end()
       const { first, last } = range(filter)
       const mayMatch = bloomTest(filter)
-      const logs: LogJson[] = []
+      const answer: Answer = { logs: [], dataBytes: 0 }
       for (let height = first; height <= last; height++) {
         checkTime()
         const bloom = chain.logsBloomAt(height)
-        if (bloom && mayMatch(bloom)) collect(height, filter, logs)
+        if (bloom && mayMatch(bloom)) collect(height, filter, answer)
       }
-      return logs
+      return answer.logs
     },
   }
 }
