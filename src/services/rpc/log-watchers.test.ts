@@ -46,5 +46,6 @@ it('finds each watcher whose filter lets the log through, once, and no other', (
       expect(found).toHaveLength(expected.length)
       expect(new Set(found)).toEqual(new Set(expected))
     }),
+    { numRuns: 1_000 },
   )
 })

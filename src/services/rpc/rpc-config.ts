@@ -23,6 +23,8 @@ export interface RpcConfig {
   readonly maxSubscriptionsPerConnection: number
   /** Addresses and topics that the log subscriptions of one connection may name together. */
   readonly maxLogTermsPerConnection: number
+  /** The same of all connections together. */
+  readonly maxLogTerms: number
   /** A WebSocket peer with more unread bytes than this is disconnected. */
   readonly maxUnsentBytes: number
   /** Installed filters of all callers together. */
@@ -49,6 +51,7 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   executionTimeoutMs: 30_000,
   maxSubscriptionsPerConnection: 128,
   maxLogTermsPerConnection: 10_000,
+  maxLogTerms: 1_000_000,
   maxUnsentBytes: 32 * 1024 * 1024,
   maxFilters: 1_000,
   maxFilterTerms: 100_000,

@@ -261,6 +261,26 @@ describe('WebSocket', () => {
     socket.terminate()
   })
 
+  it('bounds the addresses and topics that all connections watch, and has room again when one leaves', async () => {
+    await start({ maxLogTerms: 3 })
+    const [first, second] = [await server.openSocket(), await server.openSocket()]
+    const filter = { address: [token, zeroAddress], topics: [] }
+    const subscribe = async ({ received, send }: typeof first, id: number) => {
+      const count = received.length
+      send(message('eth_subscribe', ['logs', filter], id))
+      await expect.poll(() => received.length).toBe(count + 1)
+      return received.at(-1)?.error
+    }
+    expect(await subscribe(first, 1)).toBeUndefined()
+    expect(await subscribe(second, 2)).toEqual({
+      code: -32005,
+      message: 'too many addresses and topics are watched by all connections',
+    })
+    first.socket.terminate()
+    await expect.poll(() => subscribe(second, 3)).toBeUndefined()
+    second.socket.terminate()
+  })
+
   it('bounds subscriptions, messages and origins', async () => {
     await start({ maxSubscriptionsPerConnection: 2, maxBodyBytes: 1_000 })
     const { socket, received, send } = await server.openSocket()

@@ -36,6 +36,8 @@ export class SubscriptionHub {
     syncing: new Map<Hex, Subscription>(),
   }
   private readonly logWatchers = new LogWatchers<Subscription>()
+  /** Addresses and topics that all subscriptions name. */
+  allTerms = 0
   private readonly bySubscriber = new Map<Subscriber, Map<Hex, Subscription>>()
   private readonly stops: readonly (() => void)[]
   private wasSyncing: boolean
@@ -70,8 +72,10 @@ export class SubscriptionHub {
   /** Begins a subscription; its notifications wait for `activate`. */
   subscribe(subscriber: Subscriber, topic: Topic): Hex {
     const subscription: Subscription = { id: randomId(), topic, subscriber, held: [] }
-    if (topic.kind === 'logs') this.logWatchers.add(subscription, topic.filter)
-    else this.byKind[topic.kind].set(subscription.id, subscription)
+    if (topic.kind === 'logs') {
+      this.logWatchers.add(subscription, topic.filter)
+      this.allTerms += termsOf(topic.filter)
+    } else this.byKind[topic.kind].set(subscription.id, subscription)
     const own = this.bySubscriber.get(subscriber) ?? new Map<Hex, Subscription>()
     this.bySubscriber.set(subscriber, own.set(subscription.id, subscription))
     return subscription.id
@@ -94,8 +98,10 @@ export class SubscriptionHub {
     own.delete(id)
     if (own.size === 0) this.bySubscriber.delete(subscriber)
     const { topic } = subscription
-    if (topic.kind === 'logs') this.logWatchers.remove(subscription, topic.filter)
-    else this.byKind[topic.kind].delete(id)
+    if (topic.kind === 'logs') {
+      this.logWatchers.remove(subscription, topic.filter)
+      this.allTerms -= termsOf(topic.filter)
+    } else this.byKind[topic.kind].delete(id)
     return true
   }
 

@@ -8,10 +8,10 @@ import type { SubscriptionHub, Topic } from '../subscription-hub.js'
 /** eth_subscribe and eth_unsubscribe, over WebSocket only. */
 export function subscriptionMethods({
   hub,
-  config: { maxSubscriptionsPerConnection, maxLogTermsPerConnection },
+  config: { maxSubscriptionsPerConnection, maxLogTermsPerConnection, maxLogTerms },
 }: {
   hub: SubscriptionHub
-  config: Pick<RpcConfig, 'maxSubscriptionsPerConnection' | 'maxLogTermsPerConnection'>
+  config: Pick<RpcConfig, 'maxSubscriptionsPerConnection' | 'maxLogTermsPerConnection' | 'maxLogTerms'>
 }): RpcMethods {
   return {
     eth_subscribe({ args, context }) {
@@ -21,6 +21,8 @@ export function subscriptionMethods({
         throw limitExceeded(`too many subscriptions: a connection may have ${maxSubscriptionsPerConnection}`)
       if (topic.kind === 'logs' && hub.terms(subscriber) + termsOf(topic.filter) > maxLogTermsPerConnection)
         throw limitExceeded(`too many addresses and topics: a connection may watch ${maxLogTermsPerConnection}`)
+      if (topic.kind === 'logs' && hub.allTerms + termsOf(topic.filter) > maxLogTerms)
+        throw limitExceeded('too many addresses and topics are watched by all connections')
       const id = hub.subscribe(subscriber, topic)
       context.afterAnswer(() => hub.activate(subscriber, id))
       return id
