@@ -12,7 +12,8 @@ import {
 } from '../../base/primitives/bytes.js'
 import type { Address } from '../../base/primitives/hashes.js'
 
-const maxFeePerGas = 1_000_000_000_000n
+/** What a transaction of the benchmark pays for gas at most, in wei. */
+export const benchFeeCap = 1_000_000_000_000n
 const maxPriorityFeePerGas = 1_000_000n
 
 /** An account that signs fee-market transactions (EIP-1559), one nonce after the other. */
@@ -47,7 +48,7 @@ export class BenchAccount {
       rlpUint(this.chainId),
       rlpUint(this.nonce++),
       rlpUint(maxPriorityFeePerGas),
-      rlpUint(maxFeePerGas),
+      rlpUint(benchFeeCap),
       rlpUint(gas),
       to === null ? new Uint8Array(0) : rlpHex(to),
       rlpUint(value),

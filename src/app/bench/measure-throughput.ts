@@ -1,5 +1,6 @@
 import type { Hex } from '../../base/primitives/bytes.js'
 import { AppError } from '../app-error.js'
+import { benchFeeCap } from './bench-account.js'
 import { blockNumber, type DevnetInfo, nodesCpuSec, rpcBatch, rpcCall, sleep } from './bench-network.js'
 
 /** What the network sustained while transactions were always waiting. */
@@ -19,7 +20,7 @@ const batchSize = 100
 const maxBacklog = 6_000
 const drainMs = 30_000
 
-/** Sends signed transactions (the accounts taking turns, their number a multiple of the nodes') to all sequencers and counts what blocks hold of them. @throws AppError BENCH_FAILED when a node refuses one: all that follow of its account would wait for ever */
+/** Sends signed transactions (the accounts taking turns, their number a multiple of the nodes') to all sequencers and counts what blocks hold of them. @throws AppError BENCH_FAILED when a node refuses one (all that follow of its account would wait for ever), or no block takes the rest */
 export async function measureThroughput({
   info,
   raws,
@@ -71,6 +72,7 @@ export async function measureThroughput({
   await sent
   const seconds = (performance.now() - began) / 1_000
   const executed = counter.transactions
+  if (executed < accepted) throw await notExecuted({ url: urls[0]!, executed, accepted })
   return {
     accepted,
     executed,
@@ -80,6 +82,16 @@ export async function measureThroughput({
     blocksPerSec: (counter.height - firstHeight) / seconds,
     cpuMsPerTransaction: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, executed),
   }
+}
+
+/** Full blocks raise the base fee by an eighth each, in the end above what is offered. */
+async function notExecuted({ url, executed, accepted }: { url: string; executed: number; accepted: number }) {
+  const { baseFeePerGas } = await rpcCall<{ baseFeePerGas: string }>(url, 'eth_getBlockByNumber', ['latest', false])
+  const why =
+    BigInt(baseFeePerGas) > benchFeeCap
+      ? `the base fee rose to ${BigInt(baseFeePerGas)} wei, above the ${benchFeeCap} offered: ask for fewer transfers`
+      : `no block took one in ${drainMs / 1_000} s`
+  return new AppError('BENCH_FAILED', `${accepted - executed} of ${accepted} transactions were not executed: ${why}.`)
 }
 
 /** Counts transactions of new blocks at one node. */
