@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { VirtualClock } from '../time/virtual-clock.js'
-import { type DoorRefusal, doorHost, InboundDoor, type Visitor } from './inbound-door.js'
+import { type DoorRefusal, InboundDoor, type Visitor } from './inbound-door.js'
 import { defaultNetworkLimits } from './network-limits.js'
 
 const limits = { ...defaultNetworkLimits, silentConnections: 4, pendingHandshakes: 3, handshakeTimeoutMs: 1_000 }
@@ -163,16 +163,5 @@ describe('InboundDoor', () => {
       }),
       { seed: 4 },
     )
-  })
-})
-
-describe('doorHost', () => {
-  it('is the address, or the network of an IPv6 host', () => {
-    expect(doorHost('1.2.3.4')).toBe('1.2.3.4')
-    expect(doorHost('::ffff:1.2.3.4')).toBe('1.2.3.4')
-    expect(doorHost('::1')).toBe('::1')
-    expect(doorHost('2001:db8:1:2:3:4:5:6')).toBe('2001:db8:1:2::/64')
-    expect(doorHost('2001:db8::7')).toBe('2001:db8:0:0::/64')
-    expect(doorHost('fe80::1:2:3:4')).toBe('fe80:0:0:0::/64')
   })
 })

@@ -1,6 +1,7 @@
 import type { Clock } from '../time/clock.js'
 import type { NetworkLimits } from './network-limits.js'
 import { defaultScorePolicy, PeerScores, type Severity } from './peer-score.js'
+import { isLoopback } from './remote-host.js'
 import { TokenBucket } from './token-bucket.js'
 
 /** Why an inbound connection is turned away before it costs an encryption handshake. */
@@ -177,21 +178,6 @@ export class InboundDoor {
     }
     return state
   }
-}
-
-/** The host of a socket's address as the door counts it: an IPv6 host owns its /64. */
-export function doorHost(address: string): string {
-  const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
-  if (!plain.includes(':') || plain === '::1') return plain
-  const [head = '', tail = ''] = plain.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const rest = tail === '' ? [] : tail.split(':')
-  const zeros = plain.includes('::') ? Array<string>(Math.max(0, 8 - groups.length - rest.length)).fill('0') : []
-  return `${[...groups, ...zeros, ...rest].slice(0, 4).join(':')}::/64`
-}
-
-function isLoopback(host: string): boolean {
-  return host === '::1' || host.startsWith('127.')
 }
 
 function first<Value>(values: Iterable<Value>): Value | undefined {

@@ -1,7 +1,8 @@
 import type { Server, Socket } from 'node:net'
 import { invariant } from '../../base/primitives/invariant.js'
-import { doorHost, type InboundDoor, type Visitor } from './inbound-door.js'
+import type { InboundDoor, Visitor } from './inbound-door.js'
 import { MultistreamNames } from './negotiation-guard.js'
+import { remoteHost } from './remote-host.js'
 
 /**
  * Stands before a libp2p TCP listener: a socket becomes a libp2p connection once it asked for Noise in multistream-select,
@@ -19,7 +20,7 @@ export class InboundSockets {
     const [take] = server.listeners('connection')
     server.removeAllListeners('connection')
     server.on('connection', (socket: Socket) => {
-      const host = doorHost(socket.remoteAddress ?? '')
+      const host = remoteHost(socket.remoteAddress ?? '')
       if (!this.door.knock(host)) socket.resetAndDestroy()
       else this.receive(socket, host, () => take!.call(server, socket))
     })

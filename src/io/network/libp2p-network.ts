@@ -1,4 +1,5 @@
 import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import { HeldBytes } from '../../base/primitives/held-bytes.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { ConsensusSigner } from '../keys/consensus-signer.js'
@@ -38,7 +39,6 @@ import { channelProtocols, PeerSession, type SessionEvents } from './peer-sessio
 import { RequestDesk, type RequestHandler } from './request-desk.js'
 import { ask, requestProtocol } from './request-streams.js'
 import { admitSession } from './session-admission.js'
-import { UnfinishedFrames } from './unfinished-frames.js'
 
 /** What a node's network is made of. */
 export interface Libp2pNetworkOptions {
@@ -82,7 +82,7 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
   private readonly connectHandlers = new Set<(peer: Peer) => void>()
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
-  private readonly unfinishedOfStrangers: UnfinishedFrames<PeerSession>
+  private readonly unfinishedOfStrangers: HeldBytes<PeerSession>
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
   private closed = false
 
@@ -123,7 +123,7 @@ export class Libp2pNetwork implements PeerNetwork {
       onTooFast: peer => this.drop(peer, { reason: 'TOO_MANY_REQUESTS', severity: 'light' }),
       onBug: stopOn,
     })
-    this.unfinishedOfStrangers = new UnfinishedFrames(limits.unfinishedBytesOfStrangers, ({ peer }) =>
+    this.unfinishedOfStrangers = new HeldBytes(limits.unfinishedBytesOfStrangers, ({ peer }) =>
       this.drop(peer.id, { reason: 'UNFINISHED_FRAMES', severity: 'heavy' }),
     )
     const metrics = options.metrics ?? silentMetrics

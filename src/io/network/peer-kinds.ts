@@ -1,11 +1,11 @@
 import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import type { Clock } from '../time/clock.js'
-import { doorHost } from './inbound-door.js'
 import { hostOf } from './libp2p-node.js'
 import type { PeerKind } from './network-limits.js'
 import type { PeerDialer } from './peer-dialer.js'
 import type { Peer } from './peer-network.js'
 import type { PeerSession } from './peer-session.js'
+import { remoteHost } from './remote-host.js'
 
 /** How often a peer that entered or left the sequencer set is noticed. */
 const lookMs = 10_000
@@ -24,7 +24,7 @@ export class PeerKinds {
       readonly sessions: () => Iterable<PeerSession>
     },
   ) {
-    this.hosts = new Set(ports.dialer.hosts().map(doorHost))
+    this.hosts = new Set(ports.dialer.hosts().map(remoteHost))
   }
 
   of({ id, consensusKey }: Peer): PeerKind {
@@ -54,6 +54,6 @@ export class PeerKinds {
     const hosts = this.ports.dialer.hosts()
     for (const { kind, connection } of this.ports.sessions())
       if (kind === 'sequencer') hosts.push(hostOf(connection.remoteAddr))
-    this.hosts = new Set(hosts.map(doorHost))
+    this.hosts = new Set(hosts.map(remoteHost))
   }
 }

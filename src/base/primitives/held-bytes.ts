@@ -1,8 +1,8 @@
 /**
- * Bounds what peers that nobody vouches for hold in this node's memory by frames that they began and do not end: when it is
+ * Bounds what others hold in this node's memory, by what they began and do not end or asked for and do not take: when it is
  * too much in all, whoever holds most is given up.
  */
-export class UnfinishedFrames<Holder> {
+export class HeldBytes<Holder> {
   private readonly heldBy = new Map<Holder, number>()
   private total = 0
 
@@ -12,7 +12,7 @@ export class UnfinishedFrames<Holder> {
     private readonly giveUp: (holder: Holder) => void,
   ) {}
 
-  /** Says how many bytes a holder has under way now; 0 forgets it. */
+  /** Says how many bytes a holder holds now; 0 forgets it. */
   set(holder: Holder, bytes: number): void {
     this.total += bytes - (this.heldBy.get(holder) ?? 0)
     if (bytes > 0) this.heldBy.set(holder, bytes)
