@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
+import { limitConnectionsPerHost } from './connection-limit.js'
 import { FilterRegistry } from './filter-registry.js'
 import { HttpEndpoint } from './http-endpoint.js'
 import { askExecution, executionMethods } from './methods/execution-methods.js'
@@ -56,6 +57,7 @@ export async function createRpcServer({
   const logger = ports.logger.child('rpc')
   const server = createServer({ requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs })
   server.maxConnections = config.maxConnections
+  limitConnectionsPerHost(server, config.maxConnectionsPerHost)
   const address = await listen(server, config)
 
   const hub = new SubscriptionHub(ports)
