@@ -1,3 +1,6 @@
+/** What a small buffer costs beside its content, in bytes (measured); counts where others choose how many there are. */
+export const bufferBytes = 512
+
 /**
  * Bounds what others hold in this node's memory, by what they began and do not end or asked for and do not take: when it is
  * too much in all, whoever holds most is given up.
@@ -14,7 +17,9 @@ export class HeldBytes<Holder> {
 
   /** Says how many bytes a holder holds now; 0 forgets it. */
   set(holder: Holder, bytes: number): void {
-    this.total += bytes - (this.heldBy.get(holder) ?? 0)
+    const before = this.heldBy.get(holder) ?? 0
+    if (bytes === before) return
+    this.total += bytes - before
     if (bytes > 0) this.heldBy.set(holder, bytes)
     else this.heldBy.delete(holder)
     while (this.total > this.maxBytes) {

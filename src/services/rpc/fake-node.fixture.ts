@@ -18,6 +18,7 @@ import type { StoredReceipt } from '../../io/execution/embedded/reading.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import type { EvidenceFilter, EvidenceInfo } from './morphism-queries.js'
 import type { PooledTransaction, RpcPorts } from './rpc-ports.js'
@@ -53,10 +54,13 @@ export class FakeNode {
   /** Answers of eth_call wait for this. */
   callGate: Promise<void> = Promise.resolve()
   callsUnderWay = 0
+  answeredCalls = 0
   abortedCalls = 0
+  /** What eth_call returns; the data of the call when null. */
+  callResult: Uint8Array | null = null
   syncing: { startingBlock: number; currentBlock: number; highestBlock: number } | null = null
 
-  constructor() {
+  constructor(private readonly clock: Clock = systemClock) {
     this.mine([])
   }
 
@@ -163,9 +167,16 @@ export class FakeNode {
         this.callsUnderWay++
         await this.callGate
         this.callsUnderWay--
+        this.answeredCalls++
         return request.to === token
           ? { status: 'reverted', data: new Uint8Array(0), gasUsed: 1 }
-          : { status: 'returned', data: request.data, gasUsed: 21_000, logs: [], createdAddress: null }
+          : {
+              status: 'returned',
+              data: this.callResult ?? request.data,
+              gasUsed: 21_000,
+              logs: [],
+              createdAddress: null,
+            }
       },
       callWithAccesses: () => {
         throw new InvariantError('no test asks for an access list')
@@ -277,7 +288,7 @@ export class FakeNode {
                 changed: 1,
               },
       },
-      clock: systemClock,
+      clock: this.clock,
       logger: silentLogger,
       metrics: silentMetrics,
     }

@@ -1,37 +1,85 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { bufferBytes, type HeldBytes } from '../../base/primitives/held-bytes.js'
+import type { Logger } from '../../io/telemetry/logger.js'
 import type { Clock } from '../../io/time/clock.js'
+import { type ExchangeKeeping, HttpExchange } from './http-exchange.js'
 import { isOriginAllowed } from './origin.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { RpcDispatcher } from './rpc-dispatcher.js'
-import type { CallContext } from './rpc-method.js'
+import type { Caller } from './rpc-method.js'
 
 /** How long a refused caller may go on sending before it is cut off: closed at once, it would never read why. */
 const lingerMs = 500
+/**
+ * How often those that are sent an answer are looked at; who took nothing of it since the last time is dropped. A kernel takes
+ * more of an answer only when a third of its send buffer is free, up to 1.4 MB: a reader of 50 kB/s is kept.
+ */
+const lookMs = 30_000
+/** Requests of one connection that may wait for the answers before theirs. */
+const maxWaiting = 16
 const jsonContentTypes = new Set(['application/json', 'application/json-rpc', 'application/jsonrequest'])
 
 /** Answers JSON-RPC posted over HTTP, with the status codes of geth. */
 export class HttpEndpoint {
+  private readonly keeping: ExchangeKeeping
+  private readonly waiting = new WeakMap<Socket, number>()
   private isClosing = false
+  private cancelLook: () => void
 
   constructor(
     private readonly options: {
       config: Pick<RpcConfig, 'corsOrigins' | 'maxBodyBytes'>
       dispatcher: RpcDispatcher
+      held: HeldBytes<Caller>
       clock: Pick<Clock, 'schedule'>
+      logger: Logger
     },
-  ) {}
+  ) {
+    this.keeping = { held: options.held, sending: new Set(), logger: options.logger }
+    this.cancelLook = this.scheduleLook()
+  }
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const exchange = new HttpExchange(request, response, this.keeping)
+    if (response.socket) this.begin(exchange)
+    else this.queue(exchange)
+  }
+
+  /** Answers a pipelined request when the answer before is taken, so that a connection never holds two. */
+  private queue(exchange: HttpExchange): void {
+    const { socket } = exchange.request
+    const count = (this.waiting.get(socket) ?? 0) + 1
+    this.waiting.set(socket, count)
+    if (count > maxWaiting) exchange.disconnect('too many requests wait')
+    // Node gives a response the socket when the one before it is finished, and is in the middle of it then.
+    exchange.response.once('socket', () => {
+      this.waiting.set(socket, this.waiting.get(socket)! - 1)
+      setImmediate(() => this.begin(exchange))
+    })
+  }
+
+  private begin(exchange: HttpExchange): void {
+    const { request, response } = exchange
     if (request.headers.origin !== undefined) this.allowOrigin(request.headers.origin, response)
     const refusal = this.refusal(request)
     if (refusal) this.refuse(request, response, refusal)
-    else if (request.method === 'OPTIONS') response.writeHead(204).end()
-    else this.readBody(request, response)
+    else if (request.method === 'OPTIONS') exchange.send(204, {}, '')
+    else this.readBody(exchange)
   }
 
-  /** From now on each answer is the last of its connection. */
+  /** From now on each answer is the last of its connection; who does not take his is for others to cut off. */
   closeAfterAnswers(): void {
     this.isClosing = true
+    this.cancelLook()
+  }
+
+  private scheduleLook(): () => void {
+    return this.options.clock.schedule(lookMs, () => {
+      for (const exchange of [...this.keeping.sending])
+        if (exchange.isStuck()) exchange.disconnect('answer is not read')
+      this.cancelLook = this.scheduleLook()
+    })
   }
 
   private allowOrigin(origin: string, response: ServerResponse): void {
@@ -79,7 +127,8 @@ export class HttpEndpoint {
     request.resume()
   }
 
-  private readBody(request: IncomingMessage, response: ServerResponse): void {
+  private readBody(exchange: HttpExchange): void {
+    const { request, response } = exchange
     const { maxBodyBytes } = this.options.config
     const chunks: Buffer[] = []
     let length = 0
@@ -87,52 +136,33 @@ export class HttpEndpoint {
       length += chunk.length
       if (length <= maxBodyBytes) {
         chunks.push(chunk)
+        exchange.holds(length + chunks.length * bufferBytes)
         return
       }
       chunks.length = 0
+      exchange.holds(0)
       request.off('data', onData)
       request.off('end', onEnd)
       this.refuse(request, response, this.tooLarge(length))
     }
     const onEnd = () => {
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-      void this.answer(body.toString('utf8'), request, response)
+      void this.answer(body.toString('utf8'), exchange)
     }
     request.on('data', onData)
     request.on('end', onEnd)
   }
 
-  private async answer(text: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const context = new HttpCall(response)
-    const answer = await this.options.dispatcher.answer(text, request.socket.remoteAddress ?? '', context)
-    const body = answer.text ?? ''
-    response.writeHead(answer.isRateLimited ? 429 : 200, {
+  private async answer(message: string, exchange: HttpExchange): Promise<void> {
+    const { text, isRateLimited } = await this.options.dispatcher.answer(message, exchange.remote, exchange)
+    const body = text ?? ''
+    const headers = {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(body),
       ...(this.isClosing ? { connection: 'close' } : {}),
-    })
-    response.end(body)
+    }
+    exchange.send(isRateLimited ? 429 : 200, headers, body)
   }
-}
-
-/** One HTTP request as its methods see it. */
-class HttpCall implements CallContext {
-  readonly subscriber = null
-  private readonly goneListeners = new Set<() => void>()
-
-  constructor(response: ServerResponse) {
-    response.once('close', () => {
-      for (const listener of [...this.goneListeners]) listener()
-    })
-  }
-
-  whenGone(listener: () => void): () => void {
-    this.goneListeners.add(listener)
-    return () => this.goneListeners.delete(listener)
-  }
-
-  // Only subscriptions wait for their answer, and HTTP has none.
-  afterAnswer(): void {}
 }
 
 function isJsonContentType(header: string | undefined): boolean {

@@ -16,6 +16,8 @@ export interface RpcConfig {
   readonly maxConnections: number
   /** Of one host (an IPv6 host is its /64); loopback has no such limit, for a reverse proxy there brings everybody's. */
   readonly maxConnectionsPerHost: number
+  /** Held for all callers: messages not all here or not answered yet, and answers not taken; above, who holds most is dropped. */
+  readonly maxHeldBytes: number
   /** Calls under way at once, of all connections; a call above is refused with -32005. */
   readonly maxConcurrentRequests: number
   /** Calls a second that one IP address may make (burst: two seconds' worth); 0 is no limit. */
@@ -49,6 +51,7 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   maxBatchResponseBytes: 25 * 1024 * 1024,
   maxConnections: 2_000,
   maxConnectionsPerHost: 500,
+  maxHeldBytes: 256 * 1024 * 1024,
   maxConcurrentRequests: 4_000,
   requestsPerSecond: 50_000,
   executionTimeoutMs: 30_000,

@@ -1,10 +1,14 @@
 import type { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
 
-/** Receives the notifications of its subscriptions; disconnects itself when its peer does not read. */
-export interface Subscriber {
-  notify(text: string): void
+/** Somebody at the other end of a connection. */
+export interface Caller {
   /** Ends the connection, saying why. */
   disconnect(reason: string): void
+}
+
+/** Receives the notifications of its subscriptions; disconnects itself when its peer does not read. */
+export interface Subscriber extends Caller {
+  notify(text: string): void
 }
 
 /** Who calls, and over what. */

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { HeldBytes } from '../../base/primitives/held-bytes.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import { limitConnectionsPerHost } from './connection-limit.js'
 import { FilterRegistry } from './filter-registry.js'
@@ -13,7 +14,7 @@ import { transactionMethods } from './methods/transaction-methods.js'
 import { txpoolMethods } from './methods/txpool-methods.js'
 import { defaultRpcConfig, type RpcConfig } from './rpc-config.js'
 import { RpcDispatcher } from './rpc-dispatcher.js'
-import type { RpcMethods } from './rpc-method.js'
+import type { Caller, RpcMethods } from './rpc-method.js'
 import type { RpcPorts } from './rpc-ports.js'
 import { SubscriptionHub } from './subscription-hub.js'
 import { TokenBuckets } from './token-buckets.js'
@@ -70,8 +71,9 @@ export async function createRpcServer({
     metrics,
   })
   const connections = metrics.gauge('morphism_rpc_websocket_connections', 'Open WebSocket connections')
-  const webSockets = new WebSocketEndpoint({ config, dispatcher, hub, clock, logger, connections })
-  const http = new HttpEndpoint({ config, dispatcher, clock })
+  const held = new HeldBytes<Caller>(config.maxHeldBytes, caller => caller.disconnect('holds most, and all too much'))
+  const webSockets = new WebSocketEndpoint({ config, dispatcher, hub, held, clock, logger, connections })
+  const http = new HttpEndpoint({ config, dispatcher, held, clock, logger })
   server.on('request', http.handle)
   server.on('upgrade', webSockets.handleUpgrade)
   server.on('clientError', (_error, socket) => {

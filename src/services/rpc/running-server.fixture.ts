@@ -1,4 +1,5 @@
 import { WebSocket } from 'ws'
+import type { Clock } from '../../io/time/clock.js'
 import { chainId, FakeNode } from './fake-node.fixture.js'
 import type { RpcConfig } from './rpc-config.js'
 import { createRpcServer, type RpcAddress, type RpcServer } from './rpc-server.js'
@@ -27,8 +28,8 @@ export class RunningServer implements AsyncDisposable {
     private readonly server: RpcServer,
   ) {}
 
-  static async start(config: Partial<RpcConfig> = {}): Promise<RunningServer> {
-    const node = new FakeNode()
+  static async start(config: Partial<RpcConfig> = {}, clock?: Clock): Promise<RunningServer> {
+    const node = new FakeNode(clock)
     const settings = { chainId, clientVersion: 'morphism/test', port: 0, ...config }
     return new RunningServer(node, await createRpcServer({ config: settings, ports: node.ports() }))
   }

@@ -1,14 +1,17 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import type { HeldBytes } from '../../base/primitives/held-bytes.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Gauge } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { isOriginAllowed } from './origin.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { RpcDispatcher } from './rpc-dispatcher.js'
-import type { CallContext, Subscriber } from './rpc-method.js'
+import type { CallContext, Caller, Subscriber } from './rpc-method.js'
 import type { SubscriptionHub } from './subscription-hub.js'
+import { UnfinishedMessage } from './unfinished-message.js'
 
 const pingIntervalMs = 30_000
 /** Messages of one connection under way at once; above, it is not read. */
@@ -21,6 +24,7 @@ interface Options {
   readonly config: Pick<RpcConfig, 'corsOrigins' | 'maxBodyBytes' | 'maxUnsentBytes'>
   readonly dispatcher: RpcDispatcher
   readonly hub: SubscriptionHub
+  readonly held: HeldBytes<Caller>
   readonly clock: Clock
   readonly logger: Logger
   readonly connections: Gauge
@@ -55,7 +59,7 @@ export class WebSocketEndpoint {
 
   private accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.server.handleUpgrade(request, socket, head, webSocket => {
-      const connection = new Connection(webSocket, request.socket.remoteAddress ?? '', this.options)
+      const connection = new Connection(webSocket, request.socket, this.options)
       this.open.add(connection)
       this.options.connections.set(this.open.size)
       connection.whenGone(() => {
@@ -94,22 +98,32 @@ function refuseUpgrade(socket: Duplex, status: string): void {
 /** One WebSocket: reads messages while it keeps up, and ends when its peer does not read. */
 class Connection implements Subscriber {
   private readonly goneListeners = new Set<() => void>()
+  private readonly remote: string
   private underWay = 0
+  private underWayBytes = 0
+  private readonly unfinished = new UnfinishedMessage()
   private isAlive = true
 
   constructor(
     private readonly webSocket: WebSocket,
-    private readonly remote: string,
+    private readonly socket: Socket,
     private readonly options: Options,
   ) {
+    this.remote = socket.remoteAddress ?? ''
+    // Before ws reads the chunk.
+    socket.prependListener('data', chunk => this.onChunk(chunk))
+    socket.on('drain', () => this.account())
     webSocket.on('message', data => void this.onMessage(data))
-    webSocket.on('pong', () => {
+    webSocket.on('ping', data => this.unfinished.onControlFrame(data))
+    webSocket.on('pong', data => {
+      this.unfinished.onControlFrame(data)
       this.isAlive = true
     })
     // ws answers a protocol error with a close frame itself; 'close' follows.
     webSocket.on('error', () => {})
     webSocket.on('close', () => {
       options.hub.drop(this)
+      options.held.set(this, 0)
       for (const listener of [...this.goneListeners]) listener()
       this.goneListeners.clear()
     })
@@ -122,8 +136,12 @@ class Connection implements Subscriber {
 
   notify(text: string): void {
     if (this.webSocket.readyState !== this.webSocket.OPEN) return
-    if (this.isBehind()) this.disconnect('notifications are not read')
-    else this.webSocket.send(text)
+    if (this.isBehind()) {
+      this.disconnect('notifications are not read')
+      return
+    }
+    this.webSocket.send(text)
+    this.account()
   }
 
   disconnect(reason: string): void {
@@ -142,8 +160,9 @@ class Connection implements Subscriber {
   }
 
   ping(): void {
-    if (this.isAlive) this.webSocket.ping()
-    else this.disconnect('no answer to ping')
+    if (!this.isAlive) this.disconnect('no answer to ping')
+    else if (!this.webSocket.isPaused && this.unfinished.isOverdue()) this.disconnect('message does not end')
+    else this.webSocket.ping()
     this.isAlive = false
   }
 
@@ -151,16 +170,34 @@ class Connection implements Subscriber {
     return this.webSocket.bufferedAmount > this.options.config.maxUnsentBytes
   }
 
+  private onChunk(chunk: Buffer): void {
+    this.unfinished.onChunk(chunk)
+    if (this.unfinished.heldBytes > 0) this.account()
+  }
+
+  /** Says what it makes the server hold. */
+  private account(): void {
+    if (this.webSocket.readyState !== this.webSocket.OPEN) return
+    const unsentBytes = this.socket.writableNeedDrain ? this.socket.writableLength : 0
+    this.options.held.set(this, this.unfinished.heldBytes + this.underWayBytes + unsentBytes)
+  }
+
   private async onMessage(data: RawData): Promise<void> {
+    this.unfinished.onMessage()
     if (this.webSocket.readyState !== this.webSocket.OPEN) return
     if (this.isBehind()) {
       this.disconnect('answers are not read')
       return
     }
     if (++this.underWay >= maxUnderWay) this.webSocket.pause()
+    const message = data.toString()
+    this.underWayBytes += message.length
+    this.account()
     const call = new WebSocketCall(this)
-    const { text } = await this.options.dispatcher.answer(data.toString(), this.remote, call)
+    const { text } = await this.options.dispatcher.answer(message, this.remote, call)
+    this.underWayBytes -= message.length
     if (text !== null) this.notify(text)
+    this.account()
     call.answered()
     if (--this.underWay < maxUnderWay && this.webSocket.isPaused) this.webSocket.resume()
   }

@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { HeldBytes } from '../../base/primitives/held-bytes.js'
+import type { Logger } from '../../io/telemetry/logger.js'
+import type { CallContext, Caller } from './rpc-method.js'
+
+/** Written at once of a large answer: a caller that takes this much between two looks at it is not stuck. */
+const sliceBytes = 64 * 1024
+
+/** Where exchanges say what they hold. */
+export interface ExchangeKeeping {
+  readonly held: HeldBytes<Caller>
+  /** Those whose answer is not all taken. */
+  readonly sending: Set<HttpExchange>
+  readonly logger: Logger
+}
+
+/** One HTTP request and its answer: the call as its methods see it, and what the server holds for it. */
+export class HttpExchange implements CallContext, Caller {
+  readonly subscriber = null
+  private readonly goneListeners = new Set<() => void>()
+  /** Of a large answer what is not written yet, and how much it was when `isStuck` was last asked. */
+  private unsentBytes = 0
+  private unsentBytesBefore = -1
+
+  constructor(
+    readonly request: IncomingMessage,
+    readonly response: ServerResponse,
+    private readonly keeping: ExchangeKeeping,
+  ) {
+    response.once('close', () => {
+      keeping.held.set(this, 0)
+      keeping.sending.delete(this)
+      for (const listener of [...this.goneListeners]) listener()
+    })
+  }
+
+  /** The caller's IP address. */
+  get remote(): string {
+    return this.request.socket.remoteAddress ?? ''
+  }
+
+  whenGone(listener: () => void): () => void {
+    this.goneListeners.add(listener)
+    return () => this.goneListeners.delete(listener)
+  }
+
+  // Only subscriptions wait for their answer, and HTTP has none.
+  afterAnswer(): void {}
+
+  disconnect(reason: string): void {
+    if (this.request.socket.destroyed) return
+    this.keeping.logger.info('rpc connection dropped', { remote: this.remote, reason })
+    this.request.socket.destroy()
+  }
+
+  /** Says how many bytes the server holds for it now. */
+  holds(bytes: number): void {
+    if (!this.request.socket.destroyed) this.keeping.held.set(this, bytes)
+  }
+
+  /** Sends the answer, a large one as the caller takes it. */
+  send(status: number, headers: OutgoingHttpHeaders, text: string): void {
+    if (this.request.socket.destroyed) return
+    this.response.writeHead(status, headers)
+    this.keeping.sending.add(this)
+    this.holds(text.length)
+    if (text.length > sliceBytes) void this.sendSlices(Buffer.from(text))
+    else this.response.end(text)
+  }
+
+  /** Whether the caller took nothing of its answer since this was last asked. */
+  isStuck(): boolean {
+    const isStuck = this.unsentBytes === this.unsentBytesBefore
+    this.unsentBytesBefore = this.unsentBytes
+    return isStuck
+  }
+
+  /** Never resolves when the caller leaves before the end. */
+  private async sendSlices(body: Buffer): Promise<void> {
+    const { response } = this
+    for (let at = 0; at < body.length; at += sliceBytes) {
+      this.unsentBytes = body.length - at
+      if (!response.write(body.subarray(at, at + sliceBytes))) await once(response, 'drain')
+    }
+    response.end()
+  }
+}
