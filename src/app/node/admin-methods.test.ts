@@ -6,7 +6,13 @@ import type { CallContext } from '../../services/rpc/rpc-method.js'
 import { adminMethods } from './admin-methods.js'
 import { Component, type ComponentName } from './component.js'
 
-const context: CallContext = { subscriber: null, whenGone: () => () => {}, afterAnswer() {} }
+const context: CallContext = {
+  subscriber: null,
+  isGone: false,
+  whenGone: () => () => {},
+  holds() {},
+  afterAnswer() {},
+}
 
 async function setUp() {
   const clock = new VirtualClock(1_700_000_000_000)

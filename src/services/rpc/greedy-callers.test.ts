@@ -121,6 +121,22 @@ describe('what callers hold in all', () => {
     await roundTrip()
   })
 
+  it('is bounded for batches whose answers are in the making, and those of who is dropped end', async () => {
+    await start({ maxHeldBytes: mib })
+    server.node.callResult = new Uint8Array(10_000)
+    const batch = Array.from({ length: 500 }, (_, id) => message('eth_call', [{}], id))
+    const { socket, send } = await server.openSocket()
+    const closed = once(socket, 'close')
+    send(batch)
+    await closed
+    const http = await silentConnection()
+    http.write(post(JSON.stringify(batch)))
+    const end = watch(http)
+    await expect.poll(() => end.isClosed).toBe(true)
+    await roundTrip()
+    expect(server.node.answeredCalls).toBe(200)
+  })
+
   it('is bounded for answers that are not read, over HTTP and WebSocket', async () => {
     await start({ maxHeldBytes: 14 * mib })
     server.node.callResult = largeResult

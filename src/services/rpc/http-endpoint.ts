@@ -136,11 +136,11 @@ export class HttpEndpoint {
       length += chunk.length
       if (length <= maxBodyBytes) {
         chunks.push(chunk)
-        exchange.holds(length + chunks.length * bufferBytes)
+        exchange.keeps(length + chunks.length * bufferBytes)
         return
       }
       chunks.length = 0
-      exchange.holds(0)
+      exchange.keeps(0)
       request.off('data', onData)
       request.off('end', onEnd)
       this.refuse(request, response, this.tooLarge(length))

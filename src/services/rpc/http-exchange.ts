@@ -22,6 +22,7 @@ export class HttpExchange implements CallContext, Caller {
   /** Of a large answer what is not written yet, and how much it was when `isStuck` was last asked. */
   private unsentBytes = 0
   private unsentBytesBefore = -1
+  private bodyBytes = 0
 
   constructor(
     readonly request: IncomingMessage,
@@ -49,21 +50,31 @@ export class HttpExchange implements CallContext, Caller {
   afterAnswer(): void {}
 
   disconnect(reason: string): void {
-    if (this.request.socket.destroyed) return
+    if (this.isGone) return
     this.keeping.logger.info('rpc connection dropped', { remote: this.remote, reason })
     this.request.socket.destroy()
   }
 
-  /** Says how many bytes the server holds for it now. */
+  get isGone(): boolean {
+    return this.request.socket.destroyed
+  }
+
   holds(bytes: number): void {
-    if (!this.request.socket.destroyed) this.keeping.held.set(this, bytes)
+    if (!this.isGone) this.keeping.held.set(this, this.bodyBytes + bytes)
+  }
+
+  /** Says how many bytes of the request are kept. */
+  keeps(bodyBytes: number): void {
+    this.bodyBytes = bodyBytes
+    this.holds(0)
   }
 
   /** Sends the answer, a large one as the caller takes it. */
   send(status: number, headers: OutgoingHttpHeaders, text: string): void {
-    if (this.request.socket.destroyed) return
+    if (this.isGone) return
     this.response.writeHead(status, headers)
     this.keeping.sending.add(this)
+    this.bodyBytes = 0
     this.holds(text.length)
     if (text.length > sliceBytes) void this.sendSlices(Buffer.from(text))
     else this.response.end(text)

@@ -121,6 +121,13 @@ class IpcCall implements CallContext {
     return () => this.socket.off('close', listener)
   }
 
+  get isGone(): boolean {
+    return this.socket.destroyed
+  }
+
+  // The endpoint has few connections, each with one small answer.
+  holds(): void {}
+
   // Only subscriptions wait for their answer, and this endpoint has none.
   afterAnswer(): void {}
 }

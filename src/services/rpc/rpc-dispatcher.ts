@@ -89,6 +89,7 @@ export class RpcDispatcher {
     const answers: string[] = []
     let bytes = 0
     for (const part of partsOf(requests)) {
+      if (context.isGone) return nothing
       const texts =
         bytes > maxBatchResponseBytes
           ? part.map(tooLarge)
@@ -101,6 +102,7 @@ export class RpcDispatcher {
         const answer = fits ? text : tooLarge(part[index]!)
         if (answer !== null) answers.push(answer)
       })
+      context.holds(Math.min(bytes, maxBatchResponseBytes))
     }
     return answers.length > 0 ? { text: `[${answers.join(',')}]` } : nothing
   }

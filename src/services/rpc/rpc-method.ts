@@ -17,6 +17,10 @@ export interface CallContext {
   readonly subscriber: Subscriber | null
   /** Runs the listener when the caller is gone; the returned function takes it back. */
   whenGone(listener: () => void): () => void
+  /** Whether nobody waits for the answer any more. */
+  readonly isGone: boolean
+  /** Says how many bytes of its answer are made and wait for the rest. */
+  holds(bytes: number): void
   /** Runs the task once the answer is on its way. */
   afterAnswer(task: () => void): void
 }

@@ -129,13 +129,17 @@ class Connection implements Subscriber {
     })
   }
 
+  get isOpen(): boolean {
+    return this.webSocket.readyState === this.webSocket.OPEN
+  }
+
   whenGone(listener: () => void): () => void {
     this.goneListeners.add(listener)
     return () => this.goneListeners.delete(listener)
   }
 
   notify(text: string): void {
-    if (this.webSocket.readyState !== this.webSocket.OPEN) return
+    if (!this.isOpen) return
     if (this.isBehind()) {
       this.disconnect('notifications are not read')
       return
@@ -166,6 +170,12 @@ class Connection implements Subscriber {
     this.isAlive = false
   }
 
+  /** Counts this many bytes more, or fewer, of calls under way. */
+  weigh(bytes: number): void {
+    this.underWayBytes += bytes
+    this.account()
+  }
+
   private isBehind(): boolean {
     return this.webSocket.bufferedAmount > this.options.config.maxUnsentBytes
   }
@@ -177,27 +187,23 @@ class Connection implements Subscriber {
 
   /** Says what it makes the server hold. */
   private account(): void {
-    if (this.webSocket.readyState !== this.webSocket.OPEN) return
+    if (!this.isOpen) return
     const unsentBytes = this.socket.writableNeedDrain ? this.socket.writableLength : 0
     this.options.held.set(this, this.unfinished.heldBytes + this.underWayBytes + unsentBytes)
   }
 
   private async onMessage(data: RawData): Promise<void> {
     this.unfinished.onMessage()
-    if (this.webSocket.readyState !== this.webSocket.OPEN) return
+    if (!this.isOpen) return
     if (this.isBehind()) {
       this.disconnect('answers are not read')
       return
     }
     if (++this.underWay >= maxUnderWay) this.webSocket.pause()
     const message = data.toString()
-    this.underWayBytes += message.length
-    this.account()
-    const call = new WebSocketCall(this)
+    const call = new WebSocketCall(this, message.length)
     const { text } = await this.options.dispatcher.answer(message, this.remote, call)
-    this.underWayBytes -= message.length
     if (text !== null) this.notify(text)
-    this.account()
     call.answered()
     if (--this.underWay < maxUnderWay && this.webSocket.isPaused) this.webSocket.resume()
   }
@@ -206,10 +212,26 @@ class Connection implements Subscriber {
 /** One message as its methods see it. */
 class WebSocketCall implements CallContext {
   private readonly tasks: (() => void)[] = []
-  constructor(readonly subscriber: Connection) {}
+  private madeBytes = 0
+
+  constructor(
+    readonly subscriber: Connection,
+    private readonly messageBytes: number,
+  ) {
+    subscriber.weigh(messageBytes)
+  }
+
+  get isGone(): boolean {
+    return !this.subscriber.isOpen
+  }
 
   whenGone(listener: () => void): () => void {
     return this.subscriber.whenGone(listener)
+  }
+
+  holds(bytes: number): void {
+    this.subscriber.weigh(bytes - this.madeBytes)
+    this.madeBytes = bytes
   }
 
   afterAnswer(task: () => void): void {
@@ -217,6 +239,7 @@ class WebSocketCall implements CallContext {
   }
 
   answered(): void {
+    this.subscriber.weigh(-this.messageBytes - this.madeBytes)
     for (const task of this.tasks) task()
   }
 }
