@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { HeldBytes } from '../../base/primitives/held-bytes.js'
 import type { Logger } from '../../io/telemetry/logger.js'
@@ -29,6 +28,8 @@ export class HttpExchange implements CallContext, Caller {
     readonly response: ServerResponse,
     private readonly keeping: ExchangeKeeping,
   ) {
+    // A caller that leaves in the middle is told of by 'close'.
+    response.on('error', () => {})
     response.once('close', () => {
       keeping.held.set(this, 0)
       keeping.sending.delete(this)
@@ -92,7 +93,8 @@ export class HttpExchange implements CallContext, Caller {
     const { response } = this
     for (let at = 0; at < body.length; at += sliceBytes) {
       this.unsentBytes = body.length - at
-      if (!response.write(body.subarray(at, at + sliceBytes))) await once(response, 'drain')
+      if (!response.write(body.subarray(at, at + sliceBytes)))
+        await new Promise(resolve => response.once('drain', resolve))
     }
     response.end()
   }
