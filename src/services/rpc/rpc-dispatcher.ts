@@ -88,13 +88,17 @@ export class RpcDispatcher {
     if (!this.options.buckets.take(remote, batch.length)) return rateLimited(requests.find(isCall)?.id ?? null)
     const answers: string[] = []
     let bytes = 0
-    for (const part of partsOf(requests)) {
+    // One that holds the thread leaves others their turn.
+    const hasSlow = requests.some(isSlow)
+    const together = hasSlow ? 1 : batchParallelism
+    for (let at = 0; at < requests.length; at += together) {
       if (context.isGone) return nothing
+      const part = requests.slice(at, at + together)
       const texts =
         bytes > maxBatchResponseBytes
           ? part.map(tooLarge)
           : await Promise.all(part.map(request => this.answerOne(request, context)))
-      if (part.some(isSlow)) await nextTurn()
+      if (hasSlow) await nextTurn()
       texts.forEach((text, index) => {
         if (text === null) return
         const fits = bytes + text.length <= maxBatchResponseBytes
@@ -152,22 +156,6 @@ export class RpcDispatcher {
 }
 
 const isSlow = (request: RpcRequest): boolean => request.valid && slowMethods.has(request.method)
-
-/** What of a batch runs together. */
-function* partsOf(requests: readonly RpcRequest[]): Generator<readonly RpcRequest[]> {
-  let part: RpcRequest[] = []
-  for (const request of requests) {
-    if (part.length === batchParallelism || (part.length > 0 && isSlow(request))) {
-      yield part
-      part = []
-    }
-    part.push(request)
-    if (!isSlow(request)) continue
-    yield part
-    part = []
-  }
-  if (part.length > 0) yield part
-}
 
 const isCall = (request: RpcRequest): boolean => request.valid && request.id !== undefined
 
