@@ -64,9 +64,13 @@ contract Rollup {
     event BatchFinalized(uint64 indexed batchIndex, bytes32 indexed batchHash);
     /// @notice The member whose turn it was let it pass, and somebody else posted the batch.
     event TurnMissed(uint64 indexed batchIndex, uint64 setId, uint256 memberIndex);
+    /// @notice The batch left a message waiting for longer than the window, and had to wait for as long itself.
+    event MessageOverdue(uint64 indexed batchIndex, uint64 indexed messageIndex, uint64 enqueuedAt);
 
     /// @notice The staking contract was deployed for another rollup.
     error WrongStaking(address expectedRollup, address actualRollup);
+    /// @notice There is no message queue at that address, or messages would have no time.
+    error WrongParameters();
     /// @notice The ring must hold at least two batches.
     error RingTooSmall(uint64 ringSize);
     /// @notice Only version 1 exists.
@@ -97,8 +101,10 @@ contract Rollup {
     error MessagesNotEnqueued(uint64 count, uint64 consumed);
     /// @notice The batch consumed other messages than those of the queue.
     error WrongRollingHash(bytes32 expected, bytes32 actual);
-    /// @notice The batch leaves a message waiting for longer than the window.
-    error ForcedInclusionMissed(uint64 messageIndex, uint64 enqueuedAt, uint64 timestamp);
+    /// @notice The batch leaves a message waiting for longer than the window: it may be committed from that second on.
+    error ForcedInclusionMissed(uint64 messageIndex, uint64 enqueuedAt, uint256 until);
+    /// @notice A batch is posted by an account without code itself, so that its header can be read from the transaction.
+    error NotCodelessOrigin();
     /// @notice The batch belongs to one submitter until that second.
     error NotYourTurn(uint256 memberIndex, address submitter, uint256 until);
     /// @notice The bitmap names members that the set does not have.
@@ -164,6 +170,7 @@ contract Rollup {
         address signedFor = SequencerStaking(registry_.staking()).rollup();
         if (signedFor != address(this)) revert WrongStaking(address(this), signedFor);
         if (ringSize_ < 2) revert RingTooSmall(ringSize_);
+        if (address(messageQueue_).code.length == 0 || forcedInclusionWindowSec_ == 0) revert WrongParameters();
         registry = registry_;
         messageQueue = messageQueue_;
         challengeWindowSec = challengeWindowSec_;
@@ -183,11 +190,14 @@ contract Rollup {
         emit BatchFinalized(0, genesisHash);
     }
 
-    /// @notice Commits the next batch. The transaction carries its blobs.
+    /// @notice Commits the next batch. The transaction carries its blobs, and calls this function itself.
     /// @param header the batch
     /// @param absent bit i is set when member i of the set did not sign
     /// @param signature aggregate over `attestationDigest(batchIndex, batchHash)`: 256 bytes, G2, coding of EIP-2537
     function commitBatch(BatchHeader calldata header, uint256 absent, bytes calldata signature) external {
+        // What signers said is nowhere but in this call: behind a contract, or an account that has become one (EIP-7702), whoever
+        // follows L1 would have to trace the transaction to find it.
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotCodelessOrigin();
         Head memory head = _head;
         _checkContinues(header, head);
         _checkBlobs(header.blobHashesHash);
@@ -325,7 +335,7 @@ contract Rollup {
         if (actual != expected) revert BlobHashMismatch(expected, actual);
     }
 
-    function _checkMessages(BatchHeader calldata header, uint64 parentConsumed) private view {
+    function _checkMessages(BatchHeader calldata header, uint64 parentConsumed) private {
         uint64 consumed = header.messagesConsumed;
         if (consumed < parentConsumed) revert MessagesConsumedBackwards(parentConsumed, consumed);
         uint64 count = messageQueue.messageCount();
@@ -338,9 +348,13 @@ contract Rollup {
         // Compared with the time that was signed, not with the clock: a batch that was right when it was signed can be
         // committed however late.
         uint64 enqueuedAt = messageQueue.enqueuedAt(consumed);
-        if (uint256(enqueuedAt) + forcedInclusionWindowSec < header.timestamp) {
-            revert ForcedInclusionMissed(consumed, enqueuedAt, header.timestamp);
-        }
+        uint256 due = uint256(enqueuedAt) + forcedInclusionWindowSec;
+        if (header.timestamp <= due) return;
+        // Refused for a second window, not for ever: nobody may sign another batch with this number, and an outage or an L1
+        // that does not finalize brings honest sequencers here too.
+        uint256 until = due + forcedInclusionWindowSec;
+        if (block.timestamp < until) revert ForcedInclusionMissed(consumed, enqueuedAt, until);
+        emit MessageOverdue(header.batchIndex, consumed, enqueuedAt);
     }
 
     /// @dev The turn starts when the batch can exist: after its parent is on L1 and its last block is made.

@@ -89,7 +89,7 @@ contract GasTest is System {
         vm.cool(address(rollup));
         vm.cool(address(registry));
         vm.cool(address(queue));
-        vm.prank(turnHolder(header.batchIndex));
+        actAs(turnHolder(header.batchIndex));
         rollup.commitBatch(header, 0, signature);
     }
 

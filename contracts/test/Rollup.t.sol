@@ -15,7 +15,7 @@ contract RollupTest is System {
         carryBlobs(1);
         vm.expectEmit(true, true, true, true, ROLLUP);
         emit Rollup.BatchCommitted(1, hash, 1, 0);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         rollup.commitBatch(header, 0, signature);
 
         assertEq(rollup.lastCommittedBatch(), 1, "committed");
@@ -43,7 +43,7 @@ contract RollupTest is System {
         carryBlobs(6);
         vm.expectEmit(true, true, true, true, ROLLUP);
         emit Rollup.BatchCommitted(1, rollup.hashHeader(header), 1, 2);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         rollup.commitBatch(header, 2, signature);
     }
 
@@ -153,7 +153,7 @@ contract RollupTest is System {
         Rollup.BatchHeader memory header = nextHeader();
         header.blobHashesHash = keccak256("");
         bytes memory signature = sign(header, 0);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         vm.expectRevert(abi.encodeWithSelector(Rollup.NoBlobs.selector));
         rollup.commitBatch(header, 0, signature);
     }
@@ -164,7 +164,7 @@ contract RollupTest is System {
         bytes32[] memory hashes = new bytes32[](1);
         hashes[0] = BLOB ^ bytes32(uint256(1) << bit);
         vm.blobhashes(hashes);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         vm.expectRevert(
             abi.encodeWithSelector(
                 Rollup.BlobHashMismatch.selector, header.blobHashesHash, keccak256(abi.encodePacked(hashes))
@@ -178,7 +178,7 @@ contract RollupTest is System {
         bytes memory signature = sign(header, 0);
         carryBlobs(2);
         bytes32 actual = keccak256(abi.encodePacked(BLOB, uint256(BLOB) + 1));
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         vm.expectRevert(abi.encodeWithSelector(Rollup.BlobHashMismatch.selector, header.blobHashesHash, actual));
         rollup.commitBatch(header, 0, signature);
     }
@@ -223,12 +223,36 @@ contract RollupTest is System {
         if (delay <= FORCED_WINDOW) {
             commit(header);
         } else {
-            commitRefused(
-                header, abi.encodeWithSelector(Rollup.ForcedInclusionMissed.selector, 1, enqueued, header.timestamp)
-            );
+            commitRefused(header, _overdue(1, enqueued));
             _consume(header, 2);
             commit(header);
         }
+    }
+
+    function testFuzz_an_overdue_batch_waits_for_a_second_window_and_no_longer(uint64 messages, uint32 wait) public {
+        messages = uint64(bound(messages, 0, 3));
+        uint64 enqueued = uint64(block.timestamp);
+        for (uint256 i = 0; i < 4; ++i) {
+            queue.depositETH{value: 1 gwei}(address(1));
+        }
+        vm.warp(enqueued + FORCED_WINDOW + 1);
+        Rollup.BatchHeader memory header = nextHeader();
+        _consume(header, messages);
+        vm.warp(block.timestamp + wait);
+        if (block.timestamp < enqueued + 2 * FORCED_WINDOW) {
+            commitRefused(header, _overdue(messages, enqueued));
+            vm.warp(enqueued + 2 * FORCED_WINDOW);
+        }
+        bytes memory signature = sign(header, 0);
+        carryBlobs(1);
+        vm.expectEmit(true, true, true, true, ROLLUP);
+        emit Rollup.MessageOverdue(1, messages, enqueued);
+        actAs(turnHolder(1));
+        rollup.commitBatch(header, 0, signature);
+        // What is late once holds up nothing that takes it.
+        header = nextHeader();
+        _consume(header, 4);
+        commit(header);
     }
 
     function test_an_old_batch_is_committed_however_late() public {
@@ -236,6 +260,31 @@ contract RollupTest is System {
         vm.warp(block.timestamp + 10 * FORCED_WINDOW);
         queue.depositETH{value: 1 gwei}(address(1)); // came after the batch was signed
         vm.warp(block.timestamp + 10 * FORCED_WINDOW);
+        commit(header);
+    }
+
+    function _overdue(uint64 messageIndex, uint64 enqueued) private pure returns (bytes memory) {
+        uint256 until = uint256(enqueued) + 2 * FORCED_WINDOW;
+        return abi.encodeWithSelector(Rollup.ForcedInclusionMissed.selector, messageIndex, enqueued, until);
+    }
+
+    // ---- origin
+
+    function test_refuses_a_batch_from_another_contract_or_an_account_with_code() public {
+        Rollup.BatchHeader memory header = nextHeader();
+        bytes memory signature = sign(header, 0);
+        carryBlobs(1);
+        vm.expectRevert(abi.encodeWithSelector(Rollup.NotCodelessOrigin.selector));
+        rollup.commitBatch(header, 0, signature);
+        vm.prank(turnHolder(1), address(0xabc));
+        vm.expectRevert(abi.encodeWithSelector(Rollup.NotCodelessOrigin.selector));
+        rollup.commitBatch(header, 0, signature);
+        // What EIP-7702 leaves at an account that has become a contract.
+        vm.etch(turnHolder(1), abi.encodePacked(hex"ef0100", address(this)));
+        actAs(turnHolder(1));
+        vm.expectRevert(abi.encodeWithSelector(Rollup.NotCodelessOrigin.selector));
+        rollup.commitBatch(header, 0, signature);
+        vm.etch(turnHolder(1), "");
         commit(header);
     }
 
@@ -247,12 +296,12 @@ contract RollupTest is System {
             bytes memory signature = sign(header, 0);
             carryBlobs(1);
             address other = turnHolder(i + 1);
-            vm.prank(other);
+            actAs(other);
             vm.expectRevert(
                 abi.encodeWithSelector(Rollup.NotYourTurn.selector, i % 4, turnHolder(i), block.timestamp + TURN)
             );
             rollup.commitBatch(header, 0, signature);
-            vm.prank(turnHolder(i));
+            actAs(turnHolder(i));
             rollup.commitBatch(header, 0, signature);
         }
     }
@@ -263,10 +312,12 @@ contract RollupTest is System {
         carryBlobs(1);
         vm.warp(GENESIS_TIME + TURN - 1);
         vm.expectRevert(abi.encodeWithSelector(Rollup.NotYourTurn.selector, 1, turnHolder(1), GENESIS_TIME + TURN));
+        actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
         vm.warp(GENESIS_TIME + TURN);
         vm.expectEmit(true, true, true, true, ROLLUP);
         emit Rollup.TurnMissed(1, 1, 1);
+        actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
         assertEq(rollup.missedTurns(1, 1), 1, "counted");
         assertEq(rollup.missedTurns(1, 2), 0, "only the one");
@@ -288,8 +339,10 @@ contract RollupTest is System {
         vm.expectRevert(
             abi.encodeWithSelector(Rollup.NotYourTurn.selector, 1, turnHolder(1), uint256(header.timestamp) + TURN)
         );
+        actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
         vm.warp(header.timestamp + TURN);
+        actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
     }
 
@@ -305,6 +358,7 @@ contract RollupTest is System {
         vm.expectRevert(
             abi.encodeWithSelector(Rollup.NotYourTurn.selector, 2, turnHolder(2), GENESIS_TIME + 500 + TURN)
         );
+        actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
     }
 
@@ -322,7 +376,7 @@ contract RollupTest is System {
         else header.lastBlock ^= uint64(1) << 4 + bit % 60;
         bytes32 digest = rollup.attestationDigest(1, rollup.hashHeader(header));
         carryBlobs(1);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         vm.expectRevert(abi.encodeWithSelector(Rollup.SignatureInvalid.selector, digest));
         rollup.commitBatch(header, 0, signature);
     }
@@ -333,7 +387,7 @@ contract RollupTest is System {
         bit = bound(bit, 0, 13 * 256 - 1);
         call[4 + bit / 8] ^= bytes1(uint8(1 << bit % 8));
         carryBlobs(1);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         (bool ok,) = ROLLUP.call{gas: 10_000_000}(call);
         assertTrue(!ok, "accepted");
         assertEq(rollup.lastCommittedBatch(), 0, "nothing changed");
@@ -395,7 +449,7 @@ contract RollupTest is System {
             vm.expectEmit(true, true, true, true, ROLLUP);
             emit Rollup.BatchFinalized(i, rollup.batchHashOf(i));
         }
-        vm.prank(address(0xabc)); // anybody
+        actAs(address(0xabc)); // anybody
         rollup.finalizeBatch(3);
         assertEq(rollup.lastFinalizedBatch(), 3, "all");
         assertEq(rollup.finalizedWithdrawalRoot(2), keccak256(abi.encode("withdrawals", uint64(20))), "root of 2");
@@ -448,6 +502,20 @@ contract RollupTest is System {
         assertEq(reason, abi.encodeWithSelector(Rollup.RingTooSmall.selector, 1), "reason");
     }
 
+    function test_refuses_no_queue_and_no_time_for_messages() public {
+        bytes memory code = type(Rollup).creationCode;
+        bytes[2] memory arguments = [
+            abi.encode(registry, address(0xabc), CHALLENGE_WINDOW, TURN, FORCED_WINDOW, RING, bytes32(0), bytes32(0)),
+            abi.encode(registry, queue, CHALLENGE_WINDOW, TURN, 0, RING, bytes32(0), bytes32(0))
+        ];
+        for (uint256 i = 0; i < 2; ++i) {
+            vm.etch(ROLLUP, abi.encodePacked(code, arguments[i]));
+            (bool ok, bytes memory reason) = ROLLUP.call("");
+            assertTrue(!ok, "constructed");
+            assertEq(reason, abi.encodeWithSelector(Rollup.WrongParameters.selector), "reason");
+        }
+    }
+
     function _consume(Rollup.BatchHeader memory header, uint64 consumed) private view {
         header.messagesConsumed = consumed;
         header.messagesRollingHash = queue.rollingHashAt(consumed);
@@ -466,7 +534,7 @@ contract RollupTest is System {
             expected = abi.encodeWithSelector(reason, 1, absent);
         }
         carryBlobs(1);
-        vm.prank(turnHolder(1));
+        actAs(turnHolder(1));
         vm.expectRevert(expected);
         rollup.commitBatch{gas: 30_000_000}(header, absent, signature);
     }

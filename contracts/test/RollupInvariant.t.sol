@@ -32,12 +32,13 @@ contract RollupActor is System {
         address sender = inTurn ? turnHolder(header.batchIndex) : address(0xabc);
         (,,,,,, uint64 parentTime) = rollup.newestBatch();
         bool isLate = header.messagesConsumed < queue.messageCount()
-            && queue.enqueuedAt(header.messagesConsumed) + FORCED_WINDOW < header.timestamp;
+            && queue.enqueuedAt(header.messagesConsumed) + FORCED_WINDOW < header.timestamp
+            && block.timestamp < queue.enqueuedAt(header.messagesConsumed) + 2 * FORCED_WINDOW;
         bool isFull = header.batchIndex - rollup.lastFinalizedBatch() >= RING;
         // The header has the time of now, so its turn begins now at the earliest.
         bool mayPost =
             inTurn || block.timestamp >= (parentTime > header.timestamp ? parentTime : header.timestamp) + TURN;
-        vm.prank(sender);
+        actAs(sender);
         try rollup.commitBatch(header, absentees, signature) {
             assertTrue(mayPost && !isLate && !isFull, "accepted what must be refused");
             hashes.push(hash);
@@ -56,7 +57,7 @@ contract RollupActor is System {
         carryBlobs(1);
         if (header.batchIndex - rollup.lastFinalizedBatch() >= RING) return;
         vm.warp(block.timestamp + TURN + delay);
-        vm.prank(address(0xabc));
+        actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
         hashes.push(rollup.hashHeader(header));
         withdrawals.push(header.withdrawalRoot);

@@ -99,6 +99,11 @@ abstract contract System is Test {
         return submitterOf(operatorOf(batchIndex % 4));
     }
 
+    /// @dev The next call is that of a transaction by this account.
+    function actAs(address account) internal {
+        vm.prank(account, account);
+    }
+
     /// @dev The next batch: ten blocks, no messages, one blob, the time of now.
     function nextHeader() internal view returns (Rollup.BatchHeader memory header) {
         (uint64 index, bytes32 parent, uint64 lastBlock,, uint64 consumed,,) = rollup.newestBatch();
@@ -134,14 +139,14 @@ abstract contract System is Test {
     function commit(Rollup.BatchHeader memory header) internal {
         bytes memory signature = sign(header, 0);
         carryBlobs(1);
-        vm.prank(turnHolder(header.batchIndex));
+        actAs(turnHolder(header.batchIndex));
         rollup.commitBatch(header, 0, signature);
     }
 
     function commitRefused(Rollup.BatchHeader memory header, bytes memory reason) internal {
         bytes memory signature = sign(header, 0);
         carryBlobs(1);
-        vm.prank(turnHolder(header.batchIndex));
+        actAs(turnHolder(header.batchIndex));
         vm.expectRevert(reason);
         rollup.commitBatch(header, 0, signature);
     }

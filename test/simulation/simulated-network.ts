@@ -34,7 +34,7 @@ const parameters: ProtocolParameters = {
   batchIntervalMs: 10_000,
   submitterTurnSec: 10,
   challengeWindowSec: 20,
-  forcedInclusionWindowSec: 3_600,
+  forcedInclusionWindowSec: 15,
 }
 const domain: SigningDomain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as Hex }
 const l2ChainId = 42_069

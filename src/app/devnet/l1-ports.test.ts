@@ -40,6 +40,7 @@ describe.each([
   })
   const nextHeader = (parent: BatchHeader) => headerAfter(parent, l1.reader)
   let first: CommitBatchArguments
+  let newest: CommitBatchArguments
 
   test('blocks form a chain, and one that does not exist is null', async () => {
     await l1.pass(1)
@@ -163,5 +164,22 @@ describe.each([
       batchHash: batchHash(first.header),
       l1BlockNumber: outcome.l1BlockNumber,
     })
+    newest = second
+  })
+
+  test('a batch that leaves out an overdue message is refused for a second window, and no longer', async () => {
+    const { forcedInclusionWindowSec: window } = devnetParameters
+    const before = await nextHeader(newest.header)
+    await l1.deposit(feeRecipientOf(0), oneEther)
+    await l1.pass(window + 1)
+    const { timestamp } = await l1.reader.head()
+    const anybody = l1.submitter(3)
+    const overdue = sign({ ...before, timestamp }, all)
+    // Batch 3 is the turn of member 3: no other refusal hides this one.
+    expect((await anybody.wouldCommit(overdue))?.errorName).toBe('ForcedInclusionMissed')
+    await l1.pass(window)
+    expect(await anybody.wouldCommit(overdue)).toBeNull()
+    expect((await anybody.commitBatch(overdue)).status).toBe('success')
+    expect(await l1.reader.lastCommittedBatch()).toBe(3)
   })
 })

@@ -28,7 +28,7 @@ export function takeCommittedCertificates({
       const record = follower.committedBatch(index)
       if (!record || (await batcher.batch(index))?.certificate) continue
       const committed = await reader.committedBatch(record.transactionHash)
-      if (!committed) return
+      if (!committed) continue
       const { absent, signature } = committed
       const { batchHash } = record
       const outcome = await batcher.acceptCertificate({ batchIndex: index, batchHash, absent, signature })

@@ -84,7 +84,7 @@ function refuseBlobs({ header, blobs }: CommitBatchArguments): ContractRefusal |
     : refusal('BlobHashMismatch', { expected: header.blobHashesHash, actual })
 }
 
-function refuseMessages({ state, args: { header }, rules }: CommitAttempt): ContractRefusal | null {
+function refuseMessages({ state, args: { header }, nowSec, rules }: CommitAttempt): ContractRefusal | null {
   const consumed = header.messagesConsumed
   const before = state.batches[state.batches.length - 1]!.header.messagesConsumed
   if (consumed < before) return refusal('MessagesConsumedBackwards', { before, consumed })
@@ -94,9 +94,11 @@ function refuseMessages({ state, args: { header }, rules }: CommitAttempt): Cont
   if (header.messagesRollingHash !== expected)
     return refusal('WrongRollingHash', { expected, actual: header.messagesRollingHash })
   const next = state.messages[consumed]
-  if (next && next.enqueuedAt + rules.forcedInclusionWindowSec < header.timestamp)
-    return refusal('ForcedInclusionMissed', { messageIndex: consumed, enqueuedAt: next.enqueuedAt })
-  return null
+  if (!next || next.enqueuedAt + rules.forcedInclusionWindowSec >= header.timestamp) return null
+  const until = next.enqueuedAt + 2 * rules.forcedInclusionWindowSec
+  return nowSec < until
+    ? refusal('ForcedInclusionMissed', { messageIndex: consumed, enqueuedAt: next.enqueuedAt, until })
+    : null
 }
 
 function refuseTurn({ state, args: { header }, set, sender, nowSec, rules }: CommitAttempt): ContractRefusal | null {

@@ -6,7 +6,7 @@ import { createQuorumSubmitterRpc } from './quorum-submitter-rpc.js'
 import type { SubmitterRpc } from './submitter-rpc.js'
 
 const hash = `0x${'ab'.repeat(32)}` as const
-const call = { data: '0x12', blobVersionedHashes: [] } as const
+const call = { data: '0x12', gasLimit: 1n, blobVersionedHashes: [] } as const
 const gone = () => Promise.reject(new L1Error('L1_UNREACHABLE', 'gone'))
 const silent = () => new Promise<never>(() => {})
 

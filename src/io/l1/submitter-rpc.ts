@@ -10,6 +10,7 @@ import { shortText, toL1Error } from './viem-error.js'
 /** A call as it would be sent, without its signature. */
 export interface TriedCall {
   readonly data: Hex
+  readonly gasLimit: bigint
   readonly blobVersionedHashes: readonly Hash32[]
 }
 
@@ -66,12 +67,15 @@ export function createViemSubmitterRpc({
           throw error
         }
       }),
-    refusal: async ({ data, blobVersionedHashes }) => {
+    refusal: async ({ data, gasLimit, blobVersionedHashes }) => {
       const blobFields = blobVersionedHashes.length ? { blobVersionedHashes } : {}
       try {
         await client.request({
           method: 'eth_call',
-          params: [{ from: account, to: contract, data, ...blobFields } as never, 'latest'],
+          params: [
+            { from: account, to: contract, data, gas: `0x${gasLimit.toString(16)}`, ...blobFields } as never,
+            'latest',
+          ],
         })
         return null
       } catch (error) {

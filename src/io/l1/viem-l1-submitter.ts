@@ -90,11 +90,11 @@ class ViemL1Submitter implements L1Submitter {
 
   wouldCommit(args: CommitBatchArguments): Promise<ContractRefusal | null> {
     const blobVersionedHashes = args.blobs.map(({ versionedHash }) => versionedHash)
-    return this.rpc.refusal({ data: commitCall(args), blobVersionedHashes })
+    return this.rpc.refusal({ data: commitCall(args), gasLimit: commitGasLimit, blobVersionedHashes })
   }
 
   wouldFinalize(batchIndex: BatchIndex): Promise<ContractRefusal | null> {
-    return this.rpc.refusal({ data: finalizeCall(batchIndex), blobVersionedHashes: [] })
+    return this.rpc.refusal({ data: finalizeCall(batchIndex), gasLimit: finalizeGasLimit, blobVersionedHashes: [] })
   }
 
   commitBatch(args: CommitBatchArguments, signal?: AbortSignal): Promise<L1TransactionOutcome> {

@@ -101,17 +101,16 @@ interface Member {
 }
 
 class Scene {
-  readonly l1 = new MemoryL1({
-    ...parameters,
-    domain,
-    sets: [set],
-    genesis,
-    startSec: 1_000,
-    blockSec: 1,
-    finalityDepth: 3,
-  })
+  readonly parameters: typeof parameters
+  readonly l1: MemoryL1
   readonly clock = new VirtualClock()
   readonly batches = new Batches()
+
+  constructor(overrides: Partial<typeof parameters> = {}) {
+    this.parameters = { ...parameters, ...overrides }
+    const times = { startSec: 1_000, blockSec: 1, finalityDepth: 3 }
+    this.l1 = new MemoryL1({ ...this.parameters, ...times, domain, sets: [set], genesis })
+  }
 
   start(member: number, batches = this.batches): Member {
     const ports = { clock: this.clock, logger: silentLogger, metrics: silentMetrics }
@@ -129,7 +128,7 @@ class Scene {
       },
     }
     const submitter = createSubmitter({
-      config: { parameters, staggerSec: 5 },
+      config: { parameters: this.parameters, staggerSec: 5 },
       ports: { ...ports, batches, l1, follower, sets: { set: id => (id === 1 ? set : undefined) } },
     })
     open.push(follower, submitter)
@@ -222,6 +221,38 @@ test('several batches become final in one transaction', async () => {
   const events = await scene.l1.reader().events({ from: 1, to: number })
   const finalized = events.filter(event => event.type === 'batch-finalized')
   expect(new Set(finalized.map(event => event.l1BlockNumber)).size).toBe(1)
+})
+
+test('a backlog becomes final in parts that one transaction takes', async () => {
+  const scene = new Scene({ challengeWindowSec: 1_000 })
+  for (let i = 0; i < 300; i++) scene.batches.certify(1_000)
+  const members = [0, 1, 2, 3].map(member => scene.start(member))
+  await scene.seconds(650)
+  expect(await scene.state()).toEqual([300, 0])
+  for (const { submitter } of members) await submitter[Symbol.asyncDispose]()
+  await scene.seconds(1_100)
+  scene.start(1)
+  await scene.seconds(30)
+  expect(await scene.state()).toEqual([300, 300])
+  const events = await scene.l1.reader().events({ from: 1, to: scene.l1.head.number })
+  const blocks = events.flatMap(event => (event.type === 'batch-finalized' ? [event.l1BlockNumber] : []))
+  const sizes = [...new Set(blocks)].map(block => blocks.filter(other => other === block).length)
+  expect(Math.max(...sizes)).toBe(256)
+})
+
+test('a batch that leaves out an overdue deposit is posted when its wait is over, without an alarm', async () => {
+  const scene = new Scene()
+  const holder = scene.start(1)
+  scene.l1.deposit({ sender: accountOf(7), to: accountOf(7), amount: 10n ** 9n })
+  await scene.seconds(1)
+  const window = parameters.forcedInclusionWindowSec
+  scene.batches.certify(scene.l1.head.timestamp + window + 1)
+  await scene.seconds(window)
+  expect(await scene.state()).toEqual([0, 0])
+  expect(holder.submitter.status()).toMatchObject({ alarm: null, lastError: expect.stringMatching('ForcedInclusion') })
+  await scene.seconds(2 * window)
+  expect((await scene.state())[0]).toBe(1)
+  expect(holder.submitter.status()).toMatchObject({ alarm: null, lastError: null })
 })
 
 test('stopped while its transaction waits, and started again: no batch is lost or posted twice', async () => {

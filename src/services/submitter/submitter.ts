@@ -80,10 +80,13 @@ export function createSubmitter({ config, ports }: { config: SubmitterConfig; po
   return submitter
 }
 
+/** Batches that one transaction makes final: 1 M gas, 4 k each. */
+const maxFinalizedAtOnce = 256
 /** Refusals that time cures: L1 or our view of it is about to change. */
 const passing = new Set([
   'AlreadyFinalized',
   'ChallengeWindowOpen',
+  'ForcedInclusionMissed',
   'MessagesNotEnqueued',
   'NotCommitted',
   'NotYourTurn',
@@ -212,7 +215,8 @@ class BatchSubmitter implements Submitter {
       this.metrics.commits.inc()
       this.accepted()
       logger.info('batch is on L1', { batchIndex: index, ...outcome })
-    }
+    } else if (outcome.status === 'reverted')
+      logger.warn('L1 took a transaction of this node and reverted it', { what: 'commitBatch', ...outcome })
     await follower.refresh()
     return outcome.status === 'success' && follower.lastCommitted() >= index
   }
@@ -242,16 +246,18 @@ class BatchSubmitter implements Submitter {
     if (outcome.status === 'success') {
       this.metrics.finalizations.inc()
       logger.info('batches are final on L1', { first: oldest, last: newest })
-    }
+    } else if (outcome.status === 'reverted')
+      logger.warn('L1 took a transaction of this node and reverted it', { what: 'finalizeBatch', ...outcome })
     await follower.refresh()
     return outcome.status === 'success' && follower.lastFinalized() >= newest
   }
 
-  /** The newest batch that may become final now, or null. Commit times never fall. */
+  /** The newest batch that may become final now, of as many as one transaction takes, or null. Commit times never fall. */
   private newestFinal(oldest: BatchIndex): BatchIndex | null {
     const { follower } = this.ports
     let newest: BatchIndex | null = null
-    for (let index = oldest; index <= follower.lastCommitted() && this.secondsFinal(index) >= 0; index++) newest = index
+    const last = Math.min(follower.lastCommitted(), oldest + maxFinalizedAtOnce - 1)
+    for (let index = oldest; index <= last && this.secondsFinal(index) >= 0; index++) newest = index
     return newest
   }
 
@@ -304,7 +310,9 @@ class BatchSubmitter implements Submitter {
     this.metrics.failures.inc()
     this.lastError = detail
     if (passing.has(errorName)) {
-      this.ports.logger.debug('L1 would refuse for now', { batchIndex, errorName, detail })
+      // Hours may pass before that one is over: operators should know why no batch comes.
+      const level = errorName === 'ForcedInclusionMissed' ? 'warn' : 'debug'
+      this.ports.logger[level]('L1 would refuse for now', { batchIndex, errorName, detail })
       void this.ports.follower.refresh()
     } else this.raise({ batchIndex, errorName, detail })
     return false
