@@ -20,6 +20,8 @@ export interface BlockAttributes {
   readonly transactions: readonly Uint8Array[]
   /** Senders already recovered by this node, aligned with the transactions; null where unknown. Never taken from a peer. */
   readonly senders?: readonly (Address | null)[]
+  /** Milliseconds that the transactions may take together, and half of it each; what takes longer is left out. For ever unless told. */
+  readonly timeLimitMs?: number
   /** Leave out transactions that cannot execute here (a proposer) or fail on the first (derivation). */
   readonly onInvalidTransaction: 'skip' | 'fail'
 }
@@ -27,8 +29,18 @@ export interface BlockAttributes {
 /** A candidate that did not make it into the built block. */
 export interface SkippedTransaction {
   readonly hash: TransactionHash
-  /** 'no-room' when the block's gas was used up; otherwise the transaction cannot execute at all now. */
-  readonly reason: 'no-room' | 'nonce-too-low' | 'nonce-too-high' | 'insufficient-funds' | 'fee-too-low' | 'invalid'
+  /**
+   * 'no-room' when the block's gas or time was used up, 'too-slow' when half of the time was not enough for this one;
+   * otherwise the transaction cannot execute at all now.
+   */
+  readonly reason:
+    | 'no-room'
+    | 'too-slow'
+    | 'nonce-too-low'
+    | 'nonce-too-high'
+    | 'insufficient-funds'
+    | 'fee-too-low'
+    | 'invalid'
   readonly detail: string
 }
 
@@ -43,6 +55,8 @@ export type PayloadStatus =
   | { readonly status: 'INVALID'; readonly reason: string }
   /** The parent is not known here. */
   | { readonly status: 'SYNCING' }
+  /** Its transactions took longer than they were given: that says nothing of the block. */
+  | { readonly status: 'TIMED_OUT' }
 
 /** Head of the executed chain and the ages of finality behind it (Engine API ForkchoiceStateV1). */
 export interface ForkchoiceState {
@@ -107,8 +121,11 @@ export const maxDiffedAccounts = 4_096
 export interface ExecutionClient {
   /** Executes the candidates on the parent and returns the finished block; it is known as a candidate afterwards. */
   buildBlock(attributes: BlockAttributes): Promise<BuiltBlock>
-  /** Re-executes a block and compares every root; a VALID block is known as a candidate (engine_newPayload). */
-  newPayload(block: Block, senders?: readonly (Address | null)[]): Promise<PayloadStatus>
+  /**
+   * Re-executes a block and compares every root; a VALID block is known as a candidate (engine_newPayload). Within `limitMs`
+   * milliseconds, or however long it takes.
+   */
+  newPayload(block: Block, senders?: readonly (Address | null)[], limitMs?: number): Promise<PayloadStatus>
   /** Makes a known block the head, durably before it resolves; resolves null when the head is unchanged (engine_forkchoiceUpdated). */
   forkchoiceUpdated(state: ForkchoiceState): Promise<HeadChange | null>
   head(): Promise<{ readonly hash: BlockHash; readonly header: BlockHeader }>

@@ -17,18 +17,20 @@ export interface TransferFields {
   readonly tip?: bigint
   readonly gasLimit?: number
   readonly value?: bigint
+  readonly to?: Address
 }
 
 /** A signed EIP-1559 transfer. */
 export function signedTransfer(fields: TransferFields): Uint8Array {
   const { account, nonce, chainId = 7n, fee = 100n, tip = 10n, gasLimit = 21_000, value = 1n } = fields
+  const { to = `0x${'ab'.repeat(20)}` as const } = fields
   const unsigned: RlpItem[] = [
     rlpUint(chainId),
     rlpUint(nonce),
     rlpUint(tip),
     rlpUint(fee),
     rlpUint(gasLimit),
-    rlpHex(`0x${'ab'.repeat(20)}`),
+    rlpHex(to),
     rlpUint(value),
     new Uint8Array(0),
     [],

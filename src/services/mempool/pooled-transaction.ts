@@ -6,7 +6,7 @@ import type { RecoveredTransaction } from '../../io/recovery/sender-recovery.js'
 export type PoolPlace = 'pending' | 'queued' | 'included' | 'dropped'
 
 /** Why a transaction left the pool without being included. */
-export type DropReason = 'replaced' | 'outbid' | 'unaffordable' | 'invalid' | 'expired'
+export type DropReason = 'replaced' | 'outbid' | 'unaffordable' | 'invalid' | 'slow' | 'expired'
 
 /** A transaction that the pool holds or held a moment ago. */
 export class PooledTransaction {

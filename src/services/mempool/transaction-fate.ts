@@ -13,6 +13,7 @@ export const dropSentences: Readonly<Record<DropReason, string>> = {
   outbid: 'The pool was full, and others are worth more to a block.',
   unaffordable: 'The balance of its account no longer covers it.',
   invalid: 'The build of a block found that it cannot be executed.',
+  slow: 'Its execution takes longer than a block may take here.',
   expired: 'It waited too long for an earlier nonce.',
 }
 

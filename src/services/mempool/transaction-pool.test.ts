@@ -281,6 +281,11 @@ describe('the fate of a transaction', () => {
     add({ account: 2, nonce: 0 })
     pool.discard([{ hash: hashOf({ account: 2, nonce: 0 }), reason: 'invalid', detail: '' }])
     expect(reason({ account: 2, nonce: 0 })).toBe('The build of a block found that it cannot be executed.')
+    add({ account: 3, nonce: 0 })
+    pool.discard([{ hash: hashOf({ account: 3, nonce: 0 }), reason: 'too-slow', detail: '' }])
+    expect(reason({ account: 3, nonce: 0 })).toBe('Its execution takes longer than a block may take here.')
+    expect(add({ account: 3, nonce: 0 })).toBe('execution takes too long for a block')
+    expect(add({ account: 2, nonce: 0 })).toBe('pending')
   })
 
   it('is forgotten with the transaction, and never told of one that was included', () => {

@@ -32,7 +32,13 @@ export interface PoolLimits {
   readonly maxRecentBytes: number
 }
 
-export type PoolReason = AdmissionReason | 'already-known' | 'replacement-underpriced' | 'account-limit' | 'pool-full'
+export type PoolReason =
+  | AdmissionReason
+  | 'already-known'
+  | 'replacement-underpriced'
+  | 'account-limit'
+  | 'pool-full'
+  | 'too-slow'
 
 /** Why the pool does not take a transaction, with the sentence that a JSON-RPC client sees. */
 export interface PoolRefusal {
@@ -85,6 +91,8 @@ export class TransactionPool {
     { source, nowMs }: { source: 'local' | 'journal' | 'peer'; nowMs: number },
   ): PooledTransaction | PoolRefusal {
     if (this.byHash.has(transaction.hash)) return { reason: 'already-known', message: 'already known' }
+    if (this.known.findDropped(transaction.hash)?.dropReason === 'slow')
+      return { reason: 'too-slow', message: 'execution takes too long for a block' }
     const { chainId, maxTransactionGas, minTip } = this.limits
     const { blockGasLimit } = this
     const minFee = leastBaseFee(BigInt(this.baseFee))
@@ -144,7 +152,7 @@ export class TransactionPool {
         continue
       }
       if (reason === 'nonce-too-low') stale.push(account.address)
-      this.remove(account, transaction, 'invalid')
+      this.remove(account, transaction, reason === 'too-slow' ? 'slow' : 'invalid')
     }
     return stale
   }

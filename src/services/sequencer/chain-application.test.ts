@@ -62,6 +62,7 @@ let skipped: SkippedTransaction[]
 let discarded: SkippedTransaction[]
 let executable: boolean
 let judged: number
+let limitsMs: (number | undefined)[]
 let application: ChainApplication
 
 beforeEach(() => {
@@ -73,6 +74,7 @@ beforeEach(() => {
   discarded = []
   executable = false
   judged = 0
+  limitsMs = []
   application = new ChainApplication(protocol, {
     chain: { head: () => genesis, commit: async () => {} },
     execution: {
@@ -80,8 +82,9 @@ beforeEach(() => {
         built.push(attributes)
         return { block: childOf(genesis, { context: attributes.context }), skipped }
       },
-      newPayload: async () => {
+      newPayload: async (_block, _senders, limitMs) => {
         judged++
+        limitsMs.push(limitMs)
         return status
       },
     },
@@ -133,6 +136,12 @@ describe('judging a proposal', () => {
   it('blames the block for what does not execute', async () => {
     status = { status: 'INVALID', reason: 'state root mismatch' }
     expect(await verdict(childOf(genesis))).toBe('invalid-execution, block')
+  })
+
+  it('blames nobody for a block that is not executed before its round is over', async () => {
+    status = { status: 'TIMED_OUT' }
+    expect(await verdict(childOf(genesis))).toBe('execution-too-slow, own-view')
+    expect(limitsMs).toEqual([parameters.proposeTimeoutMs])
   })
 
   it('blames nobody when its own head has moved on', async () => {
@@ -284,6 +293,15 @@ describe('preparing a proposal', () => {
     })
     await behind.prepareProposal({ height: 1, round: 0 })
     expect(built[0]!.context.timestampMs).toBe(timestampMs + parameters.minBlockIntervalMs)
+  })
+
+  it('builds for half of the time that the others wait', async () => {
+    for (const round of [0, 2]) await application.prepareProposal({ height: 1, round })
+    const { proposeTimeoutMs, proposeTimeoutDeltaMs } = parameters
+    expect(built.map(({ timeLimitMs }) => timeLimitMs)).toEqual([
+      proposeTimeoutMs / 2,
+      proposeTimeoutMs / 2 + proposeTimeoutDeltaMs,
+    ])
   })
 
   it('throws out what could not be executed', async () => {

@@ -122,6 +122,7 @@ export class ChainApplication implements Application, WorkSource {
         ...attributes,
         transactions,
         senders,
+        timeLimitMs: buildLimitMs(parameters, round),
         onInvalidTransaction: 'skip',
       })
       if (built.skipped.length > 0) ports.mempool.discard(built.skipped)
@@ -142,10 +143,18 @@ export class ChainApplication implements Application, WorkSource {
       const limitMs = l1WaitMs(parameters, round)
       const verdict = await this.judgeWithin({ limitMs, block, parent, set, parameters })
       if (!verdict.ok) return verdict
-      const status = await ports.execution.newPayload(block, ports.mempool.sendersOf(block.transactions))
+      const senders = ports.mempool.sendersOf(block.transactions)
+      const status = await ports.execution.newPayload(block, senders, timeoutMs(parameters, 'propose', round))
       if (status.status === 'VALID') return ok(undefined)
       if (status.status === 'INVALID')
         return refuse<ProposalRefused>({ reason: 'invalid-execution', detail: status.reason, blame: 'block' })
+      // Slow here: neither is said to be wrong. A quorum that was faster may decide it, and then it is executed to its end.
+      if (status.status === 'TIMED_OUT')
+        return refuse<ProposalRefused>({
+          reason: 'execution-too-slow',
+          detail: 'its round was over',
+          blame: 'own-view',
+        })
       // The head moved on meanwhile: that says nothing of the block.
       return refuse<ProposalRefused>({ reason: 'wrong-parent', detail: 'the head moved on', blame: 'own-view' })
     })
@@ -277,6 +286,11 @@ export class ChainApplication implements Application, WorkSource {
       this.timing[what].observe((this.ports.clock.nowMs() - began) / 1_000)
     }
   }
+}
+
+/** Half of what the round waits for a proposal: the others have as long to execute what this node could. */
+function buildLimitMs(parameters: ProtocolParameters, round: Round): number {
+  return Math.floor(timeoutMs(parameters, 'propose', round) / 2)
 }
 
 /** Half of what the round waits for a proposal: time is left to execute it. It grows with the round, as the endpoints' lag may. */

@@ -167,10 +167,10 @@ class EmbeddedExecution implements ExecutionClient {
     return { block: this.remember(decodeBlock(built.block)), skipped: built.skipped }
   }
 
-  async newPayload(block: Block, senders: readonly (Address | null)[] = []): Promise<PayloadStatus> {
+  async newPayload(block: Block, senders: readonly (Address | null)[] = [], limitMs?: number): Promise<PayloadStatus> {
     if (this.candidates.has(block.hash)) return { status: 'VALID' }
     const encoded = Uint8Array.from(encodeBlock(block))
-    const status = await this.execute<PayloadStatus>('newPayload', [encoded, block.hash, senders], [encoded])
+    const status = await this.execute<PayloadStatus>('newPayload', [encoded, block.hash, senders, limitMs], [encoded])
     if (status.status === 'VALID') this.remember(block)
     return status
   }

@@ -6,7 +6,7 @@ import { createQueries } from './queries-of-store.js'
 
 /**
  * The embedded execution client in the caller's own thread, over any store: deterministic, for simulations and tests. Calls
- * have no time limit. It owns the store and closes it. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT
+ * and blocks have no time limit. It owns the store and closes it. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT
  */
 export async function createInProcessExecution({
   store,
@@ -19,7 +19,7 @@ export async function createInProcessExecution({
   const { queries, reads, stateDiffOf } = createQueries({ store, chainId: genesis.chainId })
   return {
     buildBlock: attributes => engine.buildBlock(attributes),
-    newPayload: (block, senders) => engine.newPayload(block, senders),
+    newPayload: (block, senders, limitMs) => engine.newPayload(block, senders, limitMs),
     forkchoiceUpdated: state => engine.forkchoiceUpdated(state),
     head: async () => engine.head,
     blockAt: async height => reads.blockAt(height),

@@ -40,7 +40,7 @@ export function createQueries({
       chainId,
       states: state,
       hashAt: height => chain.hashAt(height),
-      ...(timer && { interrupt: () => timer.checkStep() }),
+      ...(timer && { interrupt: () => timer.check() }),
     })
   }
   const executorNow = () => {

@@ -28,7 +28,7 @@ export async function createCallExecutor({
   readonly hashAt: (height: Height) => BlockHash | null
   readonly interrupt?: () => void
 }): Promise<CallExecutor> {
-  return new EvmCallExecutor(await EvmMachine.create(chainId, interrupt), states, hashAt)
+  return new EvmCallExecutor(await EvmMachine.create(chainId, interrupt && { interrupt }), states, hashAt)
 }
 
 /** Runs message calls as geth's eth_call does, one at a time, on the state of any height. */

@@ -71,6 +71,7 @@ export class BlockRun {
     readonly parentHash: BlockHash
   }): Promise<BlockRun> {
     const run = new BlockRun(machine, environment, base)
+    run.limitTime()
     await runOpeningCalls(run.site, { context, parentHash })
     return run
   }
@@ -81,6 +82,15 @@ export class BlockRun {
 
   get gasLeft(): number {
     return this.environment.gasLimit - this.gasUsed
+  }
+
+  /** From now on transactions may take so many milliseconds; untold, and in system calls, they take what they take. */
+  limitTime(limits?: Parameters<EvmMachine['timeLimit']['start']>[0]): void {
+    this.machine.timeLimit.start(limits)
+  }
+
+  get isTimeOver(): boolean {
+    return this.machine.timeLimit.isOver
   }
 
   /** Executes the transaction; a refusal leaves everything as it was. */
@@ -113,6 +123,7 @@ export class BlockRun {
       const account = this.working.account(address) ?? emptyAccount
       this.working.setAccount(address, { ...account, balance: account.balance + amount * weiPerGwei })
     }
+    this.limitTime()
     const closing = await runClosingCalls(this.site)
     if (!('requestsHash' in closing)) return closing
     return {
@@ -126,19 +137,29 @@ export class BlockRun {
   }
 
   private async runInEvm(transaction: Transaction, sender: Address): Promise<Refusal | null> {
-    const { vm } = this.machine
+    const { machine, working } = this
+    const { timeLimit } = machine
     let result: RunTxResult
+    timeLimit.begin()
+    working.checkpoint()
     try {
-      result = await runTx(vm, {
-        tx: toEvmTransaction(transaction, sender, vm.common),
+      result = await runTx(machine.vm, {
+        tx: toEvmTransaction(transaction, sender, machine.vm.common),
         block: this.evmBlock,
         blockGasUsed: BigInt(this.gasUsed),
         skipHardForkValidation: true,
       })
     } catch (error) {
+      working.revert()
       if (error instanceof MorphismError) throw error
-      return { reason: 'invalid', detail: (error as Error).message }
+      return timeLimit.refusal() ?? { reason: 'invalid', detail: (error as Error).message }
     }
+    const refusal = timeLimit.refusal()
+    if (refusal !== null) {
+      working.revert()
+      return refusal
+    }
+    working.commit()
     const { execResult, totalGasSpent } = result
     this.keepReceipt({
       transaction,

@@ -49,6 +49,8 @@ export async function buildBlock({
     context: contextHash(context),
     parentHash: parent.hash,
   })
+  const { timeLimitMs: totalMs } = attributes
+  run.limitTime({ totalMs, eachMs: totalMs && totalMs / 2 })
   const { included, hashes, skipped } = await executeCandidates(run, attributes)
   const outcome = await run.finish(withdrawals)
   if ('detail' in outcome)
@@ -108,7 +110,7 @@ async function executeCandidates(
   const waiting = new Set<Address>()
   let withoutRoom = 0
   for (const [index, raw] of transactions.entries()) {
-    const full = run.gasLeft < leastGas || withoutRoom >= maxWithoutRoom
+    const full = run.gasLeft < leastGas || withoutRoom >= maxWithoutRoom || run.isTimeOver
     const tried = full ? noRoom(raw) : await tryCandidate({ run, raw, sender: senders[index] ?? null, waiting })
     if (tried.refusal === null) {
       included.push(raw)

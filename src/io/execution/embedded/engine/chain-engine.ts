@@ -43,13 +43,18 @@ export class ChainEngine {
     private headBlock: { readonly hash: BlockHash; readonly header: BlockHeader },
   ) {}
 
-  /** Opens the chain in the store, or begins it from genesis. @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT */
+  /**
+   * Opens the chain in the store, or begins it from genesis. `nowMs` measures what has a time limit; without it nothing has one.
+   * @throws ExecutionError GENESIS_MISMATCH, GENESIS_INVALID, STORE_CORRUPT
+   */
   static async open({
     store,
     genesis,
+    nowMs,
   }: {
     readonly store: KeyValueStore
     readonly genesis: Genesis
+    readonly nowMs?: () => number
   }): Promise<ChainEngine> {
     const chain = new ChainStore(store)
     const first = genesisBlock(genesis)
@@ -63,7 +68,7 @@ export class ChainEngine {
       )
     const { head } = chain.heads()
     const flat = new FlatState(store, new NodeCache(store), hexToBytes(head.stateRoot))
-    const machine = await EvmMachine.create(genesis.chainId)
+    const machine = await EvmMachine.create(genesis.chainId, nowMs && { nowMs })
     return new ChainEngine(machine, chain, flat, { hash: chain.hashAt(head.number)!, header: head })
   }
 
@@ -80,20 +85,35 @@ export class ChainEngine {
           'UNKNOWN_PARENT',
           `the parent ${attributes.parentHash} is neither the head nor a candidate`,
         )
-      const { executed, skipped } = await buildBlock({ machine: this.machine, parent, attributes })
+      const { executed, skipped } = await buildBlock({
+        machine: this.machine,
+        parent,
+        attributes,
+      })
       this.candidates.add(executed)
       return { block: executed.block, skipped }
     })
   }
 
-  newPayload(block: Block, senders: readonly (Address | null)[] = []): Promise<PayloadStatus> {
+  newPayload(
+    block: Block,
+    senders: readonly (Address | null)[] = [],
+    limitMs?: number | undefined,
+  ): Promise<PayloadStatus> {
     return this.inTurn(async () => {
       if (this.candidates.get(block.hash) !== undefined || this.chain.heightOf(block.hash) !== null)
         return { status: 'VALID' }
       const parent = this.parentOf(block.header.parentHash)
       if (parent === null) return { status: 'SYNCING' }
-      const result = await importBlock({ machine: this.machine, parent, block, senders })
+      const result = await importBlock({
+        machine: this.machine,
+        limitMs,
+        parent,
+        block,
+        senders,
+      })
       if ('reason' in result) {
+        if (result.isTimedOut) return { status: 'TIMED_OUT' }
         if (result.state !== null) this.mismatches.set(block.hash, blockStateDiff(block, result.state))
         return { status: 'INVALID', reason: result.reason }
       }

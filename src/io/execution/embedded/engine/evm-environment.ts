@@ -9,7 +9,8 @@ import { emptyState } from '../state/empty-state.js'
 import { WorkingState } from '../state/working-state.js'
 import { createCommon } from './evm-common.js'
 import { EvmState } from './evm-state.js'
-import { hastenInterpreter } from './hasten-interpreter.js'
+import { hastenInterpreter, interruptOften } from './hasten-interpreter.js'
+import { TimeLimit } from './time-limit.js'
 
 /** What code can see of the block it runs in. */
 export interface BlockEnvironment {
@@ -31,22 +32,32 @@ export class EvmMachine {
   private constructor(
     readonly vm: VM,
     readonly state: EvmState,
+    /** Ends transactions that take too long, once it is started. */
+    readonly timeLimit: TimeLimit,
     hashes: BlockHashes,
   ) {
     hashes.lookUp = height => this.blockHash(height)
   }
 
-  /** `interrupt` is called at every jump destination, thus in every loop, and may throw to end the execution. */
-  static async create(chainId: number, interrupt?: () => void): Promise<EvmMachine> {
+  /**
+   * `nowMs` measures its time limit; without it no limit is ever over. `interrupt` is called often while code runs, and may
+   * throw to end the execution.
+   */
+  static async create(
+    chainId: number,
+    { nowMs, interrupt }: { readonly nowMs?: () => number; readonly interrupt?: () => void } = {},
+  ): Promise<EvmMachine> {
     const common = createCommon(chainId)
     const stateManager = new EvmState()
     const blockchain = new BlockHashes()
-    const customOpcodes = interrupt === undefined ? [] : [jumpDestination(interrupt)]
-    const evm = await createEVM({ common, stateManager, blockchain, customOpcodes })
+    const evm = await createEVM({ common, stateManager, blockchain })
     const vm = await createVM({ common, stateManager, evm })
     stateManager.use(new WorkingState(emptyState))
     await hastenInterpreter(evm)
-    return new EvmMachine(vm, stateManager, blockchain)
+    const timeLimit = new TimeLimit(nowMs ?? (() => 0))
+    if (interrupt !== undefined) interruptOften(evm, interrupt)
+    else if (nowMs !== undefined) interruptOften(evm, timeLimit.interrupt)
+    return new EvmMachine(vm, stateManager, timeLimit, blockchain)
   }
 
   /** Makes the environment current and gives it in the library's form. */
@@ -74,13 +85,6 @@ export class EvmMachine {
     return this.vm.evm.precompiles.has(address.slice(2))
   }
 }
-
-const jumpDestination = (interrupt: () => void) => ({
-  opcode: 0x5b,
-  opcodeName: 'JUMPDEST',
-  baseFee: 1,
-  logicFunction: interrupt,
-})
 
 /** Answers BLOCKHASH. */
 class BlockHashes implements EVMMockBlockchainInterface {

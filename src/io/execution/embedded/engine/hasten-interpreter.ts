@@ -38,6 +38,9 @@ interface JumpAnalysis {
 }
 
 const hastened = new WeakSet<Interpreter>()
+const interrupts = new WeakMap<object, () => void>()
+/** Opcodes of a frame between two calls of its interrupt, less one. */
+const interruptMask = 255
 const analyses = new WeakMap<Uint8Array, JumpAnalysis>()
 const stop = 0x00
 const memoryLoad = 0x51
@@ -59,6 +62,11 @@ export async function hastenInterpreter(evm: EVM): Promise<void> {
   )
   prototype.run = run
   hastened.add(prototype)
+}
+
+/** Has this function called when a frame of the EVM begins, and then every few hundred opcodes; it may throw to end the execution. */
+export function interruptOften(evm: EVM, interrupt: () => void): void {
+  interrupts.set(evm, interrupt)
 }
 
 /** The prototype of the interpreters of an EVM, which the library does not export: caught while one stops. */
@@ -87,10 +95,13 @@ async function run(this: Interpreter, code: Uint8Array): ReturnType<Interpreter[
   const runState = this._runState
   const { common } = this
   const opcodes = this._evm._opcodeMap
+  const interrupt = interrupts.get(this._evm)
+  let steps = 0
   runState.code = code
   let exceptionError: unknown
   try {
     while (runState.programCounter < code.length) {
+      if (interrupt !== undefined && (steps++ & interruptMask) === 0) interrupt()
       const opCode = code[runState.programCounter]!
       const { opcodeInfo, opHandler, gasHandler } = opcodes[opCode]!
       runState.opCode = opCode

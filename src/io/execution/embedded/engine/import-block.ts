@@ -12,6 +12,8 @@ import type { ParentBlock } from './parent-block.js'
 /** Why a block is invalid, and the state that it gave if it ran to its end. */
 export interface RefusedBlock {
   readonly reason: string
+  /** It was not executed to its end in the time that it had: that says nothing of the block. */
+  readonly isTimedOut?: boolean
   readonly state: StateDiff | null
 }
 
@@ -21,11 +23,14 @@ export interface RefusedBlock {
  */
 export async function importBlock({
   machine,
+  limitMs,
   parent,
   block,
   senders,
 }: {
   readonly machine: EvmMachine
+  /** How long the transactions may take together; for ever unless told. */
+  readonly limitMs?: number | undefined
   readonly parent: ParentBlock
   readonly block: Block
   readonly senders: readonly (Address | null)[]
@@ -40,11 +45,13 @@ export async function importBlock({
     context: header.parentBeaconBlockRoot,
     parentHash: parent.hash,
   })
+  run.limitTime({ totalMs: limitMs })
   const hashes: TransactionHash[] = []
   for (const [index, raw] of transactions.entries()) {
     const read = readTransaction(raw, senders[index] ?? null)
     if ('refusal' in read) return refused(`transaction ${index}: ${read.refusal.detail}`)
     const refusal = await run.execute(read.transaction, read.sender)
+    if (run.isTimeOver) return { ...refused('its time was over'), isTimedOut: true }
     if (refusal !== null) return refused(`transaction ${index}: ${refusal.detail}`)
     hashes.push(read.transaction.hash)
   }

@@ -42,7 +42,7 @@ export function createEthQueries({
   chainId: number
   limits?: Partial<QueryLimits>
   defaultPriorityFee?: Wei
-  timer?: Pick<QueryTimer, 'check'>
+  timer?: QueryTimer
 }): EthQueries {
   const checkTime = () => timer?.check()
   const bounds = { ...defaultLimits, ...limits }

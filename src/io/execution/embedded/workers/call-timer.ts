@@ -7,15 +7,11 @@ export interface TimeLimit {
   readonly runsCalls: boolean
 }
 
-/** The clock is read once in so many steps. */
-const checksPerLook = 256
-
 /** Ends a request that runs too long, or that nobody waits for any more, from inside: its thread hears nothing meanwhile. */
 export class CallTimer implements QueryTimer {
   private readonly stop: Int32Array
   private current = 0
   private endsAt = Number.POSITIVE_INFINITY
-  private checks = 0
 
   constructor(
     private readonly limit: TimeLimit,
@@ -29,10 +25,6 @@ export class CallTimer implements QueryTimer {
     this.current = number
     this.endsAt = performance.now() + this.limit.timeoutMs
     return request()
-  }
-
-  checkStep(): void {
-    if (++this.checks % checksPerLook === 0) this.check()
   }
 
   check(): void {

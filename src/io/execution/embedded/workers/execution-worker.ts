@@ -23,7 +23,7 @@ serveLink(open(workerData as ExecutionWorkerData))
 
 async function open({ directory, genesis }: ExecutionWorkerData): Promise<LinkMethods> {
   const store = await LevelStore.open({ path: directory, writeBufferBytes: 32 << 20, shared: true })
-  const engine = await ChainEngine.open({ store, genesis })
+  const engine = await ChainEngine.open({ store, genesis, nowMs: () => performance.now() })
   return {
     head: () => engine.head,
     async buildBlock(attributes: PackedAttributes) {
@@ -31,8 +31,8 @@ async function open({ directory, genesis }: ExecutionWorkerData): Promise<LinkMe
       const { block, skipped } = await engine.buildBlock({ ...attributes, transactions })
       return handOver({ block: Uint8Array.from(encodeBlock(block)), skipped })
     },
-    newPayload(encoded: Uint8Array, hash: BlockHash, senders: readonly (Address | null)[]) {
-      return engine.newPayload({ ...decodeBlock(encoded), hash }, senders)
+    newPayload(encoded: Uint8Array, hash: BlockHash, senders: readonly (Address | null)[], limitMs?: number) {
+      return engine.newPayload({ ...decodeBlock(encoded), hash }, senders, limitMs)
     },
     mismatchOf: (blockHash: BlockHash) => engine.mismatchOf(blockHash),
     async forkchoiceUpdated(state: ForkchoiceState) {

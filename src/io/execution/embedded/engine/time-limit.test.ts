@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import { bytesToHex, concatBytes, type Hex, hexToBytes } from '../../../../base/primitives/bytes.js'
+import { type Address, zeroHash } from '../../../../base/primitives/hashes.js'
+import { addressOf, signedTransfer, type TransferFields } from '../../../recovery/signed-transfer.fixture.js'
+import { MemoryStore } from '../../../storage/memory-store.js'
+import type { BlockAttributes } from '../../execution-client.js'
+import { type Genesis, genesisContext } from '../../genesis.js'
+import { ChainEngine } from './chain-engine.js'
+
+const address = (byte: string) => `0x${byte.repeat(20)}` as Address
+const [looper, caller, storer] = [address('a1'), address('a2'), address('a3')]
+const call = (to: Address) => hexToBytes(`0x60006000600060006000${`73${to.slice(2)}`}5af150`)
+// Its code never ends: JUMPDEST, PUSH0, JUMP.
+const loopCode = hexToBytes('0x5b5f56')
+// Writes slot 1, then calls the loop over and over, whatever comes of it.
+const callCode = concatBytes(hexToBytes('0x60016001555b'), call(looper), hexToBytes('0x600556'))
+const storeCode = hexToBytes('0x600260015500')
+const code = (bytes: Uint8Array) => ({ balance: 0n, code: bytesToHex(bytes) as Hex })
+const genesis: Genesis = {
+  chainId: 7,
+  timestamp: 1_000,
+  gasLimit: 30_000_000,
+  l1OriginNumber: 0,
+  l1OriginHash: zeroHash,
+  alloc: {
+    [looper]: code(loopCode),
+    [caller]: code(callCode),
+    [storer]: code(storeCode),
+    ...Object.fromEntries([0, 1, 2, 3].map(account => [addressOf(account), { balance: 10n ** 24n }])),
+  },
+}
+
+/** A clock that moves at each look, so that whatever runs takes its time. */
+async function open(msPerLook = 1) {
+  let nowMs = 0
+  const nowMsNow = () => {
+    nowMs += msPerLook
+    return nowMs
+  }
+  return ChainEngine.open({ store: new MemoryStore(), genesis, nowMs: nowMsNow })
+}
+
+const send = (fields: Partial<TransferFields> & { account: number }) =>
+  signedTransfer({ nonce: 0, gasLimit: 10_000_000, value: 0n, fee: 10n ** 10n, ...fields })
+
+function attributes(engine: ChainEngine, transactions: readonly Uint8Array[], timeLimitMs?: number): BlockAttributes {
+  const { hash, header } = engine.head
+  return {
+    parentHash: hash,
+    height: header.number + 1,
+    timestamp: header.timestamp + 1,
+    feeRecipient: address('fe'),
+    prevRandao: zeroHash,
+    gasLimit: genesis.gasLimit,
+    context: genesisContext(genesis),
+    withdrawals: [],
+    transactions,
+    onInvalidTransaction: 'skip',
+    ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
+  }
+}
+
+describe.each([
+  ['loops', looper],
+  ['loops in frames of its own', caller],
+])('a transaction that %s', (_what, to) => {
+  const slow = send({ account: 0, to })
+  const [store, transfer] = [send({ account: 1, to: storer }), send({ account: 2, to: address('00') })]
+
+  it('is left out of a block by name, and the block is as without it', async () => {
+    const engine = await open()
+    const { block, skipped } = await engine.buildBlock(attributes(engine, [store, slow, transfer], 1_000))
+    expect(skipped).toMatchObject([{ reason: 'too-slow', detail: 'it takes longer than 500 ms' }])
+    expect(block.transactions).toEqual([store, transfer])
+    const other = await open()
+    expect((await other.buildBlock(attributes(other, [store, transfer]))).block.hash).toBe(block.hash)
+  })
+
+  it('is named for its own time alone: what comes when that of the block is used up has no room', async () => {
+    const engine = await open()
+    const others = [1, 2].map(account => send({ account, to }))
+    const { block, skipped } = await engine.buildBlock(attributes(engine, [slow, ...others, transfer], 1_000))
+    expect(skipped.map(({ reason }) => reason)).toEqual(['too-slow', 'no-room', 'no-room', 'no-room'])
+    expect(block.transactions).toEqual([])
+  })
+
+  it('has all its gas where nothing measures the time', async () => {
+    const engine = await open()
+    const { block, skipped } = await engine.buildBlock(attributes(engine, [slow, store]))
+    expect([block.transactions.length, skipped]).toEqual([2, []])
+    expect(block.header.gasUsed).toBeGreaterThan(10_000_000)
+  })
+
+  it('says nothing of a block that somebody else built: in time it is valid', async () => {
+    const builder = await open()
+    const { block } = await builder.buildBlock(attributes(builder, [store, slow, transfer]))
+    const engine = await open()
+    expect(await engine.newPayload(block, [], 1_000)).toEqual({ status: 'TIMED_OUT' })
+    // What comes next, system calls included, has its own time.
+    const { block: next } = await engine.buildBlock(attributes(engine, [store], 1_000_000))
+    expect(next.transactions).toEqual([store])
+    expect(await engine.newPayload(block)).toEqual({ status: 'VALID' })
+  })
+})
