@@ -4,7 +4,8 @@ import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
 import { batchHash, genesisBatchHeader } from '../../base/protocol/batch-header.js'
 import { nextRollingHash } from '../../base/protocol/l1-message.js'
 import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
-import type { L1Reader } from '../../io/l1/l1-client.js'
+import type { L1Block, L1Reader } from '../../io/l1/l1-client.js'
+import { L1Error } from '../../io/l1/l1-error.js'
 import { MemoryL1 } from '../../io/l1/memory-l1.js'
 import { MemoryStore } from '../../io/storage/memory-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'
@@ -156,6 +157,60 @@ test('a chain that lost blocks and grows otherwise is a reorg; an endpoint that 
   await follower.refresh()
   expect(follower.head()).toEqual(head)
   l1.reorg({ depth: 1 })
+  await follower.refresh()
+  expect(follower.head()).toEqual(l1.head)
+})
+
+test.each([
+  ['the block after ours', 1],
+  ['ours', 0],
+  ['one before ours', -2],
+])('a head of a fork that lost, told as %s, is a bad answer: the view stays and the poll ends', async (_, offset) => {
+  const l1 = makeL1()
+  for (let i = 0; i < 6; i++) l1.mine()
+  const heads: L1Block[] = []
+  const inner = l1.reader()
+  let requests = 0
+  const reader: L1Reader = {
+    ...inner,
+    head: async () => heads.shift() ?? l1.head,
+    block: async number => {
+      if (++requests > 100) throw new L1Error('L1_UNREACHABLE', 'asked without end')
+      return inner.block(number)
+    },
+  }
+  const { follower, errors } = follow(l1, { reader })
+  await follower.refresh()
+  const head = follower.head()!
+  const [hash, parentHash] = [`0x${'b1'.repeat(32)}`, `0x${'b0'.repeat(32)}`] as [Hash32, Hash32]
+  heads.push({ ...head, number: head.number + offset, hash, parentHash })
+  l1.mine()
+  await follower.refresh()
+  expect(follower.head()).toEqual(head)
+  expect(follower.health().error).toBe('L1 told a block that is not of its chain')
+  await follower.refresh()
+  expect(follower.head()).toEqual(l1.head)
+  expect(errors).toEqual(['L1 told a block that is not of its chain', 'L1 is followed again'])
+})
+
+test.each([
+  { reorgs: 3, error: null },
+  { reorgs: 5, error: 'L1 answers from ever another chain' },
+])('a head is read anew after each of $reorgs reorgs in one poll, a few times at most', async ({ reorgs, error }) => {
+  const l1 = makeL1()
+  for (let i = 0; i < 20; i++) l1.mine()
+  let asked = Number.NaN
+  const head = async () => {
+    if (++asked <= reorgs) l1.reorg({ depth: 1 + asked })
+    return l1.head
+  }
+  const { follower } = follow(l1, { reader: { ...l1.reader(), head } })
+  await follower.refresh()
+  asked = 0
+  await follower.refresh()
+  expect(follower.health().error).toBe(error)
+  expect(asked).toBe(4)
+  await follower.refresh()
   await follower.refresh()
   expect(follower.head()).toEqual(l1.head)
 })

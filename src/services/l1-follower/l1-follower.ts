@@ -77,6 +77,8 @@ export function createL1Follower({ config, ports }: { config: L1FollowerConfig; 
 
 /** Blocks that are compared one by one to find where a reorg began; from there in steps that double. */
 const shallowReorg = 16
+/** Times that one poll goes back: an endpoint that answers from ever another chain is asked again after a pause. */
+const maxReorgsOfPoll = 4
 /** Blocks that are read again when events contradict those before; four times as many whenever that did not help. */
 const rereadBlocks = 64
 /** Intervals of L1 of which the shortest counts: a slot without a block, or a clock that was set, makes single ones long. */
@@ -235,8 +237,7 @@ class Follower implements L1Follower {
   }
 
   private async poll(): Promise<void> {
-    const target = await this.ports.reader.head()
-    this.l1Head = target.number
+    let target = await this.readHead()
     if (this.config.parameters.l1Confirmations === 'finalized') {
       const { number } = await this.ports.reader.finalized()
       if (number !== this.finalizedNumber) {
@@ -244,30 +245,43 @@ class Follower implements L1Follower {
         this.changed()
       }
     }
-    while (!this.closed && (await this.advance(target)));
+    for (let reorgs = 0; !this.closed; ) {
+      const step = await this.advance(target)
+      if (step === 'done') return
+      if (step === 'advanced') continue
+      if (++reorgs === maxReorgsOfPoll) throw new L1Error('L1_BAD_ANSWER', 'L1 answers from ever another chain')
+      // What was read before may be of the chain that lost.
+      target = await this.readHead()
+    }
   }
 
-  /** One step towards the head of L1; whether there is more to do. */
-  private async advance(target: L1Block): Promise<boolean> {
+  private async readHead(): Promise<L1Block> {
+    const head = await this.ports.reader.head()
+    this.l1Head = head.number
+    return head
+  }
+
+  /** One step towards the head of L1, or back to where it was reorganised. */
+  private async advance(target: L1Block): Promise<'advanced' | 'went-back' | 'done'> {
     const ours = this.view.head
     if (ours && target.number <= ours.number) {
       // An endpoint that lags behind shows an older block of the same chain: that is no reorg.
-      if (this.isOurs(target) || target.number < this.config.startBlock) return false
-      await this.goBack(target.number - 1)
-      return true
+      if (this.isOurs(target) || target.number < this.config.startBlock) return 'done'
+      await this.goBack(ours, target)
+      return 'went-back'
     }
     const from = ours ? ours.number + 1 : this.config.startBlock
-    if (from > target.number) return false
+    if (from > target.number) return 'done'
     const to = Math.min(target.number, from + (this.config.windowBlocks ?? 64) - 1)
     const blocks = from === target.number ? [target] : await this.fetchBlocks(from, to)
-    if (!blocks) return false
+    if (!blocks) return 'done'
     if (ours && blocks[0]!.parentHash !== ours.hash) {
-      await this.goBack(ours.number)
-      return true
+      await this.goBack(ours, blocks[0]!)
+      return 'went-back'
     }
     const events = await this.ports.reader.events({ from, to })
     // L1 may have changed between the two requests; then the events may be those of other blocks.
-    if ((await this.ports.reader.block(to))?.hash !== blocks.at(-1)!.hash) return false
+    if ((await this.ports.reader.block(to))?.hash !== blocks.at(-1)!.hash) return 'done'
     try {
       await this.view.extend(blocks, events)
     } catch (error) {
@@ -276,7 +290,7 @@ class Follower implements L1Follower {
     }
     if (this.contradiction && this.contradiction.at <= to) this.contradiction = null
     this.changed()
-    return to < target.number
+    return to < target.number ? 'advanced' : 'done'
   }
 
   /**
@@ -306,17 +320,22 @@ class Follower implements L1Follower {
     return chain
   }
 
-  /** Goes back to a block at or below `from` that L1 still has. */
-  private async goBack(from: L1BlockNumber): Promise<void> {
+  /**
+   * Goes back to a block that L1 still has, below `other`, which contradicts our newest. @throws L1Error L1_BAD_ANSWER when L1
+   * still has that: `other` is of a fork that lost.
+   */
+  private async goBack(ours: L1Block, other: L1Block): Promise<void> {
     const { startBlock } = this.config
-    let number = from
+    if ((await this.ports.reader.block(ours.number))?.hash === ours.hash)
+      throw new L1Error('L1_BAD_ANSWER', 'L1 told a block that is not of its chain', { number: other.number })
+    let number = Math.min(ours.number, other.number) - 1
     for (let step = 1, tried = 1; number >= startBlock; tried++) {
       const block = await this.ports.reader.block(number)
       if (block && this.isOurs(block)) break
       if (tried > shallowReorg) step *= 2
       number -= step
     }
-    this.ports.logger.warn('L1 was reorganised', { from: this.view.head?.number, to: number })
+    this.ports.logger.warn('L1 was reorganised', { from: ours.number, to: number })
     this.metrics.reorgs.inc()
     await this.view.rewind(number >= startBlock ? number : null)
     this.changed()
