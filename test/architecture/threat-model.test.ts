@@ -23,9 +23,9 @@ function propertiesOf(markdown: string): Property[] {
 
 const assumptionsOf = (markdown: string) => [...markdown.matchAll(/^\| (A\d+) \|/gm)].map(([, name]) => name!)
 
-/** Whether the file has a test, or a group of tests, of exactly this title; in Solidity, a function of this name. */
+/** Whether the file, of tests or of a suite, has a test or a group of tests of exactly this title; in Solidity, a function of this name. */
 function hasTest({ file, title }: Property['tests'][number]): boolean {
-  if (!/\.(test\.ts|t\.sol)$/.test(file) || !existsSync(file)) return false
+  if (!/\.(test\.ts|fixture\.ts|t\.sol)$/.test(file) || !existsSync(file)) return false
   const text = readFileSync(file, 'utf8')
   if (file.endsWith('.sol')) return text.includes(`function ${title}(`)
   return ["'", '"', '`'].some(quote => text.includes(`(${quote}${title}${quote}`))

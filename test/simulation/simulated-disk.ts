@@ -38,6 +38,12 @@ export class SimulatedDisk {
   }
 }
 
+/** Records for the next write. A replacement begins others. */
+interface PendingRecords {
+  records: Uint8Array[]
+  queuedSync: Promise<void> | null
+}
+
 /** A log file, to the byte where it matters: the frame that is being written when the machine stops is cut anywhere. */
 export class SimulatedLog {
   private records: Uint8Array[] = []
@@ -48,43 +54,52 @@ export class SimulatedLog {
   constructor(private readonly disk: SimulatedDisk) {}
 
   open(life: ProcessLife): AppendLog {
-    let pending: Uint8Array[] = []
+    let pending: PendingRecords = { records: [], queuedSync: null }
     let queue: Promise<unknown> = Promise.resolve()
-    let queuedSync: Promise<void> | null = null
-    const inTurn = (task: () => Promise<void>) => {
+    let isClosed = false
+    const requireOpen = () => {
+      if (isClosed) throw new StorageError('STORE_CLOSED', 'the simulated log is closed')
+    }
+    const inTurn = async (task: () => Promise<void>) => {
+      requireOpen()
       const run = queue.then(() => life.sees(task()))
       queue = run.catch(() => {})
       return run
     }
-    const flush = async () => {
-      queuedSync = null
-      const records = pending
-      pending = []
+    const flush = async (of: PendingRecords) => {
+      of.queuedSync = null
+      const { records } = of
+      of.records = []
       if (records.length === 0) return
       this.writing = records
       try {
         await this.disk.write()
         if (life.isAlive) this.add(records)
       } catch (error) {
-        pending = [...records, ...pending]
+        of.records = [...records, ...of.records]
         throw error
       } finally {
         if (life.isAlive) this.writing = null
       }
     }
     const sync = () => {
-      queuedSync ??= inTurn(flush)
-      return queuedSync
+      const of = pending
+      of.queuedSync ??= inTurn(() => flush(of))
+      return of.queuedSync
     }
     return {
-      readAll: async () => this.records.map(record => Uint8Array.from(record)),
+      readAll: async () => {
+        await sync()
+        return this.records.map(record => Uint8Array.from(record))
+      },
       append(record) {
+        requireOpen()
         requireFitting(record)
-        if (life.isAlive) pending.push(new Uint8Array(record))
+        if (life.isAlive) pending.records.push(new Uint8Array(record))
       },
       sync,
       replace: records => {
-        pending = []
+        pending = { records: [], queuedSync: null }
         const copies = records.map(record => Uint8Array.from(record))
         return inTurn(async () => {
           await this.disk.write()
@@ -94,8 +109,13 @@ export class SimulatedLog {
           this.add(copies)
         })
       },
-      size: () => pending.reduce((sum, record) => sum + record.length, this.bytes),
-      close: sync,
+      size: () => pending.records.reduce((sum, record) => sum + record.length, this.bytes),
+      close: async () => {
+        if (isClosed) return
+        const last = sync()
+        isClosed = true
+        await last
+      },
     }
   }
 

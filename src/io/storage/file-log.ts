@@ -8,15 +8,20 @@ import { syncDirectory } from './sync-directory.js'
 /** A write is durable when it returns (O_DSYNC), without a second trip through the thread pool. */
 const durableWrites = constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC
 
+/** Records for the next write. A replacement begins others, which no earlier task touches. */
+class PendingRecords {
+  records: Uint8Array[] = []
+  length = 0
+  queuedSync: Promise<void> | null = null
+}
+
 /**
  * AppendLog in one file. Everything between two syncs is one frame (head, then each record with its length), written
  * by one write: what a crash tears is the last frame, and nothing in it was promised to anybody.
  */
 export class FileLog implements AppendLog {
-  private pending: Uint8Array[] = []
-  private pendingLength = 0
+  private pending = new PendingRecords()
   private tail: Promise<unknown> = Promise.resolve()
-  private queuedSync: Promise<void> | null = null
   private closed = false
   /** A write that failed, but for want of space, leaves unknown what the disk holds: nothing is promised after it. */
   private broken: unknown = null
@@ -70,8 +75,9 @@ export class FileLog implements AppendLog {
   }
 
   readAll(): Promise<Uint8Array[]> {
+    const { pending } = this
     return this.exclusive(async () => {
-      await this.flush()
+      await this.flush(pending)
       const bytes = Buffer.alloc(this.length)
       await this.file.read(bytes, 0, bytes.length, 0)
       return readWhole(bytes, this.path).records
@@ -81,25 +87,25 @@ export class FileLog implements AppendLog {
   append(record: Uint8Array): void {
     this.requireOpen()
     requireFitting(record)
-    this.pending.push(Uint8Array.from(record))
-    this.pendingLength += recordPrefixLength + record.length
+    this.pending.records.push(Uint8Array.from(record))
+    this.pending.length += recordPrefixLength + record.length
   }
 
   /** Concurrent calls share one write. */
   sync(): Promise<void> {
-    this.queuedSync ??= this.exclusive(() => {
-      this.queuedSync = null
-      return this.flush()
+    const { pending } = this
+    pending.queuedSync ??= this.exclusive(() => {
+      pending.queuedSync = null
+      return this.flush(pending)
     })
-    return this.queuedSync
+    return pending.queuedSync
   }
 
   replace(records: readonly Uint8Array[]): Promise<void> {
     this.requireOpen()
     for (const record of records) requireFitting(record)
     const frame = encodeFrame(records)
-    this.pending = []
-    this.pendingLength = 0
+    this.pending = new PendingRecords()
     return this.exclusive(async () => {
       const temporary = `${this.path}.new`
       const file = await open(temporary, durableWrites | constants.O_TRUNC, 0o600)
@@ -119,7 +125,7 @@ export class FileLog implements AppendLog {
   }
 
   size(): number {
-    return this.length + (this.pendingLength && frameHeadLength + this.pendingLength)
+    return this.length + (this.pending.length && frameHeadLength + this.pending.length)
   }
 
   /** Syncs what is buffered, then closes. */
@@ -134,18 +140,18 @@ export class FileLog implements AppendLog {
     }
   }
 
-  private async flush(): Promise<void> {
-    if (this.pending.length === 0) return
-    const records = this.pending
+  private async flush(pending: PendingRecords): Promise<void> {
+    const { records } = pending
+    if (records.length === 0) return
     const frame = encodeFrame(records)
-    this.pending = []
-    this.pendingLength = 0
+    pending.records = []
+    pending.length = 0
     try {
       await writeFully(this.file, frame, this.length)
     } catch (error) {
       if (fileFailure(error, this.path).code !== 'DISK_FULL') this.broken = error
-      this.pending = [...records, ...this.pending]
-      this.pendingLength += frame.length - frameHeadLength
+      pending.records = [...records, ...pending.records]
+      pending.length += frame.length - frameHeadLength
       await this.file.truncate(this.length)
       throw error
     }
