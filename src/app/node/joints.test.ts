@@ -3,7 +3,7 @@ import type { Hash32 } from '../../base/primitives/hashes.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { L1Block } from '../../io/l1/l1-client.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
-import { knownMessages } from './joints.js'
+import { keepLabels, knownMessages } from './joints.js'
 
 const hash = (byte: string): Hash32 => `0x${byte.repeat(32)}`
 const origin = { number: 7, hash: hash('07') }
@@ -52,4 +52,28 @@ test.each([
   const { found, tookMs } = await ask({ held, refresh })
   expect(found).toBeNull()
   expect(tookMs).toBeLessThanOrEqual(510)
+})
+
+test('labels are set at the start from what is known of L1, and with each change of it', async () => {
+  const set: unknown[] = []
+  const committed = [1, 2]
+  let changed = () => {}
+  keepLabels({
+    chain: { setLabels: async labels => void set.push(labels) },
+    batcher: { batch: async index => ({ header: { lastBlock: 10 * index } }) },
+    follower: {
+      lastCommitted: () => committed.shift()!,
+      lastFinalized: () => 0,
+      onChange: handler => {
+        changed = handler
+        return () => {}
+      },
+    },
+    fail: error => {
+      throw error
+    },
+  })
+  await expect.poll(() => set).toEqual([{ safe: 10, finalized: 0 }])
+  changed()
+  await expect.poll(() => set.at(-1)).toEqual({ safe: 20, finalized: 0 })
 })

@@ -1,4 +1,5 @@
 import type { L1BlockHash } from '../../base/primitives/hashes.js'
+import type { BatchHeader } from '../../base/protocol/batch-header.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import type { Batcher } from '../../services/batcher/batcher.js'
@@ -34,27 +35,29 @@ async function within({ limitMs, clock, task }: { limitMs: number; clock: Clock;
   over.abort()
 }
 
-/** The safe label follows the batches that L1 accepted, the finalized label those that are final there. */
+/** The safe label follows the batches that L1 accepted, the finalized label those that are final there, from the start on. */
 export function keepLabels({
   chain,
   batcher,
   follower,
   fail,
 }: {
-  chain: Chain
-  batcher: Pick<Batcher, 'batch'>
-  follower: L1Follower
+  chain: Pick<Chain, 'setLabels'>
+  batcher: { batch(index: number): Promise<{ readonly header: Pick<BatchHeader, 'lastBlock'> } | null> }
+  follower: Pick<L1Follower, 'lastCommitted' | 'lastFinalized' | 'onChange'>
   fail: (error: unknown) => void
 }): void {
   const heightOf = async (index: number) => (await batcher.batch(index))?.header.lastBlock ?? 0
-  const update = async () => {
+  const move = async () => {
     const [safe, finalized] = await Promise.all([
       heightOf(follower.lastCommitted()),
       heightOf(follower.lastFinalized()),
     ])
     await chain.setLabels({ safe, finalized })
   }
-  follower.onChange(() => void update().catch(fail))
+  const update = () => void move().catch(fail)
+  follower.onChange(update)
+  update()
 }
 
 /** The batcher as the submitter asks for batches. */

@@ -129,6 +129,8 @@ export interface ExecutionClient {
   /** Makes a known block the head, durably before it resolves; resolves null when the head is unchanged (engine_forkchoiceUpdated). */
   forkchoiceUpdated(state: ForkchoiceState): Promise<HeadChange | null>
   head(): Promise<{ readonly hash: BlockHash; readonly header: BlockHeader }>
+  /** Heights of the safe and the finalized block of the last fork choice, also after a restart. */
+  labels(): Promise<{ readonly safe: Height; readonly finalized: Height }>
   /** A block of the canonical chain with its context, by height. */
   blockAt(height: Height): Promise<Block | null>
   blockByHash(hash: BlockHash): Promise<Block | null>

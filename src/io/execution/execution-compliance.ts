@@ -241,7 +241,8 @@ const choice: readonly ComplianceCheck[] = [
     assert.equal(await balanceOf(client, bob), 1_000n * ether + 8n)
     assert.equal(await client.blockByHash(rival.hash), null)
   }),
-  check('labels blocks safe and finalized without moving the head', async client => {
+  check('labels blocks safe and finalized without moving the head, and keeps the labels', async (client, target) => {
+    assert.deepEqual(await client.labels(), { safe: 0, finalized: 0 })
     const one = await advance(client)
     const two = await advance(client)
     assert.equal(await client.forkchoiceUpdated({ head: two.hash, safe: one.hash, finalized: zeroHash }), null)
@@ -254,6 +255,12 @@ const choice: readonly ComplianceCheck[] = [
     await assert.rejects(client.forkchoiceUpdated({ head: two.hash, safe: stranger, finalized: zeroHash }), {
       code: 'UNKNOWN_BLOCK',
     })
+    const again = await target.reopen(client)
+    try {
+      assert.deepEqual(await again.labels(), { safe: 1, finalized: 0 })
+    } finally {
+      await again.close()
+    }
   }),
   check('holds everything when it is opened again', async (client, target) => {
     const block = await advance(client, { transactions: [sign({ value: 9n })] })

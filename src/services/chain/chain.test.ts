@@ -60,6 +60,12 @@ class FakeExecution {
     return this.canonical.at(-1)!
   }
 
+  async labels() {
+    const { safe, finalized } = this.choices.at(-1) ?? { safe: genesisBlock.hash, finalized: genesisBlock.hash }
+    const heightOf = (hash: string) => this.canonical.findIndex(block => block.hash === hash)
+    return { safe: heightOf(safe), finalized: heightOf(finalized) }
+  }
+
   async blockAt(height: number) {
     return this.canonical[height] ?? null
   }
@@ -315,6 +321,17 @@ describe('labels', () => {
   it('keep finalized at or below safe', async () => {
     await chain.setLabels({ safe: 2, finalized: 4 })
     expect(chain.labels()).toEqual({ safe: 2, finalized: 2 })
+  })
+
+  it('stay where they are over a restart, also with the next head', async () => {
+    const labels = { safe: 4, finalized: 3 }
+    await chain.setLabels(labels)
+    chain = await open()
+    expect(chain.labels()).toEqual(labels)
+    await chain.setLabels({ safe: 0, finalized: 0 })
+    await chain.import(run(1, chain.head())[0]!)
+    expect(await execution.labels()).toEqual(labels)
+    expect(chain.labels()).toEqual(labels)
   })
 
   it('are told to the execution client by hash, only when they change', async () => {

@@ -58,7 +58,7 @@ export interface CommittedBlock {
 }
 
 export interface ChainPorts {
-  readonly execution: Pick<ExecutionClient, 'newPayload' | 'forkchoiceUpdated' | 'head' | 'blockAt'>
+  readonly execution: Pick<ExecutionClient, 'newPayload' | 'forkchoiceUpdated' | 'head' | 'labels' | 'blockAt'>
   readonly store: KeyValueStore
   readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
   readonly sets: { setAt(height: Height): SequencerSet }
@@ -119,23 +119,23 @@ export class Chain {
   private constructor(
     private readonly ports: ChainPorts,
     private readonly config: { readonly protocol: ProtocolSchedule; readonly domain: SigningDomain },
-    start: { readonly head: ParentBlock; readonly genesis: Label },
+    start: { readonly head: ParentBlock; readonly safe: Label; readonly finalized: Label },
   ) {
     this.current = start.head
-    this.safe = start.genesis
-    this.finalized = start.genesis
+    this.safe = start.safe
+    this.finalized = start.finalized
   }
 
-  /** Opens at the head that the execution client kept. */
+  /** Opens at the head and the labels that the execution client kept. */
   static async open(args: {
     config: { protocol: ProtocolSchedule; domain: SigningDomain }
     ports: ChainPorts
   }): Promise<Chain> {
-    const { hash, header } = await args.ports.execution.head()
-    const block = await args.ports.execution.blockAt(header.number)
+    const { execution } = args.ports
+    const { hash, header } = await execution.head()
+    const block = await execution.blockAt(header.number)
     invariant(block, 'the execution client does not hold its own head', { height: header.number, hash })
-    const genesis = header.number === 0 ? block : await args.ports.execution.blockAt(0)
-    invariant(genesis, 'the execution client does not hold its genesis block')
+    const { safe, finalized } = await execution.labels()
     let feeCarryWei = 0n
     if (header.number > 0) {
       const bytes = args.ports.store.get(recordKey(header.number))
@@ -143,7 +143,11 @@ export class Chain {
       feeCarryWei = decodeRecord(bytes).feeCarryWei
     }
     const head = { hash, header, context: block.context, feeCarryWei }
-    return new Chain(args.ports, args.config, { head, genesis: { height: 0, hash: genesis.hash } })
+    return new Chain(args.ports, args.config, {
+      head,
+      safe: await labelAt(args.ports, safe),
+      finalized: await labelAt(args.ports, finalized),
+    })
   }
 
   head(): ParentBlock {
@@ -252,8 +256,8 @@ export class Chain {
       const nextSafe = Math.min(Math.max(this.safe.height, safe), this.height())
       const nextFinalized = Math.min(Math.max(this.finalized.height, finalized), nextSafe)
       if (nextSafe === this.safe.height && nextFinalized === this.finalized.height) return
-      this.safe = await this.labelAt(nextSafe)
-      this.finalized = await this.labelAt(nextFinalized)
+      this.safe = await labelAt(this.ports, nextSafe)
+      this.finalized = await labelAt(this.ports, nextFinalized)
       await this.ports.execution.forkchoiceUpdated(this.forkchoice(this.current.hash))
     })
   }
@@ -325,19 +329,19 @@ export class Chain {
     return { head, safe: this.safe.hash, finalized: this.finalized.hash }
   }
 
-  private async labelAt(height: Height): Promise<Label> {
-    const certificate = this.certificateAt(height)
-    if (certificate) return { height, hash: certificate.blockHash }
-    const block = await this.ports.execution.blockAt(height)
-    invariant(block, 'a block below the head is missing', { height })
-    return { height, hash: block.hash }
-  }
-
   private serialized<Value>(task: () => Promise<Value>): Promise<Value> {
     const run = this.queue.then(task)
     this.queue = run.catch(() => undefined)
     return run
   }
+}
+
+async function labelAt({ store, execution }: ChainPorts, height: Height): Promise<Label> {
+  const record = store.get(recordKey(height))
+  if (record) return { height, hash: decodeRecord(record).certificate.blockHash }
+  const block = await execution.blockAt(height)
+  invariant(block, 'a block below the head is missing', { height })
+  return { height, hash: block.hash }
 }
 
 /** A block decided in a round was proposed in it or before; whether it was timely then is its quorum's word. */

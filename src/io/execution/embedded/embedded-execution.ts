@@ -198,6 +198,10 @@ class EmbeddedExecution implements ExecutionClient {
     return this.currentHead
   }
 
+  labels(): ReturnType<ExecutionClient['labels']> {
+    return this.reads.read('labels', [])
+  }
+
   blockAt(height: number): Promise<Block | null> {
     return this.readBlock('blockAt', height)
   }

@@ -22,6 +22,7 @@ export async function createInProcessExecution({
     newPayload: (block, senders, limitMs) => engine.newPayload(block, senders, limitMs),
     forkchoiceUpdated: state => engine.forkchoiceUpdated(state),
     head: async () => engine.head,
+    labels: async () => reads.labels(),
     blockAt: async height => reads.blockAt(height),
     blockByHash: async hash => reads.blockByHash(hash),
     stateRootAt: async height => reads.stateRootAt(height),

@@ -18,6 +18,11 @@ export class PortReads {
     private readonly cache: NodeCache,
   ) {}
 
+  labels(): { readonly safe: Height; readonly finalized: Height } {
+    const { safe, finalized } = this.chain.headHeights()
+    return { safe, finalized }
+  }
+
   blockAt(height: Height): Block | null {
     return height > this.chain.headHeights().head ? null : this.chain.blockAt(height)
   }

@@ -38,6 +38,7 @@ async function open({
       timer.measure(number, () => queries.request(method, params)),
     blockAt: (height: Height) => encoded(reads.blockAt(height)),
     blockByHash: (hash: BlockHash) => encoded(reads.blockByHash(hash)),
+    labels: () => reads.labels(),
     stateRootAt: (height: Height) => reads.stateRootAt(height),
     storageAt: (address: Address, slot: Hash32, height: Height) => reads.storageAt(address, slot, height),
     accounts: (addresses: readonly Address[]) => reads.accounts(addresses),
