@@ -81,6 +81,17 @@ describe('ChainEngine', () => {
     expect(await engine.newPayload(built[4]!)).toEqual({ status: 'VALID' })
   })
 
+  it('keeps a candidate that was handed in again longer than those before it', async () => {
+    const engine = await ChainEngine.open({ store: new MemoryStore(), genesis })
+    const build = async (i: number) => (await engine.buildBlock(attributes(engine, 2_000 + i))).block
+    const first = await build(0)
+    for (let i = 1; i < 16; i++) await build(i)
+    expect(await engine.newPayload(first)).toEqual({ status: 'VALID' })
+    for (let i = 16; i < 31; i++) await build(i)
+    const change = await engine.forkchoiceUpdated({ head: first.hash, safe: zeroHash, finalized: zeroHash })
+    expect(change?.block.hash).toBe(first.hash)
+  })
+
   it('goes on after a task that failed', async () => {
     const engine = await ChainEngine.open({ store: new MemoryStore(), genesis })
     const wrong = engine.buildBlock({

@@ -101,8 +101,10 @@ export class ChainEngine {
     limitMs?: number | undefined,
   ): Promise<PayloadStatus> {
     return this.inTurn(async () => {
-      if (this.candidates.get(block.hash) !== undefined || this.chain.heightOf(block.hash) !== null)
-        return { status: 'VALID' }
+      const known = this.candidates.get(block.hash)
+      // Who heard that it is valid may choose it: it counts as new again.
+      if (known) this.candidates.add(known)
+      if (known || this.chain.heightOf(block.hash) !== null) return { status: 'VALID' }
       const parent = this.parentOf(block.header.parentHash)
       if (parent === null) return { status: 'SYNCING' }
       const result = await importBlock({
