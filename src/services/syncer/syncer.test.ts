@@ -56,6 +56,9 @@ class Node {
   /** A height that was decided by another protocol version than it has. */
   otherVersionAt: number | null = null
   halt: object | null = null
+  /** What the next import fails with. */
+  failure: Error | null = null
+  readonly errors: string[] = []
   private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
 
   constructor(
@@ -89,7 +92,7 @@ class Node {
           },
         },
         clock,
-        logger: silentLogger,
+        logger: { ...silentLogger, error: message => this.errors.push(message) },
         metrics: silentMetrics,
       },
     )
@@ -106,6 +109,11 @@ class Node {
 
   private import(one: CertifiedBlock): Result<void, { reason: string; detail: string }> {
     const { block, certificate } = one
+    if (this.failure) {
+      const { failure } = this
+      this.failure = null
+      throw failure
+    }
     if (block.header.number !== this.height + 1) return refuse({ reason: 'not-next', detail: '' })
     if (!verifyCertificate({ certificate, set, domain }).ok || certificate.blockHash !== block.hash)
       return refuse({ reason: 'forged-certificate', detail: '' })
@@ -196,6 +204,20 @@ describe('a full node', () => {
     expect(full.height).toBe(1)
     await clock.advance(1_000)
     expect(full.height).toBe(5)
+  })
+
+  it('takes a pushed block later when its import failed', async () => {
+    const provider = join('a', 'sequencer')
+    const follower = join('b', 'full')
+    await clock.advance(10)
+    follower.failure = new Error('the disk is full')
+    provider.decideUpTo(1)
+    await clock.advance(50)
+    expect(follower.height).toBe(0)
+    expect(follower.errors).toEqual(['importing a pushed block failed'])
+    expect(follower.drops).toEqual([])
+    await clock.advance(2_000)
+    expect(follower.height).toBe(1)
   })
 
   it('changes to another provider when the first delivers nothing', async () => {

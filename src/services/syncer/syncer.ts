@@ -244,9 +244,11 @@ export class Syncer {
 
   private importAhead(): void {
     if (this.importing || this.catchingUp) return
-    this.importing = this.importPushed().finally(() => {
-      this.importing = null
-    })
+    this.importing = this.importPushed()
+      .catch(error => this.ports.logger.error('importing a pushed block failed', { error }))
+      .finally(() => {
+        this.importing = null
+      })
   }
 
   private async importPushed(): Promise<void> {
