@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
 import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
 import { type NetworkFile, readNetworkFile } from './network-file.js'
 
@@ -37,6 +37,14 @@ async function read(change: object): Promise<NetworkFile> {
   await writeFile(file, JSON.stringify({ ...network, ...change }))
   return readNetworkFile(file)
 }
+
+test('parameters that could make a block too large for any batch are refused', async () => {
+  const parameters = { ...devnetParameters, maxBlobsPerBatch: 0 }
+  await expect(read({ parameters })).rejects.toMatchObject({
+    code: 'NETWORK_FILE',
+    message: expect.stringContaining('is not valid: parameters: maxBlobsPerBatch must be at least 1'),
+  })
+})
 
 describe('the upgrades of a network file', () => {
   it('may be left out', async () => {

@@ -6,6 +6,7 @@ import {
   type ProtocolParameters,
   upgradableParameters,
 } from '../../base/protocol/protocol-parameters.js'
+import { batchParametersProblem } from '../../rules/batch/seal-policy.js'
 import { type ProtocolUpgrade, upgradesProblem } from '../../rules/upgrades/protocol-schedule.js'
 import { AppError } from '../app-error.js'
 
@@ -75,6 +76,8 @@ function parseNetworkFile(json: unknown): NetworkFile {
   const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
   const given = root.parameters === undefined ? {} : object(root.parameters, 'parameters')
   const parameters = { ...defaultParameters, ...parseParameterValues(given, 'parameters.') }
+  const problem = batchParametersProblem(parameters)
+  if (problem !== null) throw new AppError('NETWORK_FILE', `parameters: ${problem}`)
   const contract = (name: string): Address =>
     match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
   return {
