@@ -338,6 +338,27 @@ test.each([1, 150, 1_000])(
   },
 )
 
+test('an endpoint that contradicts itself for ever takes the whole view away ever more rarely', async () => {
+  const l1 = makeL1()
+  const inner = l1.reader()
+  const reader: L1Reader = {
+    ...inner,
+    events: async range => (await inner.events(range)).slice(range.from > 0 ? 1 : 0),
+  }
+  for (let i = 0; i < 99; i++) l1.mine()
+  deposit(l1, 1)
+  deposit(l1, 2)
+  l1.mine()
+  const { follower } = follow(l1, { reader })
+  let losses = 0
+  follower.onChange(() => {
+    if (!follower.head()) losses++
+  })
+  for (let i = 0; i < 64; i++) await follower.refresh()
+  expect(follower.health().error).toBe('L1 left out a message')
+  expect(losses).toBeLessThanOrEqual(6)
+})
+
 test('one contradiction alone throws nothing away', async () => {
   const l1 = makeL1()
   const inner = l1.reader()

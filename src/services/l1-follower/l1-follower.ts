@@ -79,7 +79,7 @@ export function createL1Follower({ config, ports }: { config: L1FollowerConfig; 
 const shallowReorg = 16
 /** Times that one poll goes back: an endpoint that answers from ever another chain is asked again after a pause. */
 const maxReorgsOfPoll = 4
-/** Blocks that are read again when events contradict those before; four times as many whenever that did not help. */
+/** Blocks that are read again when events contradict those before; 16 times as many after twice as many failures. */
 const rereadBlocks = 64
 /** Intervals of L1 of which the shortest counts: a slot without a block, or a clock that was set, makes single ones long. */
 const rememberedIntervals = 8
@@ -295,14 +295,16 @@ class Follower implements L1Follower {
 
   /**
    * The new events or those that were followed are wrong. Once may be a slip of the endpoint; again, and what it told before is
-   * read anew, for a lie that was believed would keep the view wrong for ever.
+   * read anew, for a lie that was believed would keep the view wrong for ever: ever more of it, ever more rarely, for the lie
+   * may be what it tells now.
    */
   private async contradicted(from: L1BlockNumber): Promise<void> {
     const at = Math.max(from, this.contradiction?.at ?? 0)
     const times = (this.contradiction?.times ?? 0) + 1
     this.contradiction = { at, times }
-    if (times === 1) return
-    const to = Math.max(this.config.startBlock - 1, at - 1 - rereadBlocks * 4 ** (times - 2))
+    const isPowerOfTwo = (times & (times - 1)) === 0
+    if (times === 1 || !isPowerOfTwo) return
+    const to = Math.max(this.config.startBlock - 1, at - 1 - rereadBlocks * (times / 2) ** 4)
     this.ports.logger.warn('L1 contradicts what was followed: it is read again', { from: to + 1 })
     await this.view.rewind(to >= this.config.startBlock ? to : null)
     this.changed()
