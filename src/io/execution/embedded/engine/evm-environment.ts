@@ -1,5 +1,5 @@
 import type { Block as EvmBlock } from '@ethereumjs/block'
-import { createEVM, type EVMMockBlockchainInterface } from '@ethereumjs/evm'
+import { createEVM, type EVM, type EVMMockBlockchainInterface } from '@ethereumjs/evm'
 import { Address as EvmAddress } from '@ethereumjs/util'
 import { createVM, type VM } from '@ethereumjs/vm'
 import { hexToBytes } from '../../../../base/primitives/bytes.js'
@@ -8,6 +8,7 @@ import type { Height, Wei } from '../../../../base/primitives/quantities.js'
 import { emptyState } from '../state/empty-state.js'
 import { WorkingState } from '../state/working-state.js'
 import { createCommon } from './evm-common.js'
+import { EvmJournal } from './evm-journal.js'
 import { EvmState } from './evm-state.js'
 import { hastenInterpreter, interruptOften } from './hasten-interpreter.js'
 import { TimeLimit } from './time-limit.js'
@@ -51,6 +52,8 @@ export class EvmMachine {
     const stateManager = new EvmState()
     const blockchain = new BlockHashes()
     const evm = await createEVM({ common, stateManager, blockchain })
+    // All of the library's journal but the preimages, which nothing here asks for.
+    evm.journal = new EvmJournal(stateManager) as unknown as EVM['journal']
     const vm = await createVM({ common, stateManager, evm })
     stateManager.use(new WorkingState(emptyState))
     await hastenInterpreter(evm)
