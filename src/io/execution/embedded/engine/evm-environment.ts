@@ -7,6 +7,7 @@ import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/has
 import type { Height, Wei } from '../../../../base/primitives/quantities.js'
 import { emptyState } from '../state/empty-state.js'
 import { WorkingState } from '../state/working-state.js'
+import { EvmBls } from './evm-bls.js'
 import { createCommon } from './evm-common.js'
 import { EvmJournal } from './evm-journal.js'
 import { EvmState } from './evm-state.js'
@@ -51,7 +52,7 @@ export class EvmMachine {
     const common = createCommon(chainId)
     const stateManager = new EvmState()
     const blockchain = new BlockHashes()
-    const evm = await createEVM({ common, stateManager, blockchain })
+    const evm = await createEVM({ common, stateManager, blockchain, bls: new EvmBls() })
     // All of the library's journal but the preimages, which nothing here asks for.
     evm.journal = new EvmJournal(stateManager) as unknown as EVM['journal']
     const vm = await createVM({ common, stateManager, evm })
