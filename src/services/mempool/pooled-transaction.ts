@@ -31,6 +31,8 @@ export class PooledTransaction {
   /** When it was last sent to the sequencers, in ms of the clock. */
   sentMs: number
   place: PoolPlace = 'queued'
+  /** Builds that left it out because it took too long. */
+  slowBuilds = 0
   /** Set once its place is `dropped`. */
   dropReason: DropReason | null = null
 

@@ -282,7 +282,10 @@ describe('the fate of a transaction', () => {
     pool.discard([{ hash: hashOf({ account: 2, nonce: 0 }), reason: 'invalid', detail: '' }])
     expect(reason({ account: 2, nonce: 0 })).toBe('The build of a block found that it cannot be executed.')
     add({ account: 3, nonce: 0 })
-    pool.discard([{ hash: hashOf({ account: 3, nonce: 0 }), reason: 'too-slow', detail: '' }])
+    const tooSlow = { hash: hashOf({ account: 3, nonce: 0 }), reason: 'too-slow', detail: '' } as const
+    for (let builds = 0; builds < 2; builds++) expect(pool.discard([tooSlow])).toEqual([])
+    expect(reason({ account: 3, nonce: 0 })).toBe('It can go into the next block.')
+    pool.discard([tooSlow])
     expect(reason({ account: 3, nonce: 0 })).toBe('Its execution takes longer than a block may take here.')
     expect(add({ account: 3, nonce: 0 })).toBe('execution takes too long for a block')
     expect(add({ account: 2, nonce: 0 })).toBe('pending')

@@ -46,6 +46,8 @@ export interface PoolRefusal {
   readonly message: string
 }
 
+/** A machine may be busy once or twice. */
+const maxSlowBuilds = 3
 const poolFull: PoolRefusal = { reason: 'pool-full', message: 'txpool is full' }
 
 /**
@@ -146,6 +148,7 @@ export class TransactionPool {
     for (const { hash, reason } of skipped) {
       const transaction = this.byHash.get(hash)
       if (transaction === undefined || reason === 'no-room' || reason === 'fee-too-low') continue
+      if (reason === 'too-slow' && ++transaction.slowBuilds < maxSlowBuilds) continue
       const account = this.accounts.get(transaction.sender)!
       if (reason === 'nonce-too-high') {
         if (account.pending[0] === transaction) stale.push(account.address)
