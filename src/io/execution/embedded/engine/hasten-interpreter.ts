@@ -1,6 +1,7 @@
 import type { Common } from '@ethereumjs/common'
 import { type EVM, EVMError } from '@ethereumjs/evm'
 import { InvariantError, invariant } from '../../../../base/primitives/invariant.js'
+import { type FrameParts, hastenFrames } from './hasten-frames.js'
 
 // The parts of the EVM library's interpreter (10.1.3, pinned) that the loop below drives.
 interface RunState {
@@ -12,6 +13,7 @@ interface RunState {
   shouldDoJumpAnalysis: boolean
   readonly memoryWordCount: bigint
   readonly stack: { peek(): bigint[] }
+  readonly memory: object
   readonly interpreter: Interpreter
 }
 interface OpcodeEntry {
@@ -51,10 +53,11 @@ const jumpIf = 0x57
 /**
  * Replaces the main loop of the EVM library's interpreter, which awaits twice at every opcode and analyses the jumps of a
  * contract anew in every call. This one runs the same handlers, awaits only where one is asynchronous, and keeps the analysis
- * for as long as the code. No tracing: nothing here listens to steps. @throws InvariantError when the library is not the one it was written for
+ * for as long as the code; its frames are made as in hastenFrames. No tracing: nothing here listens to steps. @throws InvariantError when the library is not the one it was written for
  */
 export async function hastenInterpreter(evm: EVM): Promise<void> {
-  const prototype = await interpreterOf(evm)
+  const { prototype, parts } = await interpreterOf(evm)
+  hastenFrames(evm, parts)
   if (hastened.has(prototype)) return
   invariant(
     typeof prototype.run === 'function' && typeof prototype._getValidJumpDestinations === 'function',
@@ -69,16 +72,19 @@ export function interruptOften(evm: EVM, interrupt: () => void): void {
   interrupts.set(evm, interrupt)
 }
 
-/** The prototype of the interpreters of an EVM, which the library does not export: caught while one stops. */
-async function interpreterOf(evm: EVM): Promise<Interpreter> {
+/** The prototypes of what an EVM runs a frame with, which the library does not export: caught while one stops. */
+async function interpreterOf(evm: EVM): Promise<{ readonly prototype: Interpreter; readonly parts: FrameParts }> {
   const opcodes = (evm as unknown as Interpreter['_evm'])._opcodeMap
   const entry = opcodes[stop]
   invariant(entry !== undefined, 'the EVM library has its table of opcodes')
-  let prototype: Interpreter | null = null
+  let caught: { readonly prototype: Interpreter; readonly parts: FrameParts } | null = null
   opcodes[stop] = {
     ...entry,
     opHandler(runState, common) {
-      prototype = Object.getPrototypeOf(runState.interpreter)
+      const { interpreter, memory, stack } = runState
+      const prototype = Object.getPrototypeOf(interpreter)
+      const parts = { interpreter: prototype, memory: Object.getPrototypeOf(memory), stack: stack.constructor }
+      caught = { prototype, parts: parts as FrameParts }
       return entry.opHandler(runState, common)
     },
   }
@@ -87,8 +93,8 @@ async function interpreterOf(evm: EVM): Promise<Interpreter> {
   } finally {
     opcodes[stop] = entry
   }
-  if (prototype === null) throw new InvariantError('an interpreter ran and was seen')
-  return prototype
+  if (caught === null) throw new InvariantError('an interpreter ran and was seen')
+  return caught
 }
 
 async function run(this: Interpreter, code: Uint8Array): ReturnType<Interpreter['run']> {
