@@ -1,3 +1,4 @@
+import { Heap } from '../../base/primitives/heap.js'
 import type { Clock } from './clock.js'
 
 interface Task {
@@ -9,8 +10,7 @@ interface Task {
 
 /** A clock that stands still until it is advanced; tasks of one instant run in the order they were scheduled. */
 export class VirtualClock implements Clock {
-  /** A binary heap: the parent of entry i is entry (i − 1) >> 1. */
-  private readonly heap: Task[] = []
+  private readonly tasks = Heap.of<Task>([], isBefore)
   private order = 0
   constructor(private now = 0) {}
 
@@ -20,7 +20,7 @@ export class VirtualClock implements Clock {
 
   schedule(delayMs: number, task: () => void): () => void {
     const entry: Task = { atMs: this.now + Math.max(0, delayMs), order: this.order++, run: task }
-    this.push(entry)
+    this.tasks.push(entry)
     return () => {
       entry.run = null
     }
@@ -32,9 +32,9 @@ export class VirtualClock implements Clock {
     await settle()
     for (;;) {
       if (isDone()) return
-      const next = this.heap[0]
+      const next = this.tasks.top
       if (!next || next.atMs > until) break
-      this.pop()
+      this.tasks.pop()
       if (!next.run) continue
       this.now = next.atMs
       next.run()
@@ -42,35 +42,11 @@ export class VirtualClock implements Clock {
     }
     this.now = until
   }
-
-  private push(task: Task): void {
-    const { heap } = this
-    let at = heap.push(task) - 1
-    for (let parent = (at - 1) >> 1; at > 0 && isBefore(task, heap[parent]!); parent = (at - 1) >> 1) {
-      heap[at] = heap[parent]!
-      at = parent
-    }
-    heap[at] = task
-  }
-
-  private pop(): void {
-    const { heap } = this
-    const last = heap.pop()!
-    if (heap.length === 0) return
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= heap.length) break
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++
-      if (!isBefore(heap[child]!, last)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = last
-  }
 }
 
-const isBefore = (a: Task, b: Task): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+function isBefore(a: Task, b: Task): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
+}
 
 /** Lets pending promise callbacks run, and what they hand to the next turn of the event loop. */
 function settle(): Promise<void> {

@@ -1,4 +1,4 @@
-import { Heap } from './heap.js'
+import { Heap } from '../../base/primitives/heap.js'
 import type { PoolAccount } from './pool-account.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 

@@ -1,6 +1,6 @@
 import type { Address } from '../../base/primitives/hashes.js'
+import { Heap } from '../../base/primitives/heap.js'
 import type { Wei } from '../../base/primitives/quantities.js'
-import { Heap } from './heap.js'
 import type { PoolAccount } from './pool-account.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 
