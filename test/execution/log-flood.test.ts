@@ -2,20 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
+import { zeroAddress } from '../../src/base/primitives/hashes.js'
+import { advance, complianceGenesis } from '../../src/io/execution/compliance-chain.js'
 import { createEmbeddedExecution, type QueryBounds } from '../../src/io/execution/embedded/embedded-execution.js'
 import type { ExecutionClient } from '../../src/io/execution/execution-client.js'
-import { type Genesis, genesisContext } from '../../src/io/execution/genesis.js'
 import { silentLogger } from '../../src/io/telemetry/logger.js'
 
-const genesis: Genesis = {
-  chainId: 12,
-  timestamp: 1_700_000_000,
-  gasLimit: 30_000_000,
-  l1OriginNumber: 0,
-  l1OriginHash: zeroHash,
-  alloc: {},
-}
+const genesis = complianceGenesis({})
 const height = 64
 let dataDir: string
 
@@ -29,23 +22,6 @@ afterAll(() => rm(dataDir, { recursive: true }))
 async function open(bounds: Partial<QueryBounds> = {}) {
   const client = await createEmbeddedExecution({ dataDir, genesis, logger: silentLogger, bounds })
   return { client, [Symbol.asyncDispose]: () => client.close() }
-}
-
-async function advance(client: ExecutionClient): Promise<void> {
-  const { hash, header } = await client.head()
-  const { block } = await client.buildBlock({
-    parentHash: hash,
-    height: header.number + 1,
-    timestamp: header.timestamp,
-    feeRecipient: zeroAddress,
-    prevRandao: zeroHash,
-    gasLimit: genesis.gasLimit,
-    context: genesisContext(genesis),
-    withdrawals: [],
-    transactions: [],
-    onInvalidTransaction: 'fail',
-  })
-  await client.forkchoiceUpdated({ head: block.hash, safe: hash, finalized: hash })
 }
 
 const allLogs = (client: ExecutionClient) => client.request('eth_getLogs', [{ fromBlock: 'earliest' }])

@@ -35,26 +35,24 @@ export function createQuorumSubmitterRpc({
   }
 
   /** The lower middle of honest answers and others: with those at most `endpoints − quorum` it is not above every honest one. */
-  const rank = (given: number) => Math.max(0, Math.min((given - 1) >> 1, given - (endpoints.length - quorum) - 1))
-  const number = async (what: string, request: (endpoint: SubmitterRpc) => Promise<number>) => {
-    const given = await values(what, request)
-    return given.sort((a, b) => a - b)[rank(given.length)]!
+  const middle = <Amount extends number | bigint>(given: readonly Amount[]): Amount => {
+    const rank = Math.min((given.length - 1) >> 1, given.length - (endpoints.length - quorum) - 1)
+    return [...given].sort((a, b) => (a < b ? -1 : 1))[rank]!
   }
-  const wei = (given: readonly bigint[]) => [...given].sort((a, b) => (a < b ? -1 : 1))[rank(given.length)]!
 
   /** The value that a quorum gave alike, or undefined. */
   const agreed = <Value>(given: readonly Value[], digest: (value: Value) => string): Value | undefined =>
     given.find(value => given.filter(other => digest(other) === digest(value)).length >= quorum)
 
   return {
-    nonce: () => number('nonce', endpoint => endpoint.nonce()),
-    blockNumber: () => number('blockNumber', endpoint => endpoint.blockNumber()),
+    nonce: async () => middle(await values('nonce', endpoint => endpoint.nonce())),
+    blockNumber: async () => middle(await values('blockNumber', endpoint => endpoint.blockNumber())),
     async prices() {
       const given = await values('prices', endpoint => endpoint.prices())
       return {
-        baseFee: wei(given.map(prices => prices.baseFee)),
-        priorityFee: wei(given.map(prices => prices.priorityFee)),
-        blobBaseFee: wei(given.map(prices => prices.blobBaseFee)),
+        baseFee: middle(given.map(prices => prices.baseFee)),
+        priorityFee: middle(given.map(prices => prices.priorityFee)),
+        blobBaseFee: middle(given.map(prices => prices.blobBaseFee)),
       }
     },
     // One that took it may have it mined: that answer outranks the others.

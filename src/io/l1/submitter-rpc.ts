@@ -1,4 +1,4 @@
-import { type PublicClient, TransactionReceiptNotFoundError } from 'viem'
+import { numberToHex, type PublicClient, TransactionReceiptNotFoundError } from 'viem'
 import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
 import type { Address, Hash32 } from '../../base/primitives/hashes.js'
 import { refusalOf } from './contract-refusal.js'
@@ -72,10 +72,7 @@ export function createViemSubmitterRpc({
       try {
         await client.request({
           method: 'eth_call',
-          params: [
-            { from: account, to: contract, data, gas: `0x${gasLimit.toString(16)}`, ...blobFields } as never,
-            'latest',
-          ],
+          params: [{ from: account, to: contract, data, gas: numberToHex(gasLimit), ...blobFields } as never, 'latest'],
         })
         return null
       } catch (error) {

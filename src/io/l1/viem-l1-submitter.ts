@@ -35,7 +35,7 @@ export interface ViemL1SubmitterConfig {
 }
 
 /** As geth caps what is sent through its RPC (`--rpc.txfeecap`). */
-export const defaultFeeCap = 10n ** 18n
+const defaultFeeCap = 10n ** 18n
 /** Milliseconds that one of several endpoints has for an answer. */
 const quorumTimeoutMs = 5_000
 /** commitBatch takes 205 k at no absent member, 300 k at 66 of 200 absent; a missed turn adds 25 k. */
