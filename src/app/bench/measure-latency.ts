@@ -17,47 +17,69 @@ export interface LatencyResult {
 
 const patienceMs = 30_000
 
+/** Sends so many transactions as warm-up, then those that count, one after the other. */
 export async function measureLatency({
   info,
   account,
   samples,
+  warmUp,
 }: {
   info: DevnetInfo
   account: BenchAccount
   samples: number
+  /** A node of an hour has compiled what one of a minute interprets: so many transactions before those that count. */
+  warmUp: number
 }): Promise<LatencyResult> {
-  const nodes = info.nodes.filter(({ role }) => role === 'sequencer')
+  const sequencers = info.nodes.filter(({ role }) => role === 'sequencer')
+  const heads = await Promise.all(sequencers.map(({ wsUrl }) => HeadSubscription.open(wsUrl)))
+  const nodes = sequencers.map(({ rpcUrl }, index) => ({ rpcUrl, heads: heads[index]! }))
+  try {
+    await timeEach({ nodes, account, count: warmUp })
+    const stepsSince = await countBlockSteps(info)
+    const cpu = nodesCpuSec(info)
+    const first = await blockNumber(nodes[0]!.rpcUrl)
+    const sorted = (await timeEach({ nodes, account, count: samples })).sort((a, b) => a - b)
+    const blocks = (await blockNumber(nodes[0]!.rpcUrl)) - first
+    const at = (quantile: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))]!
+    return {
+      samples,
+      p50Ms: at(0.5),
+      p90Ms: at(0.9),
+      p99Ms: at(0.99),
+      cpuMsPerBlock: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, blocks),
+      blockSteps: await stepsSince(),
+    }
+  } finally {
+    for (const subscription of heads) subscription.close()
+  }
+}
+
+/** Milliseconds from sending to the receipt at another node, of each transaction. */
+async function timeEach({
+  nodes,
+  account,
+  count,
+}: {
+  nodes: readonly { readonly rpcUrl: string; readonly heads: HeadSubscription }[]
+  account: BenchAccount
+  count: number
+}): Promise<number[]> {
   const times: number[] = []
-  const heads = await Promise.all(nodes.map(({ wsUrl }) => HeadSubscription.open(wsUrl)))
-  const stepsSince = await countBlockSteps(info)
-  const cpu = nodesCpuSec(info)
-  const first = await blockNumber(nodes[0]!.rpcUrl)
-  for (let i = 0; i < samples; i++) {
+  for (let i = 0; i < count; i++) {
     const raw = account.sign({ to: account.address, value: 1n, gas: 21_000 })
     const from = nodes[i % nodes.length]!
-    const to = (i + 1) % nodes.length
-    heads[to]!.skip()
+    const to = nodes[(i + 1) % nodes.length]!
+    to.heads.skip()
     const began = performance.now()
     const hash = await rpcCall<string>(from.rpcUrl, 'eth_sendRawTransaction', [raw])
     // As a wallet that listens: a look at each new head, no polling that would load what is measured.
-    while ((await rpcCall(nodes[to]!.rpcUrl, 'eth_getTransactionReceipt', [hash])) === null) {
+    while ((await rpcCall(to.rpcUrl, 'eth_getTransactionReceipt', [hash])) === null) {
       if (performance.now() - began > patienceMs) break
-      await heads[to]!.next()
+      await to.heads.next()
     }
     times.push(performance.now() - began)
     // Spread over the block interval, so that neither the best nor the worst phase is measured.
     await sleep(110 + ((i * 37) % 100))
   }
-  for (const subscription of heads) subscription.close()
-  const blocks = (await blockNumber(nodes[0]!.rpcUrl)) - first
-  const sorted = times.sort((a, b) => a - b)
-  const at = (quantile: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))]!
-  return {
-    samples,
-    p50Ms: at(0.5),
-    p90Ms: at(0.9),
-    p99Ms: at(0.99),
-    cpuMsPerBlock: ((nodesCpuSec(info) - cpu) * 1_000) / Math.max(1, blocks),
-    blockSteps: await stepsSince(),
-  }
+  return times
 }

@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly devnetFile: string | null
   readonly sequencers: number
   readonly samples: number
+  /** Transactions sent as those of the latency measurement before it, which do not count. */
+  readonly warmUp: number
   readonly transfers: number
   readonly erc20Transfers: number
   readonly say: (line: string) => void
@@ -71,10 +73,10 @@ async function measure(info: DevnetInfo, options: BenchOptions): Promise<BenchRe
     raws: inTurn(accounts, options.erc20Transfers, account => account.sign({ to: token, data, gas: 100_000 })),
   })
   options.say('waiting for the batches of these …')
-  // Latency is measured last: a network that has run for a while has its code compiled.
   for (const node of info.nodes) await sealedBatch(node.rpcUrl, (await latestBatch(node.rpcUrl)) + 1)
-  options.say(`latency: ${options.samples} transactions, one after the other …`)
-  const latency = await measureLatency({ info, account: rich, samples: options.samples })
+  const { samples, warmUp } = options
+  options.say(`latency: ${warmUp} transactions to warm up, then ${samples}, one after the other …`)
+  const latency = await measureLatency({ info, account: rich, samples, warmUp })
   const consensusCpuMs = latency.cpuMsPerBlock * transfers.blocksPerSec * transfers.seconds
   return {
     sequencers: info.nodes.filter(({ role }) => role === 'sequencer').length,

@@ -7,6 +7,7 @@ interface BenchFlags {
   readonly devnet?: string
   readonly sequencers: number
   readonly samples: number
+  readonly warmUp: number
   readonly transfers: number
   readonly erc20: number
   readonly json?: string
@@ -19,16 +20,18 @@ export function benchCommand(): Command {
     .option('--devnet <file>', 'devnet.json of a running devnet')
     .option('--sequencers <n>', 'sequencers of the network of its own', whole(1, 64), 4)
     .option('--samples <n>', 'transactions of the latency measurement', whole(1, 100_000), 150)
+    .option('--warm-up <n>', 'transactions before those, which compile what is measured', whole(0, 100_000), 600)
     .option('--transfers <n>', 'transfers of the throughput measurement', whole(1, 10_000_000), 40_000)
     .option('--erc20 <n>', 'ERC-20 transfers of the throughput measurement', whole(1, 10_000_000), 15_000)
     .option('--json <file>', 'write the figures as JSON too (- for standard output)')
-    .action(async ({ devnet, sequencers, samples, transfers, erc20, json }: BenchFlags) => {
+    .action(async ({ devnet, sequencers, samples, warmUp, transfers, erc20, json }: BenchFlags) => {
       const { runBench } = await import('../bench/run-bench.js')
       const say = (line: string) => console.error(line)
       const report = await runBench({
         devnetFile: devnet ?? null,
         sequencers,
         samples,
+        warmUp,
         transfers,
         erc20Transfers: erc20,
         say,
