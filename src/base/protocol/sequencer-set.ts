@@ -55,18 +55,28 @@ export function isOneHonest(set: SequencerSet, power: Power): boolean {
   return power * 3n > set.totalPower
 }
 
-/** The member with this key, if the set has one. */
+/** The member with this key, if the set has one. The bytes of a key that was asked for must not change. */
 export function memberByKey(set: SequencerSet, publicKey: Uint8Array): SequencerSetMember | undefined {
   let byKey = membersByKey.get(set)
   if (!byKey) {
     byKey = new Map(set.members.toReversed().map(member => [blsKeyId(member.publicKey.bytes), member]))
     membersByKey.set(set, byKey)
   }
-  return byKey.get(blsKeyId(publicKey))
+  return byKey.get(idOf(publicKey))
 }
 
-/** Asked for each message of each peer: the keys of a set are indexed once. */
+/** Asked for each message of each peer: the keys of a set are indexed once, and a peer's key is read once. */
 const membersByKey = new WeakMap<SequencerSet, ReadonlyMap<Hex, SequencerSetMember>>()
+const keyIds = new WeakMap<Uint8Array, Hex>()
+
+function idOf(publicKey: Uint8Array): Hex {
+  let id = keyIds.get(publicKey)
+  if (id === undefined) {
+    id = blsKeyId(publicKey)
+    keyIds.set(publicKey, id)
+  }
+  return id
+}
 
 export function encodeSequencerSet(set: SequencerSet): Uint8Array {
   return encodeRlp([

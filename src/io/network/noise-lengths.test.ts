@@ -11,14 +11,6 @@ function connection() {
   return { decoder: { lengthDecoder } }
 }
 
-function thrownBy(task: () => unknown): unknown {
-  try {
-    return void task()
-  } catch (error) {
-    return error
-  }
-}
-
 describe('readLengthsQuietly', () => {
   it('reads the lengths that are there', () => {
     const { decoder } = connection()
@@ -26,12 +18,11 @@ describe('readLengthsQuietly', () => {
     expect(decoder.lengthDecoder(Uint8Array.of(1, 2, 9))).toBe(258)
   })
 
-  it('says that more is needed by one and the same RangeError', () => {
+  it('says that more is needed by a length that is not there, without an error', () => {
     const { decoder } = connection()
     readLengthsQuietly({ decoder })
-    const first = thrownBy(() => decoder.lengthDecoder(new Uint8Array(0)))
-    expect(first).toBeInstanceOf(RangeError)
-    expect(thrownBy(() => decoder.lengthDecoder(Uint8Array.of(1)))).toBe(first)
+    for (const there of [new Uint8Array(0), Uint8Array.of(1)])
+      expect(decoder.lengthDecoder(there)).toBeGreaterThan(there.length)
   })
 
   it('refuses what is no Noise connection', () => {

@@ -7,19 +7,14 @@ interface NoiseConnection {
 
 const lengthBytes = 2
 
-/** By a RangeError the decoder learns that it must wait for more. One is enough: a new one writes down its stack each time. */
-const incomplete = new RangeError('the length of a Noise message has not come whole')
-
 /**
  * Makes a connection read its lengths without an error for each packet. js-libp2p's decoder looks for one more message after
- * the last one, and the error that ends this takes a fifth of the time of reading a message.
+ * the last one, and the error that ends this takes a fifth of the time of reading a message. Any length of a message that has
+ * not begun is more than is there, so that the decoder waits.
  */
 export function readLengthsQuietly(connection: object): void {
   const { decoder } = connection as Partial<NoiseConnection>
   invariant(typeof decoder?.lengthDecoder === 'function', 'a Noise connection of libp2p has a length decoder')
   const decode = decoder.lengthDecoder.bind(decoder)
-  decoder.lengthDecoder = data => {
-    if (data.length < lengthBytes) throw incomplete
-    return decode(data)
-  }
+  decoder.lengthDecoder = data => (data.length < lengthBytes ? lengthBytes : decode(data))
 }
