@@ -62,6 +62,16 @@ describe('checkContext', () => {
     expect(verdict(childOf(parent, { transactions }))).toBe('ok')
   })
 
+  it('lets a new block of a late round hold less, and one with a polka what any may', () => {
+    const round = 6
+    const full = parameters.maxBlockTransactionBytes
+    const of = (bytes: number, proposer = other(round)) =>
+      childOf(parent, { context: { proposerIndex: proposer }, transactions: [new Uint8Array(bytes)] })
+    expect(verdict(of(full / 8), { round })).toBe('ok')
+    expect(verdict(of(full / 8 + 1), { round })).toBe('block-too-large')
+    expect(verdict(of(full, other(0)), { round, validRound: 0 })).toBe('ok')
+  })
+
   it('lets a block be under way as long as its round waits for it', () => {
     const oldestMs = parameters.maxClockDriftMs + parameters.proposeTimeoutMs
     expect(verdict(childOf(parent), { nowMs: now + oldestMs })).toBe('ok')

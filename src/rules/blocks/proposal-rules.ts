@@ -11,6 +11,7 @@ import { proposerOf } from '../consensus/proposer-rotation.js'
 import { timeoutMs } from '../consensus/timeouts.js'
 import type { Protocol } from '../upgrades/protocol-schedule.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from './block-attributes.js'
+import { transactionBytes, transactionRoom } from './block-room.js'
 
 /** Why a proposed block is refused before it is executed. */
 export type ProposalRefusal =
@@ -93,9 +94,9 @@ export function checkContext({
   const oldestMs = maxClockDriftMs + timeoutMs(parameters, 'propose', round)
   if (validRound === -1 && (aheadMs > maxClockDriftMs || -aheadMs > oldestMs))
     return no('timestamp-not-timely', `${aheadMs} ms from the local clock`)
-  let bytes = 0
-  for (const transaction of block.transactions) bytes += transaction.length
-  if (bytes > parameters.maxBlockTransactionBytes) return no('block-too-large', `${bytes} bytes of transactions`)
+  const bytes = transactionBytes(block)
+  if (bytes > transactionRoom({ round, validRound, parameters }))
+    return no('block-too-large', `${bytes} bytes of transactions in round ${round}`)
   return ok(undefined)
 }
 

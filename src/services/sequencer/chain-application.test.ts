@@ -63,6 +63,7 @@ let discarded: SkippedTransaction[]
 let executable: boolean
 let judged: number
 let limitsMs: (number | undefined)[]
+let roomsBytes: number[]
 let application: ChainApplication
 
 beforeEach(() => {
@@ -75,6 +76,7 @@ beforeEach(() => {
   executable = false
   judged = 0
   limitsMs = []
+  roomsBytes = []
   application = new ChainApplication(protocol, {
     chain: { head: () => genesis, commit: async () => {} },
     execution: {
@@ -89,7 +91,10 @@ beforeEach(() => {
       },
     },
     mempool: {
-      select: () => ({ transactions: [Uint8Array.of(1)], senders: [account(1)] }),
+      select: ({ maxBytes }) => {
+        roomsBytes.push(maxBytes)
+        return { transactions: [Uint8Array.of(1)], senders: [account(1)] }
+      },
       discard: some => discarded.push(...some),
       sendersOf: transactions => transactions.map(() => null),
       hasExecutable: () => executable,
@@ -293,6 +298,12 @@ describe('preparing a proposal', () => {
     })
     await behind.prepareProposal({ height: 1, round: 0 })
     expect(built[0]!.context.timestampMs).toBe(timestampMs + parameters.minBlockIntervalMs)
+  })
+
+  it('fills less of a block in late rounds', async () => {
+    const { maxBlockTransactionBytes } = parameters
+    for (const round of [0, 3, 4, 40]) await application.prepareProposal({ height: 1, round })
+    expect(roomsBytes).toEqual([maxBlockTransactionBytes, maxBlockTransactionBytes, maxBlockTransactionBytes / 2, 0])
   })
 
   it('builds for half of the time that the others wait', async () => {

@@ -14,6 +14,7 @@ import type { Histogram, Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { nextBaseFee } from '../../rules/blocks/base-fee.js'
 import { fixedAttributes, messagesConsumedAfter, type ParentBlock } from '../../rules/blocks/block-attributes.js'
+import { transactionRoom } from '../../rules/blocks/block-room.js'
 import {
   checkContext,
   checkFixedAttributes,
@@ -116,7 +117,7 @@ export class ChainApplication implements Application, WorkSource {
       const { transactions, senders } = ports.mempool.select({
         baseFee: nextBaseFee(parent.header),
         maxGas: attributes.gasLimit,
-        maxBytes: parameters.maxBlockTransactionBytes,
+        maxBytes: transactionRoom({ round, validRound: -1, parameters }),
       })
       const built = await ports.execution.buildBlock({
         ...attributes,

@@ -4,6 +4,7 @@ import { zeroHash } from '../../base/primitives/hashes.js'
 import type { Block } from '../../base/protocol/block.js'
 import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
+import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
 import type { Observation, ObservedMessage } from '../../io/keys/consensus-signer.js'
 import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
@@ -11,16 +12,22 @@ import type { Peer } from '../../io/network/peer-network.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { asParent, childOf, domain, genesis, keys, set } from '../../rules/blocks/blocks.fixture.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
+import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { MessageDoor } from './message-door.js'
 
+const { maxBlockTransactionBytes } = devnetParameters
+const protocol = createProtocolSchedule({ parameters: devnetParameters })
 const block = childOf(genesis)
 const otherBlock = childOf(genesis, { header: { gasUsed: 1 } })
 const thirdBlock = childOf(genesis, { header: { gasUsed: 2 } })
 
-function proposal(of: Block, { round = 0, signer = null as number | null, proposer = null as number | null } = {}) {
+function proposal(
+  of: Block,
+  { round = 0, validRound = -1 as number, signer = null as number | null, proposer = null as number | null } = {},
+) {
   const height = of.header.number
   const member = proposer ?? proposerOf(set, height, round)
-  const content = { height, round, validRound: -1 as const, blockHash: of.hash }
+  const content = { height, round, validRound, blockHash: of.hash }
   const signature = keys[signer ?? member]!.sign(proposalDigest(domain, content))
   return { kind: 'proposal', proposal: { ...content, proposer: member, signature }, block: of } as const
 }
@@ -66,7 +73,7 @@ beforeEach(() => {
   round = 0
   isOpen = true
   door = new MessageDoor({
-    config: { domain },
+    config: { domain, protocol },
     ports: {
       verifier: inlineSignatureVerifier,
       signer: {
@@ -193,6 +200,17 @@ describe('proposals', () => {
     await Promise.all([say(3, proposal(block, { signer }), proposal(otherBlock, { signer })), say(0, proposal(block))])
     expect(new Set(drops)).toEqual(new Set(['peer-3: forged proposal']))
     expect(taken()).toEqual([block.hash])
+  })
+
+  it('of late rounds hold less, unless they claim that their block had a polka', async () => {
+    round = 6
+    const large = childOf(genesis, { transactions: [new Uint8Array(maxBlockTransactionBytes / 8 + 1)] })
+    const fitting = childOf(genesis, { transactions: [new Uint8Array(maxBlockTransactionBytes / 8)] })
+    await say(0, proposal(large, { round }), proposal(fitting, { round }))
+    expect(taken()).toEqual([fitting.hash])
+    expect(drops).toEqual(['peer-0: block too large for its round'])
+    await say(1, proposal(large, { round, validRound: 3 }), proposal(large, { round: 5 }))
+    expect(taken()).toEqual([fitting.hash, large.hash, large.hash])
   })
 
   it('that equivocate pass twice and no more', async () => {

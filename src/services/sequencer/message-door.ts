@@ -12,8 +12,10 @@ import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
+import { transactionBytes, transactionRoom } from '../../rules/blocks/block-room.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
+import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { OwnMessageWatch } from './signing/own-message-watch.js'
 import { VoteDoor } from './votes/vote-door.js'
 
@@ -66,7 +68,10 @@ export class MessageDoor {
   private buffered: { message: ConsensusMessage; from: Sender }[] = []
 
   constructor(
-    private readonly args: { readonly config: { readonly domain: SigningDomain }; readonly ports: MessageDoorPorts },
+    private readonly args: {
+      readonly config: { readonly domain: SigningDomain; readonly protocol: Pick<ProtocolSchedule, 'at'> }
+      readonly ports: MessageDoorPorts
+    },
   ) {
     const { config, ports } = args
     this.votes = new VoteDoor(
@@ -191,10 +196,14 @@ export class MessageDoor {
     { proposal, block }: Extract<ConsensusMessage, { kind: 'proposal' }>,
     from: PeerId,
   ): Promise<void> {
-    const { height, round } = proposal
+    const { height, round, validRound } = proposal
     if (height !== this.height || round > this.args.ports.currentRound() + maxProposalLead) return
     const proposer = this.set.members[proposal.proposer]
     if (!proposer || proposerOf(this.set, height, round) !== proposal.proposer) return
+    const { parameters } = this.args.config.protocol.at(height)
+    // Kept and logged are no blocks that nobody may vote for, and the smaller those that many rounds left undecided.
+    if (transactionBytes(block) > transactionRoom({ round, validRound, parameters }))
+      return this.punish(from, 'block too large for its round', `height ${height}, round ${round}`)
     // Two proposals of one round are an equivocation to report; more are noise.
     const taken = this.proposalsTaken.get(round) ?? new Set<BlockHash>()
     this.proposalsTaken.set(round, taken)
