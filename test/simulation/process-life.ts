@@ -47,6 +47,10 @@ export class MachineClock {
           if (life.isAlive) task()
         })
       },
+      soon: task =>
+        this.time.soon(() => {
+          if (life.isAlive) task()
+        }),
     }
   }
 }

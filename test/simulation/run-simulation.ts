@@ -1,6 +1,5 @@
 import { MorphismError } from '../../src/base/primitives/morphism-error.js'
 import { createInlineRecovery } from '../../src/io/recovery/inline-recovery.js'
-import { VirtualClock } from '../../src/io/time/virtual-clock.js'
 import type { ProtocolUpgrade } from '../../src/rules/upgrades/protocol-schedule.js'
 import { type SeenSignature, watchedSigner } from '../fixtures/watched-signer.js'
 import { FaultInjector } from './fault-injector.js'
@@ -20,6 +19,7 @@ import { sharedRecovery } from './shared-recovery.js'
 import { L1Endpoint } from './simulated-l1.js'
 import { foundNetwork, l1BlockMs, randomOf, startMs } from './simulated-network.js'
 import { type NodeWatch, SimulatedNode } from './simulated-node.js'
+import { SimulatedTime } from './simulated-time.js'
 import { SimulatedWires } from './simulated-wires.js'
 import { Trace } from './trace.js'
 import { Workload } from './workload.js'
@@ -103,7 +103,7 @@ class Simulation {
     return simulation.current
   }
 
-  private readonly time = new VirtualClock(startMs)
+  private readonly time = new SimulatedTime(startMs)
   private readonly kept: ReturnType<typeof transactionsKept>
 
   private constructor(

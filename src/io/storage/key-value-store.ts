@@ -1,4 +1,4 @@
-/** One change of a batch: `value` undefined deletes the key. */
+/** One change of a batch: `value` undefined deletes the key. The bytes belong to the store from now on: nobody may change them. */
 export interface StoreChange {
   readonly key: Uint8Array
   readonly value: Uint8Array | undefined

@@ -19,7 +19,7 @@ export class MemoryStore implements KeyValueStore {
     this.requireOpen()
     for (const { key, value } of changes) {
       if (value === undefined) this.values.delete(textOf(key))
-      else this.values.set(textOf(key), new Uint8Array(value))
+      else this.values.set(textOf(key), value)
     }
     this.keys = null
   }

@@ -4,6 +4,8 @@ export interface Clock {
   nowMs(): number
   /** Runs `task` once after `delayMs`, by `nowMs` unless that was set back meanwhile; the returned function cancels it. */
   schedule(delayMs: number, task: () => void): () => void
+  /** Runs `task` once all that is due now has had its turn. */
+  soon(task: () => void): void
 }
 
 /** Resolves after `delayMs`, or at once when the signal aborts. */

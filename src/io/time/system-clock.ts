@@ -16,4 +16,7 @@ export const systemClock: Clock = {
     let timer = setTimeout(fire, Math.max(0, delayMs))
     return () => clearTimeout(timer)
   },
+  soon(task) {
+    setImmediate(task)
+  },
 }

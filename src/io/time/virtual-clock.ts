@@ -26,10 +26,14 @@ export class VirtualClock implements Clock {
     }
   }
 
+  soon(task: () => void): void {
+    setImmediate(task)
+  }
+
   /** Runs everything due within `byMs`, letting promises settle after each task; stops short once `isDone` says so. */
   async advance(byMs: number, isDone: () => boolean = () => false): Promise<void> {
     const until = this.now + byMs
-    await settle()
+    await this.settle()
     for (;;) {
       if (isDone()) return
       const next = this.tasks.top
@@ -38,17 +42,17 @@ export class VirtualClock implements Clock {
       if (!next.run) continue
       this.now = next.atMs
       next.run()
-      await settle()
+      await this.settle()
     }
     this.now = until
+  }
+
+  /** Lets pending promise callbacks run, and what they hand to the next turn of the event loop. */
+  protected settle(): Promise<void> {
+    return new Promise(resolve => setImmediate(resolve))
   }
 }
 
 function isBefore(a: Task, b: Task): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order)
-}
-
-/** Lets pending promise callbacks run, and what they hand to the next turn of the event loop. */
-function settle(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
 }

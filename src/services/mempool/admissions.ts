@@ -138,7 +138,7 @@ export class Admissions {
     }
     const waitMs = this.lastStartMs + this.config.coalesceMs - this.ports.clock.nowMs()
     if (waitMs > 0) this.ports.clock.schedule(waitMs, run)
-    else setImmediate(run)
+    else this.ports.clock.soon(run)
   }
 
   private pump(): void {
