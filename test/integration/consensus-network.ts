@@ -174,10 +174,11 @@ export class TestNode {
         application: watchApplication(
           {
             prepareProposal: async () => {
+              const parent = node.head()
               await net.builds(index)
               return makeBlock({
-                parent: node.head(),
-                timestampMs: Math.max(net.clock.nowMs(), node.head().context.timestampMs + 100),
+                parent,
+                timestampMs: Math.max(net.clock.nowMs(), parent.context.timestampMs + 100),
                 proposerIndex: index,
               })
             },

@@ -132,7 +132,7 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
         for (const { member } of report.culprits) named.add(member)
       }
     expect(named).toEqual(new Set([liar]))
-    expect(aggregates > 0).toBe(aggregation === aggregating)
+    expect(aggregates).toBeGreaterThan(0)
   })
 
   it('reaches a node that was away and a full node', async () => {

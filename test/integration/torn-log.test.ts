@@ -208,7 +208,8 @@ const hexOf = (records: readonly Uint8Array[]): string => records.map(bytesToHex
 const moments: readonly Moment[] = [
   { type: 'prepared' },
   { type: 'validated' },
-  { type: 'votes' },
+  { type: 'aggregate' },
+  { type: 'votes', oneDown: true },
   { type: 'timeout', oneDown: true },
 ]
 

@@ -11,6 +11,7 @@ import {
   blsSignatureFromEip2537,
   blsSignatureToEip2537,
   parseBlsPublicKey,
+  sumIfValid,
   verifyAggregate,
   verifyAggregatesTogether,
   verifyBls,
@@ -90,9 +91,46 @@ describe('aggregates', () => {
   })
 })
 
-describe('verifyManyOverOneDigest', () => {
-  const signedBy = (list: readonly Uint8Array[]) => list.map((signature, i) => ({ keys: [keys[i]!], signature }))
+const signedBy = (list: readonly Uint8Array[]) => list.map((signature, i) => ({ keys: [keys[i]!], signature }))
 
+describe('sumIfValid', () => {
+  it('gives the sum that all keys together signed', () => {
+    for (const count of [1, 2, 8]) {
+      const sum = aggregateSignatures(signatures.slice(0, count))
+      expect(sumIfValid({ digest, signed: signedBy(signatures.slice(0, count)) })).toEqual(sum)
+    }
+    const sums = [
+      { keys: keys.slice(0, 3), signature: aggregateSignatures(signatures.slice(0, 3)) },
+      { keys: keys.slice(3), signature: aggregateSignatures(signatures.slice(3)) },
+    ]
+    expect(sumIfValid({ digest, signed: sums })).toEqual(aggregateSignatures(signatures))
+  })
+
+  it('gives none when one is wrong, no signature, of no subgroup, or when they are none', () => {
+    const offSubgroup = Uint8Array.from({ length: 96 }, (_, i) => (i === 0 ? 0x80 : 0))
+    for (let x = 1; x < 256; x++) {
+      offSubgroup[95] = x
+      try {
+        blst.Signature.fromBytes(offSubgroup)
+        break
+      } catch {}
+    }
+    expect(() => blst.Signature.fromBytes(offSubgroup).sigValidate()).toThrow()
+    const bad = [secrets[2]!.sign(other), signatures[3]!, offSubgroup, infiniteSignature, new Uint8Array(96)]
+    for (const signature of [...bad, new Uint8Array(5)])
+      expect(sumIfValid({ digest, signed: signedBy([signatures[0]!, signatures[1]!, signature]) })).toBeNull()
+    expect(sumIfValid({ digest: other, signed: signedBy(signatures) })).toBeNull()
+    expect(sumIfValid({ digest, signed: [] })).toBeNull()
+    expect(sumIfValid({ digest, signed: signedBy([infiniteSignature]) })).toBeNull()
+  })
+
+  it('says nothing of each alone: wrong ones may cancel out', () => {
+    const swapped = [signatures[1]!, signatures[0]!]
+    expect(sumIfValid({ digest, signed: signedBy(swapped) })).toEqual(aggregateSignatures(swapped))
+  })
+})
+
+describe('verifyManyOverOneDigest', () => {
   it('accepts all when all are right, and names the wrong ones', () => {
     expect(verifyManyOverOneDigest({ digest, signed: signedBy(signatures) })).toEqual(signatures.map(() => true))
     expect(verifyManyOverOneDigest({ digest, signed: [] })).toEqual([])

@@ -1,9 +1,11 @@
 import {
   type AggregateClaim,
   type BlsPublicKey,
+  type BlsSignatureBytes,
   blsKeyId,
   blsPublicKeyLength,
   parseBlsPublicKey,
+  sumIfValid,
   verifyAggregatesTogether,
   verifyManyOverOneDigest,
 } from '../../base/crypto/bls.js'
@@ -65,6 +67,16 @@ serveWorkerCalls({
       verdicts[checked[i]!.at] = verdict
     })
     return verdicts
+  },
+
+  sum({ digest, signed }: PackedDigest): BlsSignatureBytes | null {
+    const parsed: { keys: BlsPublicKey[]; signature: Uint8Array }[] = []
+    for (const { keys, signature } of signed) {
+      const points = parsedAll(keys)
+      if (!points) return null
+      parsed.push({ keys: points, signature })
+    }
+    return sumIfValid({ digest, signed: parsed })
   },
 
   verifyAggregates(packed: readonly PackedClaim[]): boolean {

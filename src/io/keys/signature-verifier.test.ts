@@ -47,6 +47,14 @@ describe.each([
     expect(await verifier.verify({ digest, signed: signed.map(alone) })).toEqual([false, true])
   })
 
+  it('sums what is right together, and says nothing else', async () => {
+    const sum = aggregateSignatures(signers.map(({ signature }) => signature))
+    expect(await verifier.sum({ digest, signed: signers.map(alone) })).toEqual(sum)
+    const forged = [{ ...signers[0]!, signature: signers[1]!.signature }, signers[2]!]
+    expect(await verifier.sum({ digest, signed: forged.map(alone) })).toBeNull()
+    expect(await verifier.sum({ digest, signed: [] })).toBeNull()
+  })
+
   it('checks aggregates together', async () => {
     const [one, two] = [claimBy(0, 1, 2), claimBy(3, 4)]
     for (const claims of [[], [one], [one, two], [one, one, two]])

@@ -51,7 +51,7 @@ export interface EnginePorts {
   readonly takesPart: () => boolean
   readonly sets: { setAt(height: Height): SequencerSet }
   readonly signer: ConsensusSigner
-  readonly verifier: Pick<SignatureVerifier, 'verify'>
+  readonly verifier: Pick<SignatureVerifier, 'verify' | 'sum'>
   readonly network: Pick<
     PeerNetwork,
     'peers' | 'roundTripMs' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'

@@ -26,7 +26,7 @@ const maxBufferedOfPeer = 16
 const maxBufferedProposalsOfPeer = 1
 
 export interface MessageDoorPorts {
-  readonly verifier: Pick<SignatureVerifier, 'verify'>
+  readonly verifier: Pick<SignatureVerifier, 'verify' | 'sum'>
   /** Hears of messages that name its key and come from others. */
   readonly signer: Pick<ConsensusSigner, 'publicKey' | 'observe'>
   readonly network: Pick<PeerNetwork, 'onMessage' | 'drop'>

@@ -27,6 +27,16 @@ describe('the BLS twin of the simulation', () => {
     expect(twin.verifyBls({ digest: new Uint8Array(32), key, signature })).toBe(false)
   })
 
+  it('sums signatures that are right together', () => {
+    const signed = signatures.map((signature, i) => ({ keys: [publicKeys[i]!], signature }))
+    expect(twin.sumIfValid({ digest, signed })).toEqual(twin.aggregateSignatures(signatures))
+    expect(twin.sumIfValid({ digest: new Uint8Array(32), signed })).toBeNull()
+    expect(
+      twin.sumIfValid({ digest, signed: [...signed, { ...signed[0]!, signature: new Uint8Array(96) }] }),
+    ).toBeNull()
+    expect(twin.sumIfValid({ digest, signed: [] })).toBeNull()
+  })
+
   it('verifies an aggregate for exactly the keys that signed, each as often as it did', () => {
     const signature = twin.aggregateSignatures(signatures)
     expect(twin.verifyAggregate({ digest, keys: publicKeys, signature })).toBe(true)

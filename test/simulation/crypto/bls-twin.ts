@@ -146,6 +146,18 @@ export function verifyAggregate({ digest, keys, signature }: AggregateClaim): bo
   return claimed.every((lane, i) => lane === total[i])
 }
 
+export function sumIfValid({
+  digest,
+  signed,
+}: {
+  digest: Uint8Array
+  signed: readonly Omit<AggregateClaim, 'digest'>[]
+}): BlsSignatureBytes | null {
+  if (signed.length === 0 || !signed.every(({ signature }) => isSignature(signature))) return null
+  const signature = aggregateSignatures(signed.map(one => one.signature))
+  return verifyAggregate({ digest, keys: signed.flatMap(one => one.keys), signature }) ? signature : null
+}
+
 export function verifyAggregatesTogether(claims: readonly AggregateClaim[]): boolean {
   return claims.every(verifyAggregate)
 }

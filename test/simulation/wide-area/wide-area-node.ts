@@ -1,4 +1,4 @@
-import type { BlsSecretKey } from '../../../src/base/crypto/bls.js'
+import { aggregateSignatures, type BlsSecretKey } from '../../../src/base/crypto/bls.js'
 import { bytesToHex } from '../../../src/base/primitives/bytes.js'
 import { ok } from '../../../src/base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../../src/base/protocol/block.js'
@@ -7,7 +7,11 @@ import type { SequencerSet } from '../../../src/base/protocol/sequencer-set.js'
 import type { ConsensusSigner } from '../../../src/io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../../src/io/keys/memory-signing-record.js'
-import { inlineSignatureVerifier, type SignatureVerifier } from '../../../src/io/keys/signature-verifier.js'
+import {
+  inlineSignatureVerifier,
+  type SignatureVerifier,
+  type SignedDigest,
+} from '../../../src/io/keys/signature-verifier.js'
 import type { MemoryHub, MemoryNetwork } from '../../../src/io/network/memory-network.js'
 import { MemoryLog } from '../../../src/io/storage/memory-log.js'
 import { silentLogger } from '../../../src/io/telemetry/logger.js'
@@ -153,28 +157,38 @@ export class WideAreaNode {
     }
   }
 
-  /** Verdicts are the same at every node, so that each signature is really checked once for all of them. */
-  private verifier(): Pick<SignatureVerifier, 'verify'> {
-    const { main, verifying, world } = this
+  private verifier(): Pick<SignatureVerifier, 'verify' | 'sum'> {
+    const { main, verifying } = this
     return {
+      sum: async batch => {
+        const { signed } = batch
+        await verifying.run(cpuCosts.verifyPairing + cpuCosts.aggregateEach * signed.length + addingKeys(batch))
+        const verdicts = await this.verdicts(batch)
+        return verdicts.every(Boolean) ? aggregateSignatures(signed.map(({ signature }) => signature)) : null
+      },
       verify: async batch => {
         // What is checked is summed once at most: into an aggregate or a certificate.
         main.occupy(cpuCosts.aggregateEach * batch.signed.length, () => {})
-        const keys = batch.signed.reduce((sum, one) => sum + one.keys.length, 0)
-        await verifying.run(cpuCosts.verifyPairing + cpuCosts.verifyEach * batch.signed.length + cpuCosts.addKey * keys)
-        const verdicts: boolean[] = []
-        for (const one of batch.signed) {
-          const id = `${bytesToHex(batch.digest)}${bytesToHex(one.signature)}${one.keys.map(key => bytesToHex(key.bytes))}`
-          let verdict = world.verdicts.get(id)
-          if (verdict === undefined) {
-            verdict = (await inlineSignatureVerifier.verify({ digest: batch.digest, signed: [one] }))[0]!
-            world.verdicts.set(id, verdict)
-          }
-          verdicts.push(verdict)
-        }
-        return verdicts
+        await verifying.run(cpuCosts.verifyPairing + cpuCosts.verifyEach * batch.signed.length + addingKeys(batch))
+        return this.verdicts(batch)
       },
     }
+  }
+
+  /** They are the same at every node, so that each signature is really checked once for all of them. */
+  private async verdicts({ digest, signed }: SignedDigest): Promise<boolean[]> {
+    const { verdicts: known } = this.world
+    const verdicts: boolean[] = []
+    for (const one of signed) {
+      const id = `${bytesToHex(digest)}${bytesToHex(one.signature)}${one.keys.map(key => bytesToHex(key.bytes))}`
+      let verdict = known.get(id)
+      if (verdict === undefined) {
+        verdict = (await inlineSignatureVerifier.verify({ digest, signed: [one] }))[0]!
+        known.set(id, verdict)
+      }
+      verdicts.push(verdict)
+    }
+    return verdicts
   }
 
   private network(wires: MemoryNetwork) {
@@ -192,3 +206,6 @@ export class WideAreaNode {
     }
   }
 }
+
+const addingKeys = ({ signed }: SignedDigest): number =>
+  cpuCosts.addKey * signed.reduce((sum, { keys }) => sum + keys.length, 0)

@@ -6,6 +6,7 @@ import { inlineSignatureVerifier, type SignatureVerifier } from '../../../io/key
 import { VoteDoor } from './vote-door.js'
 import { a, aggregate, b, domain, height, set, vote } from './votes.fixture.js'
 
+let sums: number[]
 let verifications: number[]
 let passed: Vote[]
 let aggregates: VoteAggregate[]
@@ -15,13 +16,19 @@ let door: VoteDoor
 let hold: Promise<void> | null
 
 beforeEach(() => {
+  sums = []
   verifications = []
   passed = []
   aggregates = []
   forged = []
   lacking = []
   hold = null
-  const verifier: Pick<SignatureVerifier, 'verify'> = {
+  const verifier: Pick<SignatureVerifier, 'verify' | 'sum'> = {
+    async sum(batch) {
+      sums.push(batch.signed.length)
+      await hold
+      return inlineSignatureVerifier.sum(batch)
+    },
     async verify(batch) {
       verifications.push(batch.signed.length)
       await hold
@@ -41,28 +48,30 @@ beforeEach(() => {
 })
 
 const settled = () => new Promise<void>(resolve => setImmediate(resolve))
-const members = () => passed.map(({ member }) => member).sort()
+const members = () => [...passed, ...aggregates.flatMap(({ votes }) => votes)].map(({ member }) => member).sort()
 /** Each vote by the peer of its own member. */
 function take(...votes: Vote[]): void {
   for (const one of votes) door.take(one, `peer-${one.member}`, 0)
 }
 
 describe('an honest step', () => {
-  it('is verified once, when a quorum is there', async () => {
+  it('is verified once, by its sum, when a quorum is there', async () => {
     take(vote(0), vote(1), vote(2), vote(3))
     await settled()
-    expect(verifications).toEqual([])
+    expect(sums).toEqual([])
     take(vote(4))
     await settled()
-    expect(verifications).toEqual([5])
-    expect(members()).toEqual([0, 1, 2, 3, 4])
+    expect(sums).toEqual([5])
+    expect(verifications).toEqual([])
+    expect(aggregates).toEqual([aggregate([0, 1, 2, 3, 4])])
+    expect(passed).toEqual([])
   })
 
   it('counts own votes without a check', async () => {
     door.countChecked(vote(6), 0)
     take(vote(0), vote(1), vote(2), vote(3))
     await settled()
-    expect(verifications).toEqual([4])
+    expect(sums).toEqual([4])
     expect(members()).toEqual([0, 1, 2, 3])
   })
 
@@ -71,21 +80,38 @@ describe('an honest step', () => {
     await settled()
     take(vote(6))
     await settled()
-    expect(verifications).toEqual([5])
+    expect(sums).toEqual([5])
+    expect(verifications).toEqual([])
   })
 
   it('checks together what came while a check was under way that found no quorum', async () => {
     take(vote(0), vote(1), vote(2), vote(3, { blockHash: b }), vote(4, { blockHash: b }), vote(5), vote(6))
     await settled()
-    expect(verifications).toEqual([3, 2, 2])
+    expect(sums).toEqual([3, 2, 2])
     expect(members()).toEqual([0, 1, 2, 3, 4, 5, 6])
   })
 
   it('is verified value by value', async () => {
     take(vote(0), vote(1), vote(2), vote(3, { blockHash: b }), vote(4, { blockHash: b }))
     await settled()
-    expect(verifications).toEqual([3, 2])
+    expect(sums).toEqual([3, 2])
     expect(members()).toEqual([0, 1, 2, 3, 4])
+  })
+
+  it('of a later round is verified vote by vote: a sum would not help those who are behind', async () => {
+    for (const member of [0, 1, 2, 3, 4]) door.take(vote(member, { round: 1 }), `peer-${member}`, 1)
+    await settled()
+    expect(sums).toEqual([])
+    expect(verifications).toEqual([5])
+    expect(passed).toHaveLength(5)
+  })
+
+  it('is verified vote by vote where a member says two things, so that each can be shown', async () => {
+    take(vote(0), vote(4, { blockHash: b }), vote(4), vote(1), vote(2), vote(3))
+    await settled()
+    expect(sums).toEqual([])
+    expect([...verifications].sort()).toEqual([1, 5])
+    expect(passed).toHaveLength(6)
   })
 
   it('of a later round is verified when one third is there', async () => {
@@ -119,6 +145,15 @@ describe('an honest step', () => {
 })
 
 describe('forged votes', () => {
+  it('that cancel out stand for nothing but their sum', async () => {
+    // Each of two members signs in the other's place: neither vote holds, their sum does.
+    take(vote(0), vote(1), vote(2), vote(3, {}, 4), vote(4, {}, 3))
+    await settled()
+    expect(passed).toEqual([])
+    expect(aggregates.map(({ signature }) => signature)).toEqual([aggregate([0, 1, 2, 3, 4]).signature])
+    expect(forged).toEqual([])
+  })
+
   it('are blamed on the peer that brought them, and true votes beside them pass', async () => {
     take(vote(0), vote(1), vote(2), vote(3))
     door.take(vote(4, {}, 6), 'forger', 0)
@@ -158,7 +193,8 @@ describe('forged votes', () => {
     expect(forged).toHaveLength(5)
     take(vote(0), vote(1), vote(2), vote(3), vote(4))
     await settled()
-    expect(verifications).toEqual([5, 5])
+    expect(verifications).toEqual([5])
+    expect(sums).toEqual([5, 5])
     expect(members()).toEqual([0, 1, 2, 3, 4])
   })
 
@@ -205,7 +241,7 @@ it('checks a vote that nothing needed once its member is seen to say something e
   expect(members()).toEqual([0, 1, 2, 3, 4])
   take(vote(5, { blockHash: b }))
   await settled()
-  expect(passed.slice(5).map(({ member, blockHash }) => [member, blockHash])).toEqual([
+  expect(passed.map(({ member, blockHash }) => [member, blockHash])).toEqual([
     [5, a],
     [5, b],
   ])
@@ -227,7 +263,7 @@ describe('aggregates', () => {
       [0, 1],
       [3, 4],
     ])
-    expect(members()).toEqual([2])
+    expect(passed.map(({ member }) => member)).toEqual([2])
     for (const member of [0, 1, 3, 4]) expect(door.isKnown(vote(member))).toBe(true)
   })
 
@@ -244,14 +280,17 @@ describe('aggregates', () => {
     ])
   })
 
-  it('that share a member are not both passed: what the second lacks is checked vote by vote', async () => {
+  it('that share a member are not both passed: what the second lacks is checked without it', async () => {
     takeAggregate(aggregate([0, 1, 2]), 'one')
     takeAggregate(aggregate([2, 3, 4]), 'two')
     await settled()
     await settled()
-    expect(verifications).toEqual([2, 2])
-    expect(passedMembers()).toEqual([[0, 1, 2]])
-    expect(members()).toEqual([3, 4])
+    expect(verifications).toEqual([2])
+    expect(sums).toEqual([2])
+    expect(passedMembers()).toEqual([
+      [0, 1, 2],
+      [3, 4],
+    ])
     expect(forged).toEqual([])
   })
 
@@ -261,7 +300,7 @@ describe('aggregates', () => {
     await settled()
     await settled()
     expect(forged).toEqual(['0 by forger'])
-    expect(aggregates).toEqual([])
+    expect(passedMembers()).toEqual([[0, 1, 2]])
     expect(members()).toEqual([0, 1, 2, 3, 4])
   })
 
@@ -321,7 +360,7 @@ describe('aggregates', () => {
     take(vote(4))
     await settled()
     await settled()
-    expect(aggregates).toEqual([])
+    expect(passedMembers()).toEqual([[2, 3]])
     expect(members()).toEqual([2, 3, 4])
   })
 })

@@ -48,8 +48,9 @@ const maxFarRounds = 8
 /**
  * Checks votes before the core sees them. No rule of the algorithm fires on fewer votes of a step than a quorum of any
  * values (or more than one third, for a later round), so votes wait until then and those for one value are checked
- * together: one pairing a step, however many sequencers there are. An aggregate is checked as one signature; the single
- * ones that it claims are checked only when its sum is of no use.
+ * together: one pairing a step, however many sequencers there are. In round 0 by their sum, which then stands for them as one
+ * aggregate; each for itself where the sum is wrong. An aggregate is checked as one signature; the single ones that it claims are
+ * checked only when its sum is of no use.
  */
 export class VoteDoor {
   private steps = new Map<string, Step>()
@@ -58,7 +59,7 @@ export class VoteDoor {
 
   constructor(
     private readonly ports: {
-      readonly verifier: Pick<SignatureVerifier, 'verify'>
+      readonly verifier: Pick<SignatureVerifier, 'verify' | 'sum'>
       readonly domain: SigningDomain
       readonly onVerified: (votes: Verified<Vote>[]) => void
       readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
@@ -223,16 +224,13 @@ export class VoteDoor {
     const generation = this.generation
     step.checking++
     const content = group[0]!.votes[0]!
-    const signed = group.map(({ votes, signature }) => ({
-      keys: votes.map(({ member }) => this.set.members[member]!.publicKey),
-      signature,
-    }))
-    this.ports.verifier.verify({ digest: voteDigest(this.ports.domain, content), signed }).then(verdicts => {
+    this.check(step, group).then(({ sum, verdicts }) => {
       if (generation !== this.generation) return
       const passed = { votes: [] as Verified<Vote>[], aggregates: [] as Verified<VoteAggregate>[] }
+      if (sum) this.pass(step, sum, passed)
       group.forEach((entry, i) => {
         if (verdicts[i]) this.pass(step, entry, passed)
-        else this.refuse(step, entry)
+        else if (!sum) this.refuse(step, entry)
       })
       step.checking--
       if (passed.votes.length > 0) this.ports.onVerified(passed.votes)
@@ -243,6 +241,38 @@ export class VoteDoor {
       for (const entry of lacking) if (this.isUnneeded(step, entry)) putAside(step, entry)
       this.flushIfDecisive(step, content.round, currentRound)
     }, this.ports.onFailure)
+  }
+
+  /** What is known of a group for one value: its sum where that is valid, else a verdict on each of it. */
+  private async check(
+    step: Step,
+    group: readonly Waiting[],
+  ): Promise<{ readonly sum: Waiting | null; readonly verdicts: readonly boolean[] }> {
+    const { verifier, domain } = this.ports
+    const digest = voteDigest(domain, group[0]!.votes[0]!)
+    const signed = group.map(({ votes, signature }) => ({
+      keys: votes.map(({ member }) => this.set.members[member]!.publicKey),
+      signature,
+    }))
+    const signature = this.mayBeSummed(step, group) ? await verifier.sum({ digest, signed }) : null
+    if (signature === null) return { sum: null, verdicts: await verifier.verify({ digest, signed }) }
+    const votes = group.flatMap(entry => entry.votes).sort((one, other) => one.member - other.member)
+    return { sum: { votes, signature, aggregate: { votes, signature }, from: null }, verdicts: [] }
+  }
+
+  /**
+   * Whether these may be one aggregate from now on: single votes of round 0, in which every peer is that is helped with it, one
+   * of each member, and of none whose single vote may have to be shown as evidence.
+   */
+  private mayBeSummed(step: Step, group: readonly Waiting[]): boolean {
+    const { round, blockHash } = group[0]!.votes[0]!
+    if (round > 0 || group.length < 2 || !group.every(({ aggregate }) => aggregate === null)) return false
+    const votes = group.flatMap(entry => entry.votes)
+    const aggregated = step.aggregated.get(blockHash)
+    const members = new Set(votes.map(({ member }) => member))
+    return (
+      members.size === votes.length && !votes.some(vote => aggregated?.has(vote.member) || this.contradicts(step, vote))
+    )
   }
 
   /** Its signature is valid: counts what is new of it. */
