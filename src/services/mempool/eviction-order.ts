@@ -11,10 +11,12 @@ export interface EvictionCandidate {
 
 /**
  * The cheapest transactions that a full pool may give up: tails of accounts. The order is made when it is needed and kept until the
- * base fee changes; what is no tail any more is skipped.
+ * base fee changes; what is not the newest word on an account is skipped.
  */
 export class EvictionOrder {
   private order: Heap<EvictionCandidate> | null = null
+  /** What the order holds of each account, apart from what is to be skipped. */
+  private readonly newest = new Map<PoolAccount, EvictionCandidate>()
 
   constructor(
     private readonly kind: 'pending' | 'queued',
@@ -35,8 +37,8 @@ export class EvictionOrder {
   /** The account may have another tail. */
   changed(account: PoolAccount, baseFee: number): void {
     if (this.order === null) return
-    const transaction = account.tail(this.kind)
-    if (transaction !== undefined) this.order.push(this.candidate(account, { transaction, baseFee }))
+    const candidate = this.candidateOf(account, baseFee)
+    if (candidate) this.order.push(candidate)
     // What is skipped some day must not pile up until then.
     if (this.order.size > 4 * this.accounts.size + 64) this.order = null
   }
@@ -49,27 +51,27 @@ export class EvictionOrder {
   private cheapestTail(): EvictionCandidate | null {
     const order = this.order!
     for (let top = order.top; top !== undefined; top = order.top) {
-      const { account, transaction } = top
-      if (transaction.place === this.kind && account.tail(this.kind) === transaction) return top
+      if (this.newest.get(top.account) === top) return top
       order.pop()
     }
     return null
   }
 
   private build(baseFee: number): Heap<EvictionCandidate> {
-    const candidates: EvictionCandidate[] = []
-    for (const account of this.accounts) {
-      const transaction = account.tail(this.kind)
-      if (transaction !== undefined) candidates.push(this.candidate(account, { transaction, baseFee }))
-    }
+    this.newest.clear()
+    const candidates = [...this.accounts].flatMap(account => this.candidateOf(account, baseFee) ?? [])
     return Heap.of(candidates, goesFirst)
   }
 
-  private candidate(
-    account: PoolAccount,
-    { transaction, baseFee }: { transaction: PooledTransaction; baseFee: number },
-  ): EvictionCandidate {
-    return { account, transaction, tip: worthOf(account, { transaction, kind: this.kind, baseFee }) }
+  private candidateOf(account: PoolAccount, baseFee: number): EvictionCandidate | null {
+    const transaction = account.tail(this.kind)
+    if (transaction === undefined) {
+      this.newest.delete(account)
+      return null
+    }
+    const candidate = { account, transaction, tip: worthOf(account, { transaction, kind: this.kind, baseFee }) }
+    this.newest.set(account, candidate)
+    return candidate
   }
 }
 

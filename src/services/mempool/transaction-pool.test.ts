@@ -191,6 +191,27 @@ describe('a full pool', () => {
     expect(nonces(0).pending).toEqual([0])
   })
 
+  it('never evicts what the newcomer follows, whatever else its sender did meanwhile', () => {
+    const { add, nonces } = createPool({ maxPending: 3 })
+    add({ account: 0, nonce: 0, tip: 10 })
+    for (const account of [1, 2]) add({ account, nonce: 0, tip: 50 })
+    expect(add({ account: 3, nonce: 0, tip: 5 })).toBe('txpool is full')
+    add({ account: 0, nonce: 5, tip: 10 })
+    expect(add({ account: 0, nonce: 1, tip: 10 }, 'local')).toBe('txpool is full')
+    expect(nonces(0)).toEqual({ pending: [0], queued: [5] })
+  })
+
+  it('goes by what a tail is worth now, not before its predecessor was replaced', () => {
+    const { add, nonces } = createPool({ maxPending: 4 })
+    add({ account: 0, nonce: 0, tip: 2, fee: 100 })
+    add({ account: 0, nonce: 1, tip: 90, fee: 100 })
+    for (const account of [1, 2]) add({ account, nonce: 0, tip: 50 })
+    expect(add({ account: 3, nonce: 0, tip: 1 })).toBe('txpool is full')
+    expect(add({ account: 0, nonce: 0, tip: 80, fee: 200 })).toBe('pending')
+    expect(add({ account: 3, nonce: 0, tip: 3 })).toBe('txpool is full')
+    expect(nonces(0).pending).toEqual([0, 1])
+  })
+
   it('counts bytes, for replacements too', () => {
     const { pool, add } = createPool({ maxBytes: 1_000 })
     add({ account: 0, nonce: 0, bytes: 400 })
