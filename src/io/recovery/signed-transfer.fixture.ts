@@ -18,12 +18,13 @@ export interface TransferFields {
   readonly gasLimit?: number
   readonly value?: bigint
   readonly to?: Address
+  readonly data?: Uint8Array
 }
 
 /** A signed EIP-1559 transfer. */
 export function signedTransfer(fields: TransferFields): Uint8Array {
   const { account, nonce, chainId = 7n, fee = 100n, tip = 10n, gasLimit = 21_000, value = 1n } = fields
-  const { to = `0x${'ab'.repeat(20)}` as const } = fields
+  const { to = `0x${'ab'.repeat(20)}` as const, data = new Uint8Array(0) } = fields
   const unsigned: RlpItem[] = [
     rlpUint(chainId),
     rlpUint(nonce),
@@ -32,7 +33,7 @@ export function signedTransfer(fields: TransferFields): Uint8Array {
     rlpUint(gasLimit),
     rlpHex(to),
     rlpUint(value),
-    new Uint8Array(0),
+    data,
     [],
   ]
   const digest = keccak256(concatBytes(Uint8Array.of(2), encodeRlp(unsigned)))

@@ -13,6 +13,8 @@ export class PoolAccount {
   /** By nonce, behind a gap (or behind a full `pending`). */
   readonly queued = new Map<number, PooledTransaction>()
   pendingCost: Wei = 0n
+  /** A build ended one of its transactions for its time, and none was included since. */
+  isSlow = false
 
   constructor(
     readonly address: Address,

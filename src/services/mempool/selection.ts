@@ -30,7 +30,10 @@ interface Cursor {
   tip: number
 }
 
-/** Best effective tip first, nonce order within an account, ties by arrival: O(accounts + chosen × log accounts). */
+/**
+ * Best effective tip first, nonce order within an account, ties by arrival; whose transactions took too long comes after all others, for
+ * that costs the others time and itself nothing. O(accounts + chosen × log accounts).
+ */
 export function selectTransactions(accounts: Iterable<PoolAccount>, limits: SelectionLimits): Selection {
   const baseFee = Number(limits.baseFee)
   const cursors: Cursor[] = []
@@ -70,5 +73,6 @@ export function selectTransactions(accounts: Iterable<PoolAccount>, limits: Sele
 }
 
 function isBefore(a: Cursor, b: Cursor): boolean {
+  if (a.account.isSlow !== b.account.isSlow) return b.account.isSlow
   return a.tip > b.tip || (a.tip === b.tip && a.transaction.arrival < b.transaction.arrival)
 }

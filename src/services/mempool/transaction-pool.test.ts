@@ -370,6 +370,20 @@ describe('selection', () => {
 
 describe('discard after a build', () => {
   const hash = (nonce: number) => recoveredTransfer({ account: 0, nonce }).hash
+  it('chooses after all others what comes from who took too long, until it has something included', () => {
+    const { pool, add, selected } = createPool()
+    for (const nonce of [0, 1]) add({ account: 0, nonce, tip: 50 })
+    add({ account: 1, nonce: 0, tip: 10 })
+    const accounts = () => selected().map(({ account }) => account)
+    expect(accounts()).toEqual([0, 0, 1])
+    const [{ hash }] = pool.account(senderOf(0))!.pending as [PooledTransaction]
+    pool.discard([{ hash, reason: 'too-slow', detail: '' }])
+    expect(accounts()).toEqual([1, 0, 0])
+    pool.onHead(headOf([{ address: senderOf(0), ...rich, nonce: 1 }]))
+    add({ account: 0, nonce: 2, tip: 50 })
+    expect(accounts()).toEqual([0, 0, 1])
+  })
+
   it('drops the invalid, holds back followers, leaves what had no room', () => {
     const { pool, add, nonces } = createPool()
     for (const nonce of [0, 1, 2]) add({ account: 0, nonce })

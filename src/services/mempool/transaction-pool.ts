@@ -148,8 +148,11 @@ export class TransactionPool {
     for (const { hash, reason } of skipped) {
       const transaction = this.byHash.get(hash)
       if (transaction === undefined || reason === 'no-room' || reason === 'fee-too-low') continue
-      if (reason === 'too-slow' && ++transaction.slowBuilds < maxSlowBuilds) continue
       const account = this.accounts.get(transaction.sender)!
+      if (reason === 'too-slow') {
+        account.isSlow = true
+        if (++transaction.slowBuilds < maxSlowBuilds) continue
+      }
       if (reason === 'nonce-too-high') {
         if (account.pending[0] === transaction) stale.push(account.address)
         continue
@@ -305,11 +308,13 @@ export class TransactionPool {
     if (account.isEmpty) return
     const included = state.nonce - before
     if (included < 0) this.demote(account, account.pending.splice(0))
-    else if (included > 0)
+    else if (included > 0) {
+      account.isSlow = false
       for (const transaction of account.pending.splice(0, included)) {
         account.pendingCost -= transaction.cost
         this.forget(transaction, 'included')
       }
+    }
     if (account.queued.size > 0) this.dropFromQueue(account)
     if (account.balance < account.pendingCost) this.dropUnaffordable(account)
     this.promote(account)

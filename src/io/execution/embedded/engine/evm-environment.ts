@@ -12,6 +12,7 @@ import { createCommon } from './evm-common.js'
 import { EvmJournal } from './evm-journal.js'
 import { EvmState } from './evm-state.js'
 import { hastenInterpreter, interruptOften } from './hasten-interpreter.js'
+import { limitPrecompiles } from './precompile-limit.js'
 import { TimeLimit } from './time-limit.js'
 
 /** What code can see of the block it runs in. */
@@ -60,7 +61,10 @@ export class EvmMachine {
     await hastenInterpreter(evm)
     const timeLimit = new TimeLimit(nowMs ?? (() => 0))
     if (interrupt !== undefined) interruptOften(evm, interrupt)
-    else if (nowMs !== undefined) interruptOften(evm, timeLimit.interrupt)
+    else if (nowMs !== undefined) {
+      interruptOften(evm, timeLimit.interrupt)
+      limitPrecompiles(evm, timeLimit)
+    }
     return new EvmMachine(vm, stateManager, timeLimit, blockchain)
   }
 
