@@ -94,6 +94,12 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     expect(answers.map(answer => (answer.error as Json)?.code)).toEqual([undefined, -32003, -32003])
   })
 
+  it('refuses a message of more values than it may hold, whatever they are', async () => {
+    const most = Array(100_000).fill([0])
+    expect((await server.ask('eth_none', most)).error).toMatchObject({ code: -32600, message: 'too many values' })
+    expect((await server.ask('eth_none', [most.slice(0, 90_000)])).error).toMatchObject({ code: -32601 })
+  })
+
   it('lets other work come between calls of a batch that take long', async () => {
     let turns = 0
     let isOver = false

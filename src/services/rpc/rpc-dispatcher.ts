@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
 import type { RpcErrorShape } from '../../io/execution/execution-client.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../io/execution/execution-rpc-error.js'
+import { remoteHost } from '../../io/network/remote-host.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
 import {
@@ -14,6 +15,7 @@ import {
   responseTooLargeCode,
   resultText,
 } from './json-rpc.js'
+import { messageWeight } from './message-weight.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { CallContext, RpcMethod, RpcMethods } from './rpc-method.js'
 import type { TokenBuckets } from './token-buckets.js'
@@ -71,13 +73,20 @@ export class RpcDispatcher {
       this.errors.inc()
       return { text: errorText(null, { code: parseErrorCode, message: 'parse error' }) }
     }
-    if (Array.isArray(message)) return this.answerBatch(message, remote, context)
+    const weight = typeof message === 'object' && message !== null ? messageWeight(message) : 0
+    if (weight === null) return { text: errorText(null, invalidRequest('too many values')) }
+    context.holds(weight)
+    if (context.isGone) return nothing
+    if (Array.isArray(message)) return this.answerBatch(message, { remote, context, weight })
     const request = readRequest(message)
-    if (!this.options.buckets.take(remote, 1)) return rateLimited(request.id ?? null)
+    if (!this.options.buckets.take(remoteHost(remote), 1)) return rateLimited(request.id ?? null)
     return { text: await this.answerOne(request, context) }
   }
 
-  private async answerBatch(batch: readonly unknown[], remote: string, context: CallContext): Promise<RpcAnswer> {
+  private async answerBatch(
+    batch: readonly unknown[],
+    { remote, context, weight }: { remote: string; context: CallContext; weight: number },
+  ): Promise<RpcAnswer> {
     const { maxBatch, maxBatchResponseBytes } = this.options.config
     if (batch.length === 0) return { text: errorText(null, invalidRequest('empty batch')) }
     if (batch.length > maxBatch) {
@@ -85,28 +94,29 @@ export class RpcDispatcher {
       return { text: `[${errorText(first?.id ?? null, invalidRequest('batch too large'))}]` }
     }
     const requests = batch.map(readRequest)
-    if (!this.options.buckets.take(remote, batch.length)) return rateLimited(requests.find(isCall)?.id ?? null)
+    if (!this.options.buckets.take(remoteHost(remote), batch.length))
+      return rateLimited(requests.find(isCall)?.id ?? null)
     const answers: string[] = []
     let bytes = 0
+    let isFull = false
+    const answerWithin = async (request: RpcRequest) => {
+      const text = await this.answerOne(request, context)
+      if (text === null) return null
+      isFull ||= bytes + text.length > maxBatchResponseBytes
+      if (isFull) return tooLarge(request)
+      bytes += text.length
+      context.holds(weight + bytes)
+      return text
+    }
     // One that holds the thread leaves others their turn.
     const hasSlow = requests.some(isSlow)
     const together = hasSlow ? 1 : batchParallelism
     for (let at = 0; at < requests.length; at += together) {
       if (context.isGone) return nothing
       const part = requests.slice(at, at + together)
-      const texts =
-        bytes > maxBatchResponseBytes
-          ? part.map(tooLarge)
-          : await Promise.all(part.map(request => this.answerOne(request, context)))
+      const texts = isFull ? part.map(tooLarge) : await Promise.all(part.map(answerWithin))
       if (hasSlow) await nextTurn()
-      texts.forEach((text, index) => {
-        if (text === null) return
-        const fits = bytes + text.length <= maxBatchResponseBytes
-        bytes += text.length
-        const answer = fits ? text : tooLarge(part[index]!)
-        if (answer !== null) answers.push(answer)
-      })
-      context.holds(Math.min(bytes, maxBatchResponseBytes))
+      for (const text of texts) if (text !== null) answers.push(text)
     }
     return answers.length > 0 ? { text: `[${answers.join(',')}]` } : nothing
   }

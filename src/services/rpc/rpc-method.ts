@@ -19,7 +19,7 @@ export interface CallContext {
   whenGone(listener: () => void): () => void
   /** Whether nobody waits for the answer any more. */
   readonly isGone: boolean
-  /** Says how many bytes of its answer are made and wait for the rest. */
+  /** Says how many bytes its parsed message takes, and what is made of its answer and waits for the rest. */
   holds(bytes: number): void
   /** Runs the task once the answer is on its way. */
   afterAnswer(task: () => void): void
