@@ -43,6 +43,18 @@ beforeEach(() => {
   })
 })
 
+/** Tells the node `f` of a head that a quorum signed. */
+const tellHead = (network: MemoryNetwork, height: number) =>
+  network.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(height).certificate }))
+
+/** Peers that never answer when they are asked for blocks. */
+const silentPeers = (count: number) =>
+  Array.from({ length: count }, (_, i) => {
+    const network = hub.join({ id: `silent ${i}` })
+    network.onRequest('block-range', () => new Promise(() => {}))
+    return network
+  })
+
 /** A node of which only the syncer is real: its chain is a list that checks certificates and links. */
 class Node {
   readonly blocks: CertifiedBlock[] = []
@@ -253,8 +265,6 @@ describe('a full node', () => {
     const full = join('f', 'full')
     await clock.advance(10)
     loses = onlyPush
-    const tellHead = (network: MemoryNetwork, height: number) =>
-      network.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(height).certificate }))
     tellHead(silent, 50)
     good.decideUpTo(20)
     await clock.advance(2_500)
@@ -269,13 +279,7 @@ describe('a full node', () => {
   })
 
   it('is held up by twenty peers that promise and are silent for no longer than each may take once, a second', async () => {
-    const tellHead = (network: MemoryNetwork, height: number) =>
-      network.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate: blockOf(height).certificate }))
-    const silent = Array.from({ length: 20 }, (_, i) => {
-      const network = hub.join({ id: `silent ${i}` })
-      network.onRequest('block-range', () => new Promise(() => {}))
-      return network
-    })
+    const silent = silentPeers(20)
     const good = join('z', 'sequencer')
     const full = join('f', 'full')
     await clock.advance(10)
@@ -296,6 +300,25 @@ describe('a full node', () => {
     for (const network of others) tellHead(network, 60)
     await clock.advance(2_500)
     expect(full.height).toBe(40)
+    expect(full.drops).toEqual([])
+  })
+
+  it('holds nobody to have failed while its own view of L1 keeps it from taking blocks: level at once when that is over', async () => {
+    const provider = join('a', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    provider.decideUpTo(20)
+    await clock.advance(2_000)
+    expect(full.height).toBe(20)
+    const silent = silentPeers(10)
+    await clock.advance(10)
+    full.l1Refusal = 'l1-behind'
+    for (const network of silent) tellHead(network, 50)
+    provider.decideUpTo(30)
+    await clock.advance(20_000)
+    full.l1Refusal = null
+    await clock.advance(1_500)
+    expect(full.height).toBe(30)
     expect(full.drops).toEqual([])
   })
 

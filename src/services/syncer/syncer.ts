@@ -74,6 +74,8 @@ export class Syncer {
   private readonly imported: Counter
   private readonly refused: Counter
   private provider: PeerId | null = null
+  /** This node's own view keeps it from taking what a quorum signed. */
+  private isHeldUp = false
   private catchingUp: Promise<void> | null = null
   private importing: Promise<void> | null = null
   private readonly stopping = new AbortController()
@@ -276,18 +278,18 @@ export class Syncer {
     const { reason, detail } = verdict.error
     const { number: height } = certified.block.header
     if (reason === 'l1-behind') {
-      this.raiseHead(from, height)
+      this.holdUp(from, height)
       this.ports.logger.info('a block waits for this node to see its L1 messages', { height })
       return false
     }
     // A sequencer that dropped its peers over what its L1 endpoint says would lose its vote too; a full node asks another one.
     if (reason === 'l1-disagrees' && this.config.role === 'sequencer') {
-      this.raiseHead(from, height)
+      this.holdUp(from, height)
       this.ports.logger.error('a quorum signed deposits that are others in this view of L1', { height, detail })
       return false
     }
     if (reason === 'other-version') {
-      this.raiseHead(from, height)
+      this.holdUp(from, height)
       this.ports.logger.error('a quorum decided a height by another protocol version than this node', {
         height,
         detail,
@@ -296,6 +298,13 @@ export class Syncer {
     }
     this.punish(from, verdict.error)
     return false
+  }
+
+  /** A quorum signed the block: nothing is wrong with who brought it, and nobody else could help. */
+  private holdUp(from: PeerId, height: Height): void {
+    this.raiseHead(from, height)
+    this.sources.note(from, 'delivers')
+    this.isHeldUp = true
   }
 
   private check(): void {
@@ -331,8 +340,10 @@ export class Syncer {
   private async catchUp(): Promise<void> {
     const { chain, logger } = this.ports
     const from = chain.height()
+    this.isHeldUp = false
     for (const [peer, height] of this.sources.inTurn(this.byPromise())) {
       await this.catchUpFrom(peer, height)
+      if (this.isHeldUp) break
       if (chain.height() < height) this.sources.note(peer, 'fails')
     }
     if (chain.height() > from) logger.info('caught up with the network', { from, to: chain.height() })
