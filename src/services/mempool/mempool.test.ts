@@ -236,6 +236,30 @@ describe('events and views', () => {
     expect(await result).toMatchObject({ ok: false, error: { message: 'nonce too low: next nonce 1, tx nonce 0' } })
   })
 
+  it('forgets no sender of a batch that waits for the states of others', async () => {
+    let gate = Promise.resolve()
+    let answer = () => {}
+    const accounts = {
+      accounts: async (addresses: readonly Address[]) => {
+        await gate
+        return addresses.map(() => rich)
+      },
+    }
+    const { mempool } = await open({ config: { maxIdleAccounts: 2 }, ports: { accounts } })
+    const include = (...included: number[]) =>
+      mempool.onHead(headOf(included.map(account => ({ address: addressOf(account), ...rich, nonce: 1 }))))
+    await mempool.addMany([0, 1, 2].map(account => raw(0, { account })))
+    include(0, 1)
+    gate = new Promise(resolve => {
+      answer = resolve
+    })
+    const results = mempool.addMany([raw(1), raw(1, { account: 1 }), raw(0, { account: 3 })])
+    await settle()
+    include(2)
+    answer()
+    expect((await results).map(result => result.ok)).toEqual([true, true, true])
+  })
+
   it('reads a state again when a build says that it is wrong', async () => {
     let nonce = 0
     const accounts = { accounts: async (addresses: readonly Address[]) => addresses.map(() => ({ ...rich, nonce })) }

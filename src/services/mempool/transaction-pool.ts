@@ -135,7 +135,6 @@ export class TransactionPool {
       const account = this.accounts.get(touched.address)
       if (account !== undefined) this.update(account, touched)
     }
-    if (this.accounts.size > this.limits.maxIdleAccounts + this.byHash.size) this.sweepIdle()
   }
 
   /**
@@ -219,7 +218,10 @@ export class TransactionPool {
     return { pending: this.pendingCount, queued: this.byHash.size - this.pendingCount, bytes: this.bytes }
   }
 
-  /** Forgets states of accounts without transactions, oldest first, down to three quarters of the limit. */
+  /**
+   * Forgets states of accounts without transactions, oldest first, down to three quarters of the limit. Never between the
+   * loading of senders and the admission of what they sent.
+   */
   sweepIdle(): void {
     let excess = this.accounts.size - this.executable.size - this.gapped.size - this.limits.maxIdleAccounts
     if (excess <= 0) return
