@@ -78,7 +78,7 @@ class NodeMempool implements Mempool {
   async restore(): Promise<void> {
     const raws = await this.journal.readAll()
     if (raws.length === 0) return
-    const results = await this.submitInParts(raws)
+    const results = await this.submitInParts(inNonceOrder(raws))
     const restored = results.filter(result => result.ok).length
     this.ports.logger.info('transactions restored', { journaled: raws.length, restored })
     await this.journal.rewrite()
@@ -222,6 +222,23 @@ class NodeMempool implements Mempool {
 
 const restorePart = 100
 const expiryIntervalMs = 60_000
+
+/** A replacement comes late in a journal: in the order written, all that follows its nonce would wait for it behind a gap. */
+function inNonceOrder(raws: readonly Uint8Array[]): Uint8Array[] {
+  return raws
+    .map(raw => ({ raw, nonce: nonceOf(raw) }))
+    .sort((a, b) => a.nonce - b.nonce)
+    .map(({ raw }) => raw)
+}
+
+/** 0 of what is no transaction: refusing it is left to admission. */
+function nonceOf(raw: Uint8Array): number {
+  try {
+    return decodeTransaction(raw).nonce
+  } catch {
+    return 0
+  }
+}
 
 function contentOf(account: PoolAccount): AccountContent {
   return { pending: account.pending.slice(), queued: account.queuedInOrder() }

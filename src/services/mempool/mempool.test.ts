@@ -159,6 +159,22 @@ describe('restart', () => {
     ])
   })
 
+  it('loses nothing after a fee bump, however often', async () => {
+    const first = await open()
+    await first.mempool.addMany(Array.from({ length: 200 }, (_, nonce) => raw(nonce)))
+    expect(await first.mempool.addRaw(raw(0, { fee: 200n, tip: 20n }))).toMatchObject({ ok: true })
+    const { journal } = first
+    journal.append(Uint8Array.of(1, 2, 3))
+    await journal.sync()
+    for (let restart = 0; restart < 3; restart++) {
+      journal.crash()
+      journal.reopen()
+      const { mempool } = await open({ ports: { journal } })
+      expect(mempool.status()).toEqual({ pending: 200, queued: 0 })
+      expect(await journal.readAll()).toHaveLength(200)
+    }
+  })
+
   it('rewrites the journal when it grows, keeping what is pooled', async () => {
     const { mempool, journal } = await open({ config: { maxJournalBytes: 400 } })
     for (let nonce = 0; nonce < 12; nonce++) {
