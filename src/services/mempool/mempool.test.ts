@@ -175,6 +175,23 @@ describe('restart', () => {
     }
   })
 
+  const from = (first: number, count: number) => Array.from({ length: count }, (_, i) => raw(first + i))
+  it.each([
+    ['behind a transaction of a peer', from(0, 1), [from(1, 199)]],
+    ['beyond those that may be pending', [], [from(0, 199), from(200, 64), from(199, 1)]],
+  ])('loses nothing %s, whatever the limits of an account', async (_what, gossiped, parts) => {
+    const first = await open()
+    first.network.deliver(sequencers[0]!, batchOf(gossiped))
+    await settle()
+    for (const part of parts) expect((await first.mempool.addMany(part)).every(result => result.ok)).toBe(true)
+    const { journal } = first
+    for (let restart = 0; restart < 2; restart++) {
+      const { mempool } = await open({ ports: { journal } })
+      const { pending, queued } = mempool.status()
+      expect(pending + queued).toBe(parts.flat().length)
+    }
+  })
+
   it('rewrites the journal when it grows, keeping what is pooled', async () => {
     const { mempool, journal } = await open({ config: { maxJournalBytes: 400 } })
     for (let nonce = 0; nonce < 12; nonce++) {

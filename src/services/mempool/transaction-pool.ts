@@ -70,7 +70,7 @@ export class TransactionPool {
   private blockGasLimit: number
   private baseFee: number
 
-  constructor(private readonly limits: PoolLimits) {
+  constructor(private limits: PoolLimits) {
     this.known = new KnownTransactions(limits)
     this.blockGasLimit = limits.blockGasLimit
     this.baseFee = Number(limits.baseFeePerGas)
@@ -114,7 +114,8 @@ export class TransactionPool {
       isLocal: source !== 'peer',
       nowMs,
     })
-    const refusal = replaced ? this.replace(account, { old: replaced, pooled }) : this.insert(account, pooled)
+    const insert = () => (source === 'journal' ? this.restore(account, pooled) : this.insert(account, pooled))
+    const refusal = replaced ? this.replace(account, { old: replaced, pooled }) : insert()
     return refusal ?? pooled
   }
 
@@ -376,6 +377,18 @@ export class TransactionPool {
     } else account.queued.delete(transaction.nonce)
     this.drop(transaction, reason)
     this.index(account)
+  }
+
+  /** Inserts what had a place before: blocks, gaps and peers' transactions may give an account more than it may add. */
+  private restore(account: PoolAccount, pooled: PooledTransaction): PoolRefusal | null {
+    const { limits } = this
+    const unlimited = Number.POSITIVE_INFINITY
+    this.limits = { ...limits, maxPendingPerAccount: unlimited, maxQueuedPerAccount: unlimited }
+    try {
+      return this.insert(account, pooled)
+    } finally {
+      this.limits = limits
+    }
   }
 
   private record(transaction: PooledTransaction): void {
