@@ -161,6 +161,26 @@ describe('what callers hold in all', () => {
     await roundTrip()
   })
 
+  it.each([
+    ['in all', { maxHeldBytes: mib }],
+    ['for each connection', { maxUnsentBytes: mib }],
+  ])('is bounded %s for notifications that wait for the answer with their id', async (_what, config) => {
+    await start(config)
+    server.node.callGate = new Promise(() => {})
+    const subscribeAndWait = (count: number) => [
+      ...Array.from({ length: count }, (_, id) => message('eth_subscribe', ['newHeads'], id)),
+      message('eth_call', [{}]),
+    ]
+    const [greedy, modest] = [await server.openSocket(), await server.openSocket()]
+    greedy.send(subscribeAndWait(100))
+    modest.send(subscribeAndWait(1))
+    await expect.poll(() => server.node.callsUnderWay).toBe(2)
+    for (let block = 0; block < 20; block++) server.node.mine([])
+    await expect.poll(() => greedy.socket.readyState).toBe(greedy.socket.CLOSED)
+    expect(modest.socket.readyState).toBe(modest.socket.OPEN)
+    modest.socket.terminate()
+  })
+
   it('is bounded for answers that are not read, over HTTP and WebSocket', async () => {
     await start({ maxHeldBytes: 14 * mib })
     server.node.callResult = largeResult

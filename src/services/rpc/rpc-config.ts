@@ -16,7 +16,10 @@ export interface RpcConfig {
   readonly maxConnections: number
   /** Of one host (an IPv6 host is its /64); loopback has no such limit, for a reverse proxy there brings everybody's. */
   readonly maxConnectionsPerHost: number
-  /** Held for all callers: messages not all here or not answered yet, and answers not taken; above, who holds most is dropped. */
+  /**
+   * Held for all callers: messages not all here or not answered yet, answers not taken, and notifications that wait for the
+   * answer with their subscription's id; above, who holds most is dropped.
+   */
   readonly maxHeldBytes: number
   /** Calls under way at once, of all connections; a call above is refused with -32005. */
   readonly maxConcurrentRequests: number
@@ -29,7 +32,7 @@ export interface RpcConfig {
   readonly maxLogTermsPerConnection: number
   /** The same of all connections together. */
   readonly maxLogTerms: number
-  /** A WebSocket peer with more unread bytes than this is disconnected. */
+  /** A WebSocket peer with more bytes unread, or in notifications that wait for an answer, than this is disconnected. */
   readonly maxUnsentBytes: number
   /** Installed filters of all callers together. */
   readonly maxFilters: number

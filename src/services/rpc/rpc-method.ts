@@ -9,6 +9,8 @@ export interface Caller {
 /** Receives the notifications of its subscriptions; disconnects itself when its peer does not read. */
 export interface Subscriber extends Caller {
   notify(text: string): void
+  /** Counts this many bytes more, or fewer, of notifications held back for it; false when it is disconnected and gets none. */
+  holdBack(bytes: number): boolean
 }
 
 /** Who calls, and over what. */

@@ -7,13 +7,18 @@ import { SubscriptionHub } from './subscription-hub.js'
 
 /** Remembers what it is told. */
 class FakeSubscriber implements Subscriber {
+  heldBackBytes = 0
+  isOpen = true
   readonly told: { subscription: string; result: unknown }[] = []
-  readonly goodbyes: string[] = []
   notify(text: string): void {
     this.told.push(JSON.parse(text).params)
   }
-  disconnect(reason: string): void {
-    this.goodbyes.push(reason)
+  holdBack(bytes: number): boolean {
+    if (this.isOpen) this.heldBackBytes += bytes
+    return this.isOpen
+  }
+  disconnect(): void {
+    this.isOpen = false
   }
 }
 
@@ -39,12 +44,26 @@ it('holds notifications back until the subscriber knows its id', () => {
   expect(new Set(subscriber.told.map(({ subscription }) => subscription))).toEqual(new Set([id]))
 })
 
-it('a subscriber that never learns its id does not fill the memory', () => {
+it('tells a subscriber how much it holds back, and when it holds it no more', () => {
   const subscriber = one()
-  hub.subscribe(subscriber, { kind: 'logs', filter: everyLog })
+  const [first, second] = [1, 2].map(() => hub.subscribe(subscriber, { kind: 'logs', filter: everyLog }))
   const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }
-  node.mine(Array(10_001).fill(pooled))
-  expect(subscriber.goodbyes).toHaveLength(1)
+  node.mine([pooled, pooled])
+  const bytes = subscriber.heldBackBytes
+  expect(bytes).toBeGreaterThan(4 * 200)
+  hub.activate(subscriber, first!)
+  expect(Math.abs(subscriber.heldBackBytes - bytes / 2)).toBeLessThan(bytes / 10)
+  hub.unsubscribe(subscriber, second!)
+  expect(subscriber.heldBackBytes).toBe(0)
+})
+
+it('holds nothing back for a subscriber that is disconnected', () => {
+  const subscriber = one()
+  const id = hub.subscribe(subscriber, { kind: 'newHeads' })
+  subscriber.disconnect()
+  node.mine([])
+  hub.activate(subscriber, id)
+  expect(subscriber.told).toEqual([])
 })
 
 it('does not look at subscriptions to other addresses when a head comes', () => {

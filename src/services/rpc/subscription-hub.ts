@@ -26,8 +26,6 @@ interface Subscription {
   held: string[] | null
 }
 
-const maxHeld = 10_000
-
 /** Turns heads and waiting transactions into notifications; each text is made once for all subscribers. */
 export class SubscriptionHub {
   private readonly byKind = {
@@ -84,10 +82,7 @@ export class SubscriptionHub {
   /** Lets the notifications flow: the caller knows the id now. */
   activate(subscriber: Subscriber, id: Hex): void {
     const subscription = this.bySubscriber.get(subscriber)?.get(id)
-    if (!subscription?.held) return
-    const { held } = subscription
-    subscription.held = null
-    for (const text of held) subscriber.notify(text)
+    if (subscription) for (const text of release(subscription)) subscriber.notify(text)
   }
 
   /** Ends one subscription of this connection; false when it has no such. */
@@ -97,6 +92,7 @@ export class SubscriptionHub {
     if (!own || !subscription) return false
     own.delete(id)
     if (own.size === 0) this.bySubscriber.delete(subscriber)
+    release(subscription)
     const { topic } = subscription
     if (topic.kind === 'logs') {
       this.logWatchers.remove(subscription, topic.filter)
@@ -159,6 +155,14 @@ export class SubscriptionHub {
 function deliver({ id, held, subscriber }: Subscription, result: string): void {
   const text = `{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"${id}","result":${result}}}`
   if (!held) subscriber.notify(text)
-  else if (held.length < maxHeld) held.push(text)
-  else subscriber.disconnect('notifications are not read')
+  else if (subscriber.holdBack(text.length)) held.push(text)
+}
+
+/** Holds nothing back any more; returns what was. */
+function release(subscription: Subscription): readonly string[] {
+  const { held, subscriber } = subscription
+  if (!held) return []
+  subscription.held = null
+  subscriber.holdBack(-held.reduce((bytes, text) => bytes + text.length, 0))
+  return held
 }

@@ -101,6 +101,7 @@ class Connection implements Subscriber {
   private readonly remote: string
   private underWay = 0
   private underWayBytes = 0
+  private heldBackBytes = 0
   private readonly unfinished = new UnfinishedMessage()
   private isAlive = true
 
@@ -176,8 +177,16 @@ class Connection implements Subscriber {
     this.account()
   }
 
+  holdBack(bytes: number): boolean {
+    if (!this.isOpen) return false
+    this.heldBackBytes += bytes
+    if (this.isBehind()) this.disconnect('notifications are not read')
+    else this.account()
+    return this.isOpen
+  }
+
   private isBehind(): boolean {
-    return this.webSocket.bufferedAmount > this.options.config.maxUnsentBytes
+    return this.webSocket.bufferedAmount + this.heldBackBytes > this.options.config.maxUnsentBytes
   }
 
   private onChunk(chunk: Buffer): void {
@@ -189,7 +198,8 @@ class Connection implements Subscriber {
   private account(): void {
     if (!this.isOpen) return
     const unsentBytes = this.socket.writableNeedDrain ? this.socket.writableLength : 0
-    this.options.held.set(this, this.unfinished.heldBytes + this.underWayBytes + unsentBytes)
+    const { underWayBytes, heldBackBytes } = this
+    this.options.held.set(this, this.unfinished.heldBytes + underWayBytes + heldBackBytes + unsentBytes)
   }
 
   private async onMessage(data: RawData): Promise<void> {
