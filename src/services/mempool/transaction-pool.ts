@@ -70,7 +70,7 @@ export class TransactionPool {
   private blockGasLimit: number
   private baseFee: number
 
-  constructor(private limits: PoolLimits) {
+  constructor(private readonly limits: PoolLimits) {
     this.known = new KnownTransactions(limits)
     this.blockGasLimit = limits.blockGasLimit
     this.baseFee = Number(limits.baseFeePerGas)
@@ -114,8 +114,9 @@ export class TransactionPool {
       isLocal: source !== 'peer',
       nowMs,
     })
-    const insert = () => (source === 'journal' ? this.restore(account, pooled) : this.insert(account, pooled))
-    const refusal = replaced ? this.replace(account, { old: replaced, pooled }) : insert()
+    const refusal = replaced
+      ? this.replace(account, { old: replaced, pooled })
+      : this.insert(account, { pooled, hadPlace: source === 'journal' })
     return refusal ?? pooled
   }
 
@@ -269,10 +270,14 @@ export class TransactionPool {
     return null
   }
 
-  private insert(account: PoolAccount, pooled: PooledTransaction): PoolRefusal | null {
+  /** What had a place before has one again: blocks, gaps and peers' transactions may have given an account more than it may add. */
+  private insert(
+    account: PoolAccount,
+    { pooled, hadPlace }: { pooled: PooledTransaction; hadPlace: boolean },
+  ): PoolRefusal | null {
     const isNext = pooled.nonce === account.nextNonce
     const held = isNext ? account.pending.length : account.queued.size
-    if (held >= (isNext ? this.limits.maxPendingPerAccount : this.limits.maxQueuedPerAccount))
+    if (!hadPlace && held >= (isNext ? this.limits.maxPendingPerAccount : this.limits.maxQueuedPerAccount))
       return { reason: 'account-limit', message: `account limit exceeded: pooled ${held} txs` }
     const kind = isNext ? 'pending' : 'queued'
     if (!this.makeRoom({ account, transaction: pooled, kind }, { places: 1, bytes: pooled.raw.length })) return poolFull
@@ -377,18 +382,6 @@ export class TransactionPool {
     } else account.queued.delete(transaction.nonce)
     this.drop(transaction, reason)
     this.index(account)
-  }
-
-  /** Inserts what had a place before: blocks, gaps and peers' transactions may give an account more than it may add. */
-  private restore(account: PoolAccount, pooled: PooledTransaction): PoolRefusal | null {
-    const { limits } = this
-    const unlimited = Number.POSITIVE_INFINITY
-    this.limits = { ...limits, maxPendingPerAccount: unlimited, maxQueuedPerAccount: unlimited }
-    try {
-      return this.insert(account, pooled)
-    } finally {
-      this.limits = limits
-    }
   }
 
   private record(transaction: PooledTransaction): void {
