@@ -28,6 +28,8 @@ export interface RpcConfig {
   /** A query of the execution client is aborted after this. */
   readonly executionTimeoutMs: number
   readonly maxSubscriptionsPerConnection: number
+  /** Of all connections: each costs some microseconds of every head. */
+  readonly maxSubscriptions: number
   /** Addresses and topics that the log subscriptions of one connection may name together. */
   readonly maxLogTermsPerConnection: number
   /** The same of all connections together. */
@@ -59,6 +61,7 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   requestsPerSecond: 50_000,
   executionTimeoutMs: 30_000,
   maxSubscriptionsPerConnection: 128,
+  maxSubscriptions: 8_192,
   maxLogTermsPerConnection: 10_000,
   maxLogTerms: 1_000_000,
   maxUnsentBytes: 32 * 1024 * 1024,

@@ -295,6 +295,25 @@ describe('WebSocket', () => {
     expect(error.message).toContain('403')
   })
 
+  it('bounds the subscriptions of all connections, and has room again when one is gone', async () => {
+    await start({ maxSubscriptions: 2 })
+    const [first, second] = [await server.openSocket(), await server.openSocket()]
+    const subscribe = async ({ send, received }: typeof first, id: number) => {
+      send(message('eth_subscribe', ['newHeads'], id))
+      await expect.poll(() => received.find(answer => answer.id === id)).toBeDefined()
+      return (received.find(answer => answer.id === id)!.error as Json | undefined)?.code
+    }
+    expect([await subscribe(first, 1), await subscribe(first, 2), await subscribe(second, 1)]).toEqual([
+      undefined,
+      undefined,
+      -32005,
+    ])
+    first.socket.terminate()
+    let id = 2
+    await expect.poll(() => subscribe(second, id++)).toBeUndefined()
+    second.socket.terminate()
+  })
+
   it('a subscriber that does not read is disconnected', async () => {
     await start({ maxUnsentBytes: 100_000 })
     const { socket, received, send } = await server.openSocket()

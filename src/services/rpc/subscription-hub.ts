@@ -36,6 +36,8 @@ export class SubscriptionHub {
   private readonly logWatchers = new LogWatchers<Subscription>()
   /** Addresses and topics that all subscriptions name. */
   allTerms = 0
+  /** Subscriptions of all connections. */
+  size = 0
   private readonly bySubscriber = new Map<Subscriber, Map<Hex, Subscription>>()
   private readonly stops: readonly (() => void)[]
   private wasSyncing: boolean
@@ -76,6 +78,7 @@ export class SubscriptionHub {
     } else this.byKind[topic.kind].set(subscription.id, subscription)
     const own = this.bySubscriber.get(subscriber) ?? new Map<Hex, Subscription>()
     this.bySubscriber.set(subscriber, own.set(subscription.id, subscription))
+    this.size++
     return subscription.id
   }
 
@@ -91,6 +94,7 @@ export class SubscriptionHub {
     const subscription = own?.get(id)
     if (!own || !subscription) return false
     own.delete(id)
+    this.size--
     if (own.size === 0) this.bySubscriber.delete(subscriber)
     release(subscription)
     const { topic } = subscription

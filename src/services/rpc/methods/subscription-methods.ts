@@ -8,10 +8,13 @@ import type { SubscriptionHub, Topic } from '../subscription-hub.js'
 /** eth_subscribe and eth_unsubscribe, over WebSocket only. */
 export function subscriptionMethods({
   hub,
-  config: { maxSubscriptionsPerConnection, maxLogTermsPerConnection, maxLogTerms },
+  config: { maxSubscriptionsPerConnection, maxSubscriptions, maxLogTermsPerConnection, maxLogTerms },
 }: {
   hub: SubscriptionHub
-  config: Pick<RpcConfig, 'maxSubscriptionsPerConnection' | 'maxLogTermsPerConnection' | 'maxLogTerms'>
+  config: Pick<
+    RpcConfig,
+    'maxSubscriptionsPerConnection' | 'maxSubscriptions' | 'maxLogTermsPerConnection' | 'maxLogTerms'
+  >
 }): RpcMethods {
   return {
     eth_subscribe({ args, context }) {
@@ -19,6 +22,7 @@ export function subscriptionMethods({
       const topic = readTopic(args)
       if (hub.count(subscriber) >= maxSubscriptionsPerConnection)
         throw limitExceeded(`too many subscriptions: a connection may have ${maxSubscriptionsPerConnection}`)
+      if (hub.size >= maxSubscriptions) throw limitExceeded('too many subscriptions of all connections')
       if (topic.kind === 'logs' && hub.terms(subscriber) + termsOf(topic.filter) > maxLogTermsPerConnection)
         throw limitExceeded(`too many addresses and topics: a connection may watch ${maxLogTermsPerConnection}`)
       if (topic.kind === 'logs' && hub.allTerms + termsOf(topic.filter) > maxLogTerms)
