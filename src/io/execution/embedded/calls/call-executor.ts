@@ -89,7 +89,7 @@ class EvmCallExecutor implements CallExecutor {
 
     const { vm, state } = this.machine
     state.use(working)
-    vm.evm.journal.cleanJournal()
+    this.machine.reset()
     const block = this.machine.enter(environment)
     working.startTransaction()
     const sender = working.account(request.from) ?? emptyAccount

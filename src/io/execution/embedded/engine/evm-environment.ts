@@ -89,6 +89,13 @@ export class EvmMachine {
     return block as unknown as EvmBlock
   }
 
+  /** Forgets what an execution that was broken off left behind: what was warm, and transient storage (EIP-1153). */
+  reset(): void {
+    const { journal, transientStorage } = this.vm.evm as EVM
+    journal.cleanJournal()
+    transientStorage.clear()
+  }
+
   isPrecompile(address: Address): boolean {
     return this.vm.evm.precompiles.has(address.slice(2))
   }
