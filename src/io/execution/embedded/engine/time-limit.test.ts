@@ -8,7 +8,13 @@ import { type Genesis, genesisContext } from '../../genesis.js'
 import { ChainEngine } from './chain-engine.js'
 
 const address = (byte: string) => `0x${byte.repeat(20)}` as Address
-const [looper, caller, storer, blaker] = [address('a1'), address('a2'), address('a3'), address('a4')]
+const [looper, caller, storer, blaker, keeper] = ['a1', 'a2', 'a3', 'a4', 'a5'].map(address) as [
+  Address,
+  Address,
+  Address,
+  Address,
+  Address,
+]
 const call = (to: Address) => hexToBytes(`0x60006000600060006000${`73${to.slice(2)}`}5af150`)
 // Its code never ends: JUMPDEST, PUSH0, JUMP.
 const loopCode = hexToBytes('0x5b5f56')
@@ -17,6 +23,8 @@ const callCode = concatBytes(hexToBytes('0x60016001555b'), call(looper), hexToBy
 const storeCode = hexToBytes('0x600260015500')
 // Calls BLAKE2f with its call data.
 const blakeCode = hexToBytes('0x365f5f375f5f365f60095afa5000')
+// With value it writes 1 to transient slot 0 and loops in frames of its own, else it writes that slot and 1 to slot 0.
+const keepCode = concatBytes(hexToBytes('0x34600c575f5c6001015f55005b60015f5d5b'), call(looper), hexToBytes('0x601156'))
 const code = (bytes: Uint8Array) => ({ balance: 0n, code: bytesToHex(bytes) as Hex })
 const genesis: Genesis = {
   chainId: 7,
@@ -29,6 +37,7 @@ const genesis: Genesis = {
     [caller]: code(callCode),
     [storer]: code(storeCode),
     [blaker]: code(blakeCode),
+    [keeper]: code(keepCode),
     ...Object.fromEntries([0, 1, 2, 3].map(account => [addressOf(account), { balance: 10n ** 24n }])),
   },
 }
@@ -144,4 +153,15 @@ describe('a transaction that spends its time in a precompile', () => {
     expect(skipped).toMatchObject([{ reason: 'too-slow' }])
     expect(block.transactions).toEqual([])
   })
+})
+
+it('a transaction that is ended leaves the next one no transient storage', async () => {
+  const slow = send({ account: 0, to: keeper, value: 1n })
+  const reader = send({ account: 1, to: keeper })
+  const engine = await open()
+  const { block, skipped } = await engine.buildBlock(attributes(engine, [slow, reader], 1_000))
+  expect(skipped).toMatchObject([{ reason: 'too-slow' }])
+  expect(block.transactions).toEqual([reader])
+  const other = await open()
+  expect(await other.newPayload(block)).toEqual({ status: 'VALID' })
 })
