@@ -28,7 +28,8 @@ const maxNumber = 0x7fffffff
 export class QueryLane {
   private link: WorkerLink | null = null
   private readonly waiting: Job[] = []
-  private readonly running = new Set<Job>()
+  /** Requests that a thread has, oldest first, with that thread. */
+  private readonly running = new Map<Job, WorkerLink>()
   private readonly stop = new SharedArrayBuffer(4)
   private nextNumber = 1
   private isClosed = false
@@ -40,6 +41,8 @@ export class QueryLane {
       readonly maxWaiting: number
       /** Requests handed to the thread before earlier ones are answered. */
       readonly maxRunning: number
+      /** What its thread runs, unless it is the worker of queries. */
+      readonly script?: URL
     },
   ) {}
 
@@ -77,7 +80,7 @@ export class QueryLane {
   /** Refuses what waits and what runs, and joins the thread. */
   async close(): Promise<void> {
     this.isClosed = true
-    for (const job of [...this.waiting.splice(0), ...this.running]) job.reject(closedError())
+    for (const job of [...this.waiting.splice(0), ...this.running.keys()]) job.reject(closedError())
     this.running.clear()
     const { link } = this
     this.link = null
@@ -109,13 +112,14 @@ export class QueryLane {
 
   private run(job: Job): void {
     const link = this.link ?? this.start()
-    this.running.add(job)
+    this.running.set(job, link)
+    const isHere = () => this.running.get(job) === link
     let timer: NodeJS.Timeout | undefined
     const watch = (delayMs: number) => {
-      if (!this.running.has(job)) return
+      if (!isHere()) return
       timer = setTimeout(() => {
         // Requests are answered in order: only the first can be the one that hangs.
-        if (this.running.values().next().value === job) void this.replace(link, job)
+        if (this.running.keys().next().value === job) void this.replace(link, job)
         else watch(this.options.timeoutMs)
       }, delayMs)
     }
@@ -125,12 +129,12 @@ export class QueryLane {
       .call(job.method, job.args)
       .then(job.resolve, error => {
         // Its thread was replaced under it, through no fault of its own: it waits for the next one.
-        if (error instanceof ExecutionError && error.code === 'WORKER_FAILED' && this.link !== link) return
+        if (error instanceof ExecutionError && error.code === 'WORKER_FAILED' && !isHere()) return
         job.reject(error)
       })
       .finally(() => {
         clearTimeout(timer)
-        if (this.link === link) this.running.delete(job)
+        if (isHere()) this.running.delete(job)
         this.dispatch()
       })
   }
@@ -141,7 +145,7 @@ export class QueryLane {
     this.link = null
     culprit.reject(timeoutError(this.options))
     this.running.delete(culprit)
-    const others = [...this.running]
+    const others = [...this.running.keys()]
     this.running.clear()
     this.waiting.unshift(...others)
     await link.terminate()
@@ -156,10 +160,10 @@ export class QueryLane {
   }
 
   private start(): WorkerLink {
-    const { name, directory, chainId, niceness, runsCalls, timeoutMs } = this.options
+    const { name, directory, chainId, niceness, runsCalls, timeoutMs, script = queryWorkerScript } = this.options
     const data: QueryWorkerData = { directory, chainId, niceness, runsCalls, timeoutMs, stop: this.stop }
     const link = new WorkerLink({
-      script: queryWorkerScript,
+      script,
       name,
       data,
       youngGenerationMb: 32,
