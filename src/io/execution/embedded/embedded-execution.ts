@@ -46,7 +46,7 @@ const defaultBounds: QueryBounds = {
 /** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
 const maxRemembered = 8
 
-/** State diffs that may be under way: each executes a whole block on the thread of calls. */
+/** State diffs that may be asked for at once: each executes a whole block on the thread of calls. */
 const maxStateDiffs = 4
 
 /** Methods that execute code. */
@@ -118,6 +118,7 @@ class EmbeddedExecution implements ExecutionClient {
   private readonly candidates = new Map<BlockHash, Block>()
   private currentHead: ChainHead
   private stateDiffs = 0
+  private lastStateDiff: Promise<unknown> = Promise.resolve()
 
   constructor({
     link,
@@ -233,11 +234,10 @@ class EmbeddedExecution implements ExecutionClient {
     if (this.stateDiffs >= maxStateDiffs)
       throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent state diffs' })
     this.stateDiffs++
-    try {
-      return await this.calls.read<BlockStateDiff | null>('stateDiffOf', [blockHash])
-    } finally {
-      this.stateDiffs--
-    }
+    // Only one of them is in the line of calls, so that a call waits for no more than one.
+    const diff = this.lastStateDiff.then(() => this.calls.query<BlockStateDiff | null>('stateDiffOf', [blockHash]))
+    this.lastStateDiff = diff.catch(() => {})
+    return diff.finally(() => this.stateDiffs--)
   }
 
   request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {

@@ -33,6 +33,7 @@ export function createQueries({
   const chain = new ChainStore(store)
   const cache = new NodeCache(store, 16_384)
   const state = new TrieStateReader(cache)
+  const interrupt = timer && (() => timer.check())
   let executor: Promise<CallExecutor> | null = null
   const load = async (): Promise<CallExecutor> => {
     const { createCallExecutor } = await import('./calls/call-executor.js')
@@ -40,7 +41,7 @@ export function createQueries({
       chainId,
       states: state,
       hashAt: height => chain.hashAt(height),
-      ...(timer && { interrupt: () => timer.check() }),
+      ...(interrupt && { interrupt }),
     })
   }
   const executorNow = () => {
@@ -53,7 +54,8 @@ export function createQueries({
       import('./engine/evm-environment.js'),
       import('./engine/block-state-diff.js'),
     ])
-    return storedStateDiff({ chain, states: state, machine: await EvmMachine.create(chainId), blockHash })
+    const machine = await EvmMachine.create(chainId, interrupt && { interrupt })
+    return storedStateDiff({ chain, states: state, machine, blockHash, interrupt })
   }
   let diffs: Promise<unknown> = Promise.resolve()
   const calls: CallExecutor = {

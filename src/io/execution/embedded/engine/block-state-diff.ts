@@ -26,17 +26,19 @@ export function blockStateDiff({ hash, header }: Block, state: StateDiff): Block
   }
 }
 
-/** Executes a block of the stored chain once more on its parent's state; null for another block and for genesis. */
+/** Executes a block of the stored chain once more on its parent's state; null for another block and for genesis. `interrupt` as in importBlock. */
 export async function storedStateDiff({
   chain,
   states,
   machine,
   blockHash,
+  interrupt,
 }: {
   readonly chain: ChainStore
   readonly states: TrieStateReader
   readonly machine: EvmMachine
   readonly blockHash: BlockHash
+  readonly interrupt?: (() => void) | undefined
 }): Promise<BlockStateDiff | null> {
   const height = chain.heightOf(blockHash)
   if (height === null || height === 0) return null
@@ -49,7 +51,7 @@ export async function storedStateDiff({
     state: states.at(header.stateRoot),
     hashAt: (of: number) => chain.hashAt(of),
   }
-  const result = await importBlock({ machine, parent, block, senders: [] })
+  const result = await importBlock({ machine, parent, block, senders: [], interrupt })
   if ('executed' in result) return blockStateDiff(block, result.executed.state)
   return result.state === null ? null : blockStateDiff(block, result.state)
 }

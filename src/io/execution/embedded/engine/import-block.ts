@@ -27,6 +27,7 @@ export async function importBlock({
   parent,
   block,
   senders,
+  interrupt,
 }: {
   readonly machine: EvmMachine
   /** How long the transactions may take together; for ever unless told. */
@@ -34,6 +35,8 @@ export async function importBlock({
   readonly parent: ParentBlock
   readonly block: Block
   readonly senders: readonly (Address | null)[]
+  /** Called before each transaction; it may throw to end the execution. */
+  readonly interrupt?: (() => void) | undefined
 }): Promise<{ readonly executed: ExecutedBlock } | RefusedBlock> {
   const { header, transactions, withdrawals } = block
   const problem = checkBlockContent(block, parent.header)
@@ -48,6 +51,7 @@ export async function importBlock({
   run.limitTime({ totalMs: limitMs })
   const hashes: TransactionHash[] = []
   for (const [index, raw] of transactions.entries()) {
+    interrupt?.()
     const read = readTransaction(raw, senders[index] ?? null)
     if ('refusal' in read) return refused(`transaction ${index}: ${read.refusal.detail}`)
     const refusal = await run.execute(read.transaction, read.sender)

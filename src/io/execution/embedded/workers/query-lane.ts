@@ -48,6 +48,11 @@ export class QueryLane {
 
   /** A JSON-RPC query. @throws ExecutionRpcError, limitExceeded when too many wait */
   request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+    return this.query('request', [method, params], signal)
+  }
+
+  /** What a method of the thread answers, in line with the JSON-RPC queries. @throws ExecutionRpcError, as they do */
+  query<Value>(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<Value> {
     if (signal?.aborted) return Promise.reject(withdrawnError())
     if (this.waiting.length >= this.options.maxWaiting)
       return Promise.reject(
@@ -56,12 +61,12 @@ export class QueryLane {
           message: `too many concurrent ${this.options.name}`,
         }),
       )
-    const { job, answer } = this.newJob('request', number => [number, method, params], true)
+    const { job, answer } = this.newJob(method, number => [number, ...args], true)
     this.waiting.push(job)
     const withdraw = () => this.withdraw(job)
     signal?.addEventListener('abort', withdraw, { once: true })
     this.dispatch()
-    return answer.finally(() => signal?.removeEventListener('abort', withdraw))
+    return answer.finally(() => signal?.removeEventListener('abort', withdraw)) as Promise<Value>
   }
 
   /** A read of the client's owner: it goes before the queries that wait, and is never refused. */

@@ -42,7 +42,7 @@ async function open({
     stateRootAt: (height: Height) => reads.stateRootAt(height),
     storageAt: (address: Address, slot: Hash32, height: Height) => reads.storageAt(address, slot, height),
     accounts: (addresses: readonly Address[]) => reads.accounts(addresses),
-    stateDiffOf: (blockHash: BlockHash) => stateDiffOf(blockHash),
+    stateDiffOf: (number: number, blockHash: BlockHash) => timer.measure(number, () => stateDiffOf(blockHash)),
     close: () => store.close(),
   }
 }
