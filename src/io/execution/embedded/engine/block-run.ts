@@ -51,6 +51,7 @@ export class BlockRun {
     base: StateView,
   ) {
     this.working = new WorkingState(base)
+    machine.reset()
     machine.state.use(this.working)
     this.evmBlock = machine.enter(environment)
     this.chainId = machine.vm.common.chainId()
