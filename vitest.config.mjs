@@ -8,6 +8,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    // A busy machine may take longer than a second for what is waited for.
+    expect: { poll: { timeout: 10_000 } },
     // No test changes what its process shares: files that follow each other find the modules loaded.
     isolate: false,
     // What is compiled needs no transformation.

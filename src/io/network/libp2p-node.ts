@@ -15,6 +15,7 @@ import { muxLimits, type NetworkLimits } from './network-limits.js'
 import { keepParsedKeys } from './noise-keys.js'
 import { readLengthsQuietly } from './noise-lengths.js'
 import type { PeerId } from './peer-network.js'
+import { untilPortFree } from './until-port-free.js'
 
 export type Libp2pNode = Awaited<ReturnType<typeof createLibp2p>>
 export type Connection = ReturnType<Libp2pNode['getConnections']>[number]
@@ -158,6 +159,7 @@ function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
 /** Starts listening. @throws NetworkError LISTEN_FAILED */
 export async function startListening(node: Libp2pNode, { host, port }: { host: string; port: number }): Promise<void> {
   try {
+    await untilPortFree({ host, port })
     await node.start()
   } catch (error) {
     await node.stop()
