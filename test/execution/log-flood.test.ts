@@ -40,17 +40,36 @@ describe('log queries over the whole chain', () => {
   })
 
   it('run one at a time in the order they came, and are refused beyond the bound of those that wait', async () => {
-    await using opened = await open({ maxWaitingLogQueries: 2 })
+    await using opened = await open({ maxWaitingLongQueries: 2 })
     const answered: number[] = []
     const queries = [0, 1, 2, 3].map(async number => {
       await allLogs(opened.client)
       answered.push(number)
     })
     await expect(queries[3]).rejects.toMatchObject({
-      rpc: { code: -32005, message: 'too many concurrent log queries' },
+      rpc: { code: -32005, message: 'too many concurrent long queries' },
     })
     await Promise.all(queries.slice(0, 3))
     expect(answered).toEqual([0, 1, 2])
+  })
+
+  it('leave the receipts of whole blocks their place in the line', async () => {
+    await using opened = await open({ maxWaitingLongQueries: 0 })
+    const { client } = opened
+    await expect(client.request('eth_getBlockReceipts', ['latest'])).rejects.toMatchObject({
+      rpc: { message: 'too many concurrent long queries' },
+    })
+    expect(await client.request('eth_blockNumber', [])).toBe(`0x${height.toString(16)}`)
+  })
+
+  it('come as text, of a bounded length', async () => {
+    await using opened = await open()
+    const asText = await opened.client.requestText('eth_getBlockReceipts', ['latest'])
+    expect(JSON.parse(asText)).toEqual(await opened.client.request('eth_getBlockReceipts', ['latest']))
+    await using narrow = await open({ maxAnswerLength: asText.length - 1 })
+    await expect(narrow.client.requestText('eth_getBlockReceipts', ['latest'])).rejects.toMatchObject({
+      rpc: { code: -32005, message: `the answer has more than ${asText.length - 1} characters` },
+    })
   })
 
   it('end by themselves when their time is up, and keep their thread', async () => {

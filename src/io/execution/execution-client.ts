@@ -150,5 +150,7 @@ export interface ExecutionClient {
    * Rejects with an ExecutionRpcError (RpcErrorShape).
    */
   request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown>
+  /** The same as JSON text, which a large answer is cheaper to pass on as. */
+  requestText(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<string>
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import { privateKeyToAccount } from 'viem/accounts'
 import { parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
+import { toJson } from '../../base/encoding/json.js'
 import { hexToBytes } from '../../base/primitives/bytes.js'
 import { type Address, type TransactionHash, zeroHash } from '../../base/primitives/hashes.js'
 import { InvariantError } from '../../base/primitives/invariant.js'
@@ -196,7 +197,10 @@ export class FakeNode {
       return () => void handlers.delete(handler)
     }
     return {
-      execution: this.queries,
+      execution: {
+        request: (method, params, signal) => this.queries.request(method, params, signal),
+        requestText: async (method, params, signal) => toJson(await this.queries.request(method, params, signal)),
+      },
       heads: { onHead: handler => subscribe(this.headHandlers, handler) },
       mempool: {
         addRaw: async raw => {

@@ -1,3 +1,4 @@
+import { JsonText, toJson } from '../../base/encoding/json.js'
 import type { RpcErrorShape } from '../../io/execution/execution-client.js'
 import { rpcErrorCodes } from '../../io/execution/execution-rpc-error.js'
 
@@ -34,7 +35,7 @@ function isCallId(id: unknown): id is CallId {
 
 /** The text of a successful answer. */
 export function resultText(id: CallId, result: unknown): string {
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${toJson(result)}}`
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${result instanceof JsonText ? result.text : toJson(result)}}`
 }
 
 /** The text of a refusal. */
@@ -45,17 +46,3 @@ export function errorText(id: CallId, { code, message, data }: RpcErrorShape): s
 
 /** -32600 with this message. */
 export const invalidRequest = (message: string): RpcErrorShape => ({ code: rpcErrorCodes.invalidRequest, message })
-
-/** JSON of a value; undefined is null, a bigint is written as a quantity. */
-export function toJson(value: unknown): string {
-  if (typeof value === 'string' || value === null) return JSON.stringify(value)
-  try {
-    return JSON.stringify(value) ?? 'null'
-  } catch {
-    // A replacer halves the speed, so only what plain JSON cannot write goes through it.
-    return JSON.stringify(value, quantityOfBigint)
-  }
-}
-
-const quantityOfBigint = (_key: string, value: unknown): unknown =>
-  typeof value === 'bigint' ? `0x${value.toString(16)}` : value

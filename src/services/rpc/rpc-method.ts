@@ -35,7 +35,7 @@ export interface RpcCall {
   readonly context: CallContext
 }
 
-/** Answers one method with a JSON value. @throws ExecutionRpcError for what the caller sees as an error */
+/** Answers one method with a JSON value, or its text. @throws ExecutionRpcError for what the caller sees as an error */
 export type RpcMethod = (call: RpcCall) => unknown
 
 /** Methods by their JSON-RPC name. */

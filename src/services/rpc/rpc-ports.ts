@@ -71,7 +71,7 @@ export interface NetworkStatus {
 
 /** Everything that the JSON-RPC server uses. */
 export interface RpcPorts {
-  readonly execution: Pick<ExecutionClient, 'request'>
+  readonly execution: Pick<ExecutionClient, 'request' | 'requestText'>
   readonly mempool: TransactionPool
   readonly heads: HeadSource
   readonly network: NetworkStatus

@@ -30,17 +30,20 @@ export interface QueryBounds {
   readonly timeoutMs: number
   /** Calls (eth_call, eth_estimateGas) that may wait. */
   readonly maxWaitingCalls: number
-  /** Log queries (eth_getLogs) that may wait: they run one at a time. */
-  readonly maxWaitingLogQueries: number
+  /** Queries of logs and of a whole block's receipts that may wait: they run one at a time. */
+  readonly maxWaitingLongQueries: number
   /** Other queries that may wait. */
   readonly maxWaitingQueries: number
+  /** Characters of one answer: all receipts of a full block have fewer. */
+  readonly maxAnswerLength: number
 }
 
 const defaultBounds: QueryBounds = {
   timeoutMs: 5_000,
   maxWaitingCalls: 256,
-  maxWaitingLogQueries: 64,
+  maxWaitingLongQueries: 64,
   maxWaitingQueries: 1_024,
+  maxAnswerLength: 32 << 20,
 }
 
 /** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
@@ -48,6 +51,9 @@ const maxRemembered = 8
 
 /** State diffs that may be asked for at once: each executes a whole block on the thread of calls. */
 const maxStateDiffs = 4
+
+/** Methods that may read thousands of blocks, or answer with all logs of one. */
+const longQueryMethods = new Set(['eth_getLogs', 'eth_getBlockReceipts'])
 
 /** Methods that execute code. */
 const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
@@ -111,7 +117,7 @@ class EmbeddedExecution implements ExecutionClient {
   private readonly link: WorkerLink
   /** What callers ask, each kind on a thread of its own. */
   private readonly calls: QueryLane
-  private readonly logQueries: QueryLane
+  private readonly longQueries: QueryLane
   private readonly queries: QueryLane
   /** What the owner itself asks. */
   private readonly reads: QueryLane
@@ -125,7 +131,7 @@ class EmbeddedExecution implements ExecutionClient {
     head,
     directory,
     chainId,
-    bounds: { timeoutMs, maxWaitingCalls, maxWaitingLogQueries, maxWaitingQueries },
+    bounds: { timeoutMs, maxWaitingCalls, maxWaitingLongQueries, maxWaitingQueries, maxAnswerLength },
   }: {
     link: WorkerLink
     head: ChainHead
@@ -135,7 +141,7 @@ class EmbeddedExecution implements ExecutionClient {
   }) {
     this.link = link
     this.currentHead = head
-    const shared = { directory, chainId, timeoutMs, niceness: 5, runsCalls: false }
+    const shared = { directory, chainId, timeoutMs, maxAnswerLength, niceness: 5, runsCalls: false }
     this.calls = new QueryLane({
       ...shared,
       name: 'calls',
@@ -144,11 +150,11 @@ class EmbeddedExecution implements ExecutionClient {
       maxWaiting: maxWaitingCalls,
       maxRunning: 1,
     })
-    this.logQueries = new QueryLane({
+    this.longQueries = new QueryLane({
       ...shared,
-      name: 'log queries',
+      name: 'long queries',
       niceness: 10,
-      maxWaiting: maxWaitingLogQueries,
+      maxWaiting: maxWaitingLongQueries,
       maxRunning: 1,
     })
     this.queries = new QueryLane({ ...shared, name: 'queries', maxWaiting: maxWaitingQueries, maxRunning: 16 })
@@ -242,13 +248,18 @@ class EmbeddedExecution implements ExecutionClient {
 
   request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
     if (this.isClosed) return Promise.reject(closedError())
-    return this.laneOf(method).request(method, params, signal)
+    return this.laneOf(method).query('request', [method, params], signal)
+  }
+
+  requestText(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<string> {
+    if (this.isClosed) return Promise.reject(closedError())
+    return this.laneOf(method).query('requestText', [method, params], signal)
   }
 
   async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
-    await Promise.all([this.calls, this.logQueries, this.queries, this.reads].map(lane => lane.close()))
+    await Promise.all([this.calls, this.longQueries, this.queries, this.reads].map(lane => lane.close()))
     // A thread that died has nothing left to close.
     await this.link.call('close', []).catch(() => {})
     await this.link.terminate()
@@ -256,7 +267,7 @@ class EmbeddedExecution implements ExecutionClient {
 
   private laneOf(method: string): QueryLane {
     if (callMethods.has(method)) return this.calls
-    return method === 'eth_getLogs' ? this.logQueries : this.queries
+    return longQueryMethods.has(method) ? this.longQueries : this.queries
   }
 
   private async readBlock(method: string, argument: unknown): Promise<Block | null> {

@@ -1,3 +1,4 @@
+import { toJson } from '../../../base/encoding/json.js'
 import type { KeyValueStore } from '../../storage/key-value-store.js'
 import type { ExecutionClient } from '../execution-client.js'
 import type { Genesis } from '../genesis.js'
@@ -30,6 +31,7 @@ export async function createInProcessExecution({
     accounts: async addresses => reads.accounts(addresses),
     stateDiffOf: async blockHash => engine.mismatchOf(blockHash) ?? stateDiffOf(blockHash),
     request: (method, params, signal) => queries.request(method, params, signal),
+    requestText: async (method, params, signal) => toJson(await queries.request(method, params, signal)),
     async close() {
       await engine.idle()
       await store.close()

@@ -1,3 +1,4 @@
+import { JsonText } from '../../../base/encoding/json.js'
 import type { ExecutionClient } from '../../../io/execution/execution-client.js'
 import { ExecutionRpcError } from '../../../io/execution/execution-rpc-error.js'
 import type { Clock } from '../../../io/time/clock.js'
@@ -35,20 +36,29 @@ const forwarded = [
   'eth_createAccessList',
 ]
 
-/** Asks the execution client on behalf of a caller. @throws ExecutionRpcError */
-export type AskExecution = (method: string, params: readonly unknown[], context: CallContext) => Promise<unknown>
+type Ask<Answer> = (method: string, params: readonly unknown[], context: CallContext) => Promise<Answer>
 
-/** Asks the execution client, and gives up when the caller is gone or the time is over. */
+/** Asks the execution client on behalf of a caller, and gives up when the caller is gone or the time is over. @throws ExecutionRpcError */
+export interface AskExecution {
+  readonly value: Ask<unknown>
+  /** For an answer that is passed on: it may be large, and its JSON is not made on the main thread. */
+  readonly text: Ask<JsonText>
+}
+
+/** Asks the execution client within a time. */
 export function askExecution({
   execution,
   clock,
   timeoutMs,
 }: {
-  execution: Pick<ExecutionClient, 'request'>
+  execution: Pick<ExecutionClient, 'request' | 'requestText'>
   clock: Clock
   timeoutMs: number
 }): AskExecution {
-  return async (method, params, context) => {
+  const within = async <Answer>(
+    context: CallContext,
+    ask: (signal: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer> => {
     const abort = new AbortController()
     const stopWaiting = context.whenGone(() => abort.abort())
     let cancelTimeout = () => {}
@@ -59,11 +69,16 @@ export function askExecution({
       })
     })
     try {
-      return await Promise.race([execution.request(method, params, abort.signal), timeout])
+      return await Promise.race([ask(abort.signal), timeout])
     } finally {
       cancelTimeout()
       stopWaiting()
     }
+  }
+  return {
+    value: (method, params, context) => within(context, signal => execution.request(method, params, signal)),
+    text: async (method, params, context) =>
+      new JsonText(await within(context, signal => execution.requestText(method, params, signal))),
   }
 }
 
@@ -72,6 +87,6 @@ export function executionMethods(ask: AskExecution): RpcMethods {
   const forward =
     (method: string): RpcMethod =>
     ({ params, context }) =>
-      ask(method, params, context)
+      ask.text(method, params, context)
   return Object.fromEntries(forwarded.map(method => [method, forward(method)]))
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { JsonText } from '../../../base/encoding/json.js'
 import { RpcArguments } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { VirtualClock } from '../../../io/time/virtual-clock.js'
 import { FakeNode, token } from '../fake-node.fixture.js'
@@ -13,9 +14,11 @@ it('a filter keeps what was read of the caller’s object, each address and topi
   const asked: unknown[] = []
   const methods = filterMethods({
     filters,
-    ask: async (method, params) => {
-      asked.push(method, params)
-      return []
+    ask: {
+      text: async (method, params) => {
+        asked.push(method, params)
+        return new JsonText('[]')
+      },
     },
   })
   const call = (...params: unknown[]) => ({ args: new RpcArguments(params), params, context: {} }) as unknown as RpcCall

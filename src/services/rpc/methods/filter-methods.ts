@@ -6,7 +6,13 @@ import type { RpcCall, RpcMethods } from '../rpc-method.js'
 import type { AskExecution } from './execution-methods.js'
 
 /** Filters that are polled. */
-export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: AskExecution }): RpcMethods {
+export function filterMethods({
+  filters,
+  ask,
+}: {
+  filters: FilterRegistry
+  ask: Pick<AskExecution, 'text'>
+}): RpcMethods {
   const install = (topic: FilterTopic) => {
     const id = filters.install(topic)
     if (id === null)
@@ -41,7 +47,7 @@ export function filterMethods({ filters, ask }: { filters: FilterRegistry; ask: 
     async eth_getFilterLogs(call) {
       const topic = filters.topic(readId(call))
       if (topic?.kind !== 'logs') throw serverError('filter not found')
-      return ask('eth_getLogs', [topic.criteria], call.context)
+      return ask.text('eth_getLogs', [topic.criteria], call.context)
     },
     eth_uninstallFilter: call => filters.uninstall(readId(call)),
   }

@@ -34,7 +34,7 @@ export function morphismMethods({
 }: {
   morphism: MorphismQueries
   mempool: Pick<TransactionPool, 'fate'>
-  ask: AskExecution
+  ask: Pick<AskExecution, 'value'>
 }): RpcMethods {
   const atBlock =
     <Found>(find: (height: Height) => Promise<Found | null>, show: (found: Found) => unknown): RpcMethod =>
@@ -80,8 +80,8 @@ export function morphismMethods({
       const hash = args.required(readHash)
       args.end()
       const fate = mempool.fate(hash)
-      const receipt = (await ask('eth_getTransactionReceipt', params, context)) as { blockNumber: string } | null
-      if (receipt) return { place: 'included', sentence: `It is in block ${Number(receipt.blockNumber)}.` }
+      const mined = (await ask.value('eth_getTransactionByHash', params, context)) as { blockNumber: string } | null
+      if (mined) return { place: 'included', sentence: `It is in block ${Number(mined.blockNumber)}.` }
       return fate
     },
     async morphism_stateDiff({ args }) {
@@ -114,13 +114,13 @@ const readEvidenceFilter: ArgumentReader<EvidenceFilter> = value => {
   return { ...(fromHeight === undefined ? {} : { fromHeight }), ...(publicKey ? { publicKey } : {}) }
 }
 
-async function heightOf({ args, context }: RpcCall, ask: AskExecution): Promise<Height | null> {
+async function heightOf({ args, context }: RpcCall, ask: Pick<AskExecution, 'value'>): Promise<Height | null> {
   const selector = args.required(readBlockNumberOrHash)
   args.end()
   if (selector.by === 'number') return selector.number
   const [method, name] =
     selector.by === 'hash' ? ['eth_getBlockByHash', selector.hash] : ['eth_getBlockByNumber', selector.tag]
-  const block = (await ask(method, [name, false], context)) as { number: string } | null
+  const block = (await ask.value(method, [name, false], context)) as { number: string } | null
   return block && Number(block.number)
 }
 

@@ -24,7 +24,7 @@ export function transactionMethods({ mempool, ask }: { mempool: TransactionPool;
       const block = args.required(readBlockNumberOrHash)
       args.end()
       if (block.by === 'tag' && block.tag === 'pending') return toQuantity(await mempool.pendingNonce(address))
-      return ask('eth_getTransactionCount', params, context)
+      return ask.text('eth_getTransactionCount', params, context)
     },
 
     // The pool is asked first and answers last: a transaction that is mined meanwhile is seen in one of them.
@@ -32,14 +32,14 @@ export function transactionMethods({ mempool, ask }: { mempool: TransactionPool;
       const hash = args.required(readHash)
       args.end()
       const pooled = mempool.transaction(hash)
-      const mined = await ask('eth_getTransactionByHash', params, context)
+      const mined = await ask.value('eth_getTransactionByHash', params, context)
       return mined ?? (pooled && pooledToJson(pooled))
     },
     async eth_getRawTransactionByHash({ args, params, context }) {
       const hash = args.required(readHash)
       args.end()
       const pooled = mempool.transaction(hash)
-      const mined = await ask('eth_getRawTransactionByHash', params, context)
+      const mined = await ask.value('eth_getRawTransactionByHash', params, context)
       return mined ?? (pooled && bytesToHex(pooled.raw))
     },
 

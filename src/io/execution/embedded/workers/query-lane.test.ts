@@ -18,6 +18,7 @@ const open = (maxRunning: number) => {
     niceness: 0,
     runsCalls: true,
     timeoutMs: 1_000,
+    maxAnswerLength: 1_000,
     maxWaiting: 8,
     maxRunning,
     script: new URL(`data:text/javascript,${encodeURIComponent(script)}`),
@@ -27,7 +28,7 @@ afterEach(() => lane.close())
 
 it.each([1, 2])('a thread that dies while it has %i requests is replaced for the next one', async maxRunning => {
   open(maxRunning)
-  const ask = (method: string) => lane.request(method, [])
+  const ask = (method: string) => lane.query('request', [method, []])
   for (let i = 0; i < 3; i++) {
     await expect(ask('die')).rejects.toMatchObject({ code: 'WORKER_FAILED' })
     expect(await ask('m')).toBe('m')

@@ -46,12 +46,7 @@ export class QueryLane {
     },
   ) {}
 
-  /** A JSON-RPC query. @throws ExecutionRpcError, limitExceeded when too many wait */
-  request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
-    return this.query('request', [method, params], signal)
-  }
-
-  /** What a method of the thread answers, in line with the JSON-RPC queries. @throws ExecutionRpcError, as they do */
+  /** What a method of the thread answers to a caller. @throws ExecutionRpcError, limitExceeded when too many wait */
   query<Value>(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<Value> {
     if (signal?.aborted) return Promise.reject(withdrawnError())
     if (this.waiting.length >= this.options.maxWaiting)
@@ -165,8 +160,8 @@ export class QueryLane {
   }
 
   private start(): WorkerLink {
-    const { name, directory, chainId, niceness, runsCalls, timeoutMs, script = queryWorkerScript } = this.options
-    const data: QueryWorkerData = { directory, chainId, niceness, runsCalls, timeoutMs, stop: this.stop }
+    const { name, maxWaiting: _waiting, maxRunning: _running, script = queryWorkerScript, ...rest } = this.options
+    const data: QueryWorkerData = { ...rest, stop: this.stop }
     const link = new WorkerLink({
       script,
       name,

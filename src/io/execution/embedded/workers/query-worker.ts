@@ -1,9 +1,11 @@
 import { workerData } from 'node:worker_threads'
+import { toJson } from '../../../../base/encoding/json.js'
 import type { Address, BlockHash, Hash32 } from '../../../../base/primitives/hashes.js'
 import type { Height } from '../../../../base/primitives/quantities.js'
 import type { Block } from '../../../../base/protocol/block.js'
 import { encodeBlock } from '../../../../base/protocol/block.js'
 import { LevelStore } from '../../../storage/level-store.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
 import { createQueries } from '../queries-of-store.js'
 import { CallTimer, type TimeLimit } from './call-timer.js'
 import { type LinkMethods, lowerThreadPriority, serveLink } from './serve-link.js'
@@ -13,6 +15,8 @@ export interface QueryWorkerData extends TimeLimit {
   readonly directory: string
   readonly chainId: number
   readonly niceness: number
+  /** Characters of one answer. */
+  readonly maxAnswerLength: number
   /** One 32-bit cell: the number of the request that is to stop. */
   readonly stop: SharedArrayBuffer
 }
@@ -25,6 +29,7 @@ async function open({
   niceness,
   runsCalls,
   timeoutMs,
+  maxAnswerLength,
   stop,
 }: QueryWorkerData): Promise<LinkMethods> {
   lowerThreadPriority(niceness)
@@ -36,6 +41,8 @@ async function open({
   return {
     request: (number: number, method: string, params: readonly unknown[]) =>
       timer.measure(number, () => queries.request(method, params)),
+    requestText: (number: number, method: string, params: readonly unknown[]) =>
+      timer.measure(number, async () => bounded(toJson(await queries.request(method, params)), maxAnswerLength)),
     blockAt: (height: Height) => encoded(reads.blockAt(height)),
     blockByHash: (hash: BlockHash) => encoded(reads.blockByHash(hash)),
     labels: () => reads.labels(),
@@ -45,4 +52,10 @@ async function open({
     stateDiffOf: (number: number, blockHash: BlockHash) => timer.measure(number, () => stateDiffOf(blockHash)),
     close: () => store.close(),
   }
+}
+
+function bounded(text: string, maxLength: number): string {
+  if (text.length <= maxLength) return text
+  const message = `the answer has more than ${maxLength} characters`
+  throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
 }
