@@ -79,7 +79,7 @@ export class FakeNode {
         cumulativeGasUsed: 21_000 * (index + 1),
         effectiveGasPrice: 2n * gwei,
         contractAddress: null,
-        logs: [{ address: token, topics: [zeroHash], data: raw.subarray(0, 4) }],
+        logs: [{ address: token, topics: [zeroHash], data: raw }],
       }),
     )
     const context = {

@@ -5,7 +5,14 @@ import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { FakeNode, token } from './fake-node.fixture.js'
 import { FilterRegistry } from './filter-registry.js'
 
-const config = { maxFilters: 3, maxFilterTerms: 5, maxFilterEntries: 4, filterLifetimeMs: 1_000 }
+const config = {
+  maxFilters: 3,
+  maxFilterTerms: 5,
+  maxFilterEntries: 4,
+  maxFilterBytes: 3_500,
+  maxFilterBytesOfAll: 5_000,
+  filterLifetimeMs: 1_000,
+}
 const everything = { kind: 'logs', filter: everyLog, criteria: {} } as const
 let node: FakeNode
 let clock: VirtualClock
@@ -50,6 +57,30 @@ it('removes a filter that nobody reads rather than lose entries', () => {
   expect(filters.changes(id)).toHaveLength(config.maxFilterEntries)
   for (let i = 0; i <= config.maxFilterEntries; i++) node.mine([])
   expect(filters.changes(id)).toBeNull()
+})
+
+/** Of the token, with as many bytes of data. */
+const pooledWith = (bytes: number) => ({ raw: new Uint8Array(bytes), hash: zeroHash, sender: token, nonce: 0 })
+
+it('removes a filter whose entries are too large for one answer', () => {
+  const id = filters.install(everything)!
+  node.mine([pooledWith(500)])
+  expect(filters.changes(id)).toHaveLength(1)
+  node.mine([pooledWith(1_500)])
+  expect(filters.changes(id)).toBeNull()
+})
+
+it('removes the fullest filter when all together hold too much', () => {
+  const early = filters.install(everything)!
+  node.mine([pooledWith(500)])
+  const late = [1, 2].map(() => filters.install(everything)!)
+  node.mine([pooledWith(500)])
+  expect(filters.changes(early)).toBeNull()
+  expect(late.map(id => filters.changes(id)?.length)).toEqual([1, 1])
+  for (let i = 0; i < 10; i++) {
+    node.mine([pooledWith(500)])
+    expect(late.map(id => filters.changes(id)?.length)).toEqual([1, 1])
+  }
 })
 
 it('collects the logs that its range and address let through', async () => {

@@ -1,5 +1,7 @@
 import type { Hex } from '../../base/primitives/bytes.js'
+import { invariant } from '../../base/primitives/invariant.js'
 import { type LogFilter, termsOf } from '../../io/execution/embedded/queries/log-filter.js'
+import type { LogJson } from '../../io/execution/embedded/queries/receipt-json.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import type { Clock } from '../../io/time/clock.js'
 import { logsOf } from './head-logs.js'
@@ -16,10 +18,16 @@ export type FilterTopic =
   | { readonly kind: 'logs'; readonly filter: LogFilter; readonly criteria: unknown }
 
 interface Filter {
+  readonly id: Hex
   readonly topic: FilterTopic
   entries: unknown[]
+  /** Of the entries. */
+  bytes: number
   expiresMs: number
 }
+
+/** What an entry takes besides its text. */
+const entryBytes = 64
 
 /** Collects what polled filters ask for, until it is fetched or nobody asked for `filterLifetimeMs`. */
 export class FilterRegistry {
@@ -27,10 +35,19 @@ export class FilterRegistry {
   private readonly logWatchers = new LogWatchers<Hex>()
   private readonly stops: readonly (() => void)[]
   private transactionFilters = 0
+  private heldBytes = 0
 
   constructor(
     private readonly options: {
-      config: Pick<RpcConfig, 'maxFilters' | 'maxFilterTerms' | 'maxFilterEntries' | 'filterLifetimeMs'>
+      config: Pick<
+        RpcConfig,
+        | 'maxFilters'
+        | 'maxFilterTerms'
+        | 'maxFilterEntries'
+        | 'maxFilterBytes'
+        | 'maxFilterBytesOfAll'
+        | 'filterLifetimeMs'
+      >
       heads: HeadSource
       mempool: Pick<TransactionPool, 'onPending'>
       clock: Pick<Clock, 'nowMs'>
@@ -52,7 +69,7 @@ export class FilterRegistry {
       if (this.terms() + termsOf(topic.filter) > maxFilterTerms) return null
       this.logWatchers.add(id, topic.filter)
     }
-    this.filters.set(id, { topic, entries: [], expiresMs: this.newExpiry() })
+    this.filters.set(id, { id, topic, entries: [], bytes: 0, expiresMs: this.newExpiry() })
     if (topic.kind === 'transactions') this.transactionFilters++
     return id
   }
@@ -67,7 +84,9 @@ export class FilterRegistry {
     const filter = this.touch(id)
     if (!filter) return null
     const { entries } = filter
+    this.heldBytes -= filter.bytes
     filter.entries = []
+    filter.bytes = 0
     return entries
   }
 
@@ -75,7 +94,8 @@ export class FilterRegistry {
   uninstall(id: Hex): boolean {
     const filter = this.filters.get(id)
     if (!filter) return false
-    const { topic } = filter
+    const { topic, bytes } = filter
+    this.heldBytes -= bytes
     if (topic.kind === 'transactions') this.transactionFilters--
     if (topic.kind === 'logs') this.logWatchers.remove(id, topic.filter)
     return this.filters.delete(id)
@@ -112,21 +132,44 @@ export class FilterRegistry {
     if (this.filters.size === 0) return
     this.removeExpired()
     const { hash, header } = change.block
-    for (const [id, { topic }] of this.filters) if (topic.kind === 'blocks') this.append(id, hash)
-    for (const log of logsOf(change)) for (const id of this.logWatchers.of(log, header.number)) this.append(id, log)
+    this.appendToAll('blocks', hash)
+    for (const log of logsOf(change)) {
+      const bytes = bytesOf(log)
+      for (const id of this.logWatchers.of(log, header.number)) this.append(id, log, bytes)
+    }
   }
 
   private onPending(transactions: readonly PooledTransaction[]): void {
     if (this.transactionFilters === 0) return
-    for (const [id, { topic }] of this.filters)
-      if (topic.kind === 'transactions') for (const { hash } of transactions) this.append(id, hash)
+    for (const { hash } of transactions) this.appendToAll('transactions', hash)
+  }
+
+  private appendToAll(kind: 'blocks' | 'transactions', hash: Hex): void {
+    const bytes = entryBytes + hash.length
+    for (const [id, { topic }] of this.filters) if (topic.kind === kind) this.append(id, hash, bytes)
   }
 
   // A filter that lost entries would lie, so one that is full goes: its owner hears 'filter not found'.
-  private append(id: Hex, entry: unknown): void {
+  private append(id: Hex, entry: unknown, bytes: number): void {
     const filter = this.filters.get(id)
     if (!filter) return
-    if (filter.entries.length < this.options.config.maxFilterEntries) filter.entries.push(entry)
-    else this.uninstall(id)
+    const { maxFilterEntries, maxFilterBytes, maxFilterBytesOfAll } = this.options.config
+    filter.entries.push(entry)
+    filter.bytes += bytes
+    this.heldBytes += bytes
+    if (filter.entries.length > maxFilterEntries || filter.bytes > maxFilterBytes) this.uninstall(id)
+    while (this.heldBytes > maxFilterBytesOfAll) this.uninstall(this.fullest())
   }
+
+  private fullest(): Hex {
+    let fullest: Filter | null = null
+    for (const filter of this.filters.values()) if (!fullest || filter.bytes > fullest.bytes) fullest = filter
+    invariant(fullest, 'bytes are held by a filter', { bytes: this.heldBytes })
+    return fullest.id
+  }
+}
+
+/** Some 500 for the fields of fixed length and the object itself. */
+function bytesOf({ topics, data }: LogJson): number {
+  return 500 + topics.length * (entryBytes + 66) + data.length
 }

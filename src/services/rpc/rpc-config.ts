@@ -30,6 +30,8 @@ export interface RpcConfig {
   readonly maxSubscriptionsPerConnection: number
   /** Of all connections: each costs some microseconds of every head. */
   readonly maxSubscriptions: number
+  /** Of one host, as for connections. */
+  readonly maxSubscriptionsPerHost: number
   /** Addresses and topics that the log subscriptions of one connection may name together. */
   readonly maxLogTermsPerConnection: number
   /** The same of all connections together. */
@@ -42,6 +44,10 @@ export interface RpcConfig {
   readonly maxFilterTerms: number
   /** Entries that wait in one filter; a filter that is not read and passes it is removed. */
   readonly maxFilterEntries: number
+  /** The same in bytes: one answer brings them all. */
+  readonly maxFilterBytes: number
+  /** Bytes of the entries of all filters, each counted in every filter that it waits in; above, the fullest filter is removed. */
+  readonly maxFilterBytesOfAll: number
   /** A filter that nobody asks is removed after this. */
   readonly filterLifetimeMs: number
 }
@@ -62,11 +68,14 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   executionTimeoutMs: 30_000,
   maxSubscriptionsPerConnection: 128,
   maxSubscriptions: 8_192,
+  maxSubscriptionsPerHost: 2_048,
   maxLogTermsPerConnection: 10_000,
   maxLogTerms: 1_000_000,
   maxUnsentBytes: 32 * 1024 * 1024,
   maxFilters: 1_000,
   maxFilterTerms: 100_000,
   maxFilterEntries: 10_000,
+  maxFilterBytes: 8 * 1024 * 1024,
+  maxFilterBytesOfAll: 64 * 1024 * 1024,
   filterLifetimeMs: 5 * 60_000,
 }

@@ -8,6 +8,8 @@ export interface Caller {
 
 /** Receives the notifications of its subscriptions; disconnects itself when its peer does not read. */
 export interface Subscriber extends Caller {
+  /** Where it is; null on loopback, where a reverse proxy brings everybody's. */
+  readonly host: string | null
   notify(text: string): void
   /** Counts this many bytes more, or fewer, of notifications held back for it; false when it is disconnected and gets none. */
   holdBack(bytes: number): boolean

@@ -9,6 +9,7 @@ import { SubscriptionHub } from './subscription-hub.js'
 class FakeSubscriber implements Subscriber {
   heldBackBytes = 0
   isOpen = true
+  constructor(readonly host: string | null = null) {}
   readonly told: { subscription: string; result: unknown }[] = []
   notify(text: string): void {
     this.told.push(JSON.parse(text).params)

@@ -36,8 +36,6 @@ export class SubscriptionHub {
   private readonly logWatchers = new LogWatchers<Subscription>()
   /** Addresses and topics that all subscriptions name. */
   allTerms = 0
-  /** Subscriptions of all connections. */
-  size = 0
   private readonly bySubscriber = new Map<Subscriber, Map<Hex, Subscription>>()
   private readonly stops: readonly (() => void)[]
   private wasSyncing: boolean
@@ -61,6 +59,13 @@ export class SubscriptionHub {
     return this.bySubscriber.get(subscriber)?.size ?? 0
   }
 
+  /** Subscriptions of these connections together. */
+  countOf(isCounted: (subscriber: Subscriber) => boolean): number {
+    let count = 0
+    for (const [subscriber, own] of this.bySubscriber) if (isCounted(subscriber)) count += own.size
+    return count
+  }
+
   /** Addresses and topics that the subscriptions of one connection name. */
   terms(subscriber: Subscriber): number {
     let terms = 0
@@ -78,7 +83,6 @@ export class SubscriptionHub {
     } else this.byKind[topic.kind].set(subscription.id, subscription)
     const own = this.bySubscriber.get(subscriber) ?? new Map<Hex, Subscription>()
     this.bySubscriber.set(subscriber, own.set(subscription.id, subscription))
-    this.size++
     return subscription.id
   }
 
@@ -94,7 +98,6 @@ export class SubscriptionHub {
     const subscription = own?.get(id)
     if (!own || !subscription) return false
     own.delete(id)
-    this.size--
     if (own.size === 0) this.bySubscriber.delete(subscriber)
     release(subscription)
     const { topic } = subscription

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { HeldBytes } from '../../base/primitives/held-bytes.js'
+import { isLoopback, remoteHost } from '../../io/network/remote-host.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Gauge } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
@@ -98,6 +99,7 @@ function refuseUpgrade(socket: Duplex, status: string): void {
 /** One WebSocket: reads messages while it keeps up, and ends when its peer does not read. */
 class Connection implements Subscriber {
   private readonly goneListeners = new Set<() => void>()
+  readonly host: string | null
   private readonly remote: string
   private underWay = 0
   private underWayBytes = 0
@@ -111,6 +113,8 @@ class Connection implements Subscriber {
     private readonly options: Options,
   ) {
     this.remote = socket.remoteAddress ?? ''
+    const host = remoteHost(this.remote)
+    this.host = isLoopback(host) ? null : host
     // Before ws reads the chunk.
     socket.prependListener('data', chunk => this.onChunk(chunk))
     socket.on('drain', () => this.account())

@@ -8,12 +8,22 @@ import type { SubscriptionHub, Topic } from '../subscription-hub.js'
 /** eth_subscribe and eth_unsubscribe, over WebSocket only. */
 export function subscriptionMethods({
   hub,
-  config: { maxSubscriptionsPerConnection, maxSubscriptions, maxLogTermsPerConnection, maxLogTerms },
+  config: {
+    maxSubscriptionsPerConnection,
+    maxSubscriptionsPerHost,
+    maxSubscriptions,
+    maxLogTermsPerConnection,
+    maxLogTerms,
+  },
 }: {
   hub: SubscriptionHub
   config: Pick<
     RpcConfig,
-    'maxSubscriptionsPerConnection' | 'maxSubscriptions' | 'maxLogTermsPerConnection' | 'maxLogTerms'
+    | 'maxSubscriptionsPerConnection'
+    | 'maxSubscriptionsPerHost'
+    | 'maxSubscriptions'
+    | 'maxLogTermsPerConnection'
+    | 'maxLogTerms'
   >
 }): RpcMethods {
   return {
@@ -22,7 +32,10 @@ export function subscriptionMethods({
       const topic = readTopic(args)
       if (hub.count(subscriber) >= maxSubscriptionsPerConnection)
         throw limitExceeded(`too many subscriptions: a connection may have ${maxSubscriptionsPerConnection}`)
-      if (hub.size >= maxSubscriptions) throw limitExceeded('too many subscriptions of all connections')
+      const { host } = subscriber
+      if (host !== null && hub.countOf(other => other.host === host) >= maxSubscriptionsPerHost)
+        throw limitExceeded(`too many subscriptions: a host may have ${maxSubscriptionsPerHost}`)
+      if (hub.countOf(() => true) >= maxSubscriptions) throw limitExceeded('too many subscriptions of all connections')
       if (topic.kind === 'logs' && hub.terms(subscriber) + termsOf(topic.filter) > maxLogTermsPerConnection)
         throw limitExceeded(`too many addresses and topics: a connection may watch ${maxLogTermsPerConnection}`)
       if (topic.kind === 'logs' && hub.allTerms + termsOf(topic.filter) > maxLogTerms)
