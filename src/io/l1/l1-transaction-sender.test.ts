@@ -1,13 +1,14 @@
 import { parseTransaction, recoverTransactionAddress } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { expect, test } from 'vitest'
+import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { Hash32 } from '../../base/primitives/hashes.js'
 import { silentLogger } from '../telemetry/logger.js'
 import { VirtualClock } from '../time/virtual-clock.js'
 import { L1Error } from './l1-error.js'
 import { type L1Call, type L1Fees, signL1Transaction } from './l1-transaction.js'
-import { createL1TransactionSender, raisedFees, type SenderRpc } from './l1-transaction-sender.js'
+import { createL1TransactionSender, raisedFees, type SendAnswer, type SenderRpc } from './l1-transaction-sender.js'
 
 const account = privateKeyToAccount(generatePrivateKey())
 const call: L1Call = {
@@ -35,7 +36,7 @@ class FakeNode implements SenderRpc {
   block = 100
   readonly sent: Uint8Array[] = []
   readonly receipts = new Map<Hash32, { status: 'success' | 'reverted'; l1BlockNumber: number }>()
-  answers: ('taken' | 'underpriced' | 'nonce-used' | 'unreachable')[] = []
+  answers: (SendAnswer | 'unreachable')[] = []
   unreachable = 0
 
   nonce = async () => this.reach(this.used)
@@ -134,6 +135,41 @@ test('after the last raise it gives up; what follows with that nonce offers twic
   expect(feesOf(node.sent[4]!).maxFeePerGas).toBe(2n * last.maxFeePerGas)
   stopping.abort()
   expect(await next).toEqual({ status: 'pending' })
+})
+
+test('a stuck transaction of another kind is brought in first, for more; the next attempt is for the call itself', async () => {
+  const { node, sender, seconds } = start()
+  const given = sender.send(call)
+  await seconds(12)
+  expect(await given).toEqual({ status: 'pending' })
+  const last = feesOf(node.sent[2]!)
+  node.answers = ['other-kind', 'taken']
+  const outcome = sender.send(blobCall)
+  await seconds(1)
+  expect([node.sent[3]![0], node.sent[4]![0]]).toEqual([3, 2])
+  const fees = { ...raisedFees(last, true), maxFeePerBlobGas: 0n }
+  expect(feesOf(node.sent[4]!)).toEqual(fees)
+  node.receipts.set(await hashOf(fees), { status: 'success', l1BlockNumber: 120 })
+  await seconds(1)
+  expect(await outcome).toEqual({ status: 'pending' })
+  node.used = 8
+  void sender.send(blobCall)
+  await seconds(1)
+  expect(node.sent[5]![0]).toBe(3)
+})
+
+test('an unknown transaction without blobs that keeps blobs out is replaced by a transfer of nothing', async () => {
+  const { node, sender, seconds } = start()
+  node.answers = ['other-kind', 'taken']
+  const outcome = sender.send(blobCall)
+  await seconds(1)
+  const cancellation = bytesToHex(node.sent[1]!) as `0x02${string}`
+  expect(parseTransaction(cancellation)).toMatchObject({ to: account.address.toLowerCase(), nonce: 7, gas: 21_000n })
+  node.receipts.set(keccak256Hex(node.sent[1]!), { status: 'success', l1BlockNumber: 102 })
+  await seconds(1)
+  expect(await outcome).toEqual({ status: 'pending' })
+  node.answers = ['other-kind']
+  await expect(sender.send(call)).rejects.toMatchObject({ code: 'L1_REJECTED' })
 })
 
 test('what was lost after it was given up costs the market’s price again', async () => {

@@ -1,5 +1,5 @@
 import type { PrivateKeyAccount } from 'viem/accounts'
-import type { Hash32 } from '../../base/primitives/hashes.js'
+import type { Address, Hash32 } from '../../base/primitives/hashes.js'
 import type { L1BlockNumber } from '../../base/primitives/quantities.js'
 import type { Logger } from '../telemetry/logger.js'
 import { type Clock, pause } from '../time/clock.js'
@@ -15,9 +15,12 @@ export interface SenderRpc {
   prices(): Promise<{ baseFee: bigint; priorityFee: bigint; blobBaseFee: bigint }>
   blockNumber(): Promise<L1BlockNumber>
   /** Whether the node took the transaction, or why it did not. @throws L1Error also L1_REJECTED */
-  send(raw: Uint8Array): Promise<'taken' | 'underpriced' | 'nonce-used'>
+  send(raw: Uint8Array): Promise<SendAnswer>
   receipt(hash: Hash32): Promise<{ status: 'success' | 'reverted'; l1BlockNumber: L1BlockNumber } | null>
 }
+
+/** `other-kind`: the pool holds one of this account with blobs while this has none, or the other way round, and takes no mixture. */
+export type SendAnswer = 'taken' | 'underpriced' | 'other-kind' | 'nonce-used'
 
 export interface L1TransactionSenderConfig {
   readonly chainId: number
@@ -56,11 +59,13 @@ const pending: L1TransactionOutcome = { status: 'pending' }
 const longestPauseMs = 10_000
 /** GAS_PER_BLOB of EIP-4844. */
 const gasPerBlob = 131_072n
+/** Of a transfer, which is the least that a transaction takes. */
+const transferGas = 21_000n
 
 class Sender implements L1TransactionSender {
   private last: Promise<unknown> = Promise.resolve()
-  /** Fees of a transaction that was given up: while pools hold it, another one with its nonce has to offer more. */
-  private stuck: { nonce: number; fees: L1Fees } | null = null
+  /** A transaction that was given up: while pools hold it, another one with its nonce has to offer more, and be of its kind. */
+  private stuck: { nonce: number; fees: L1Fees; call: L1Call } | null = null
 
   constructor(
     private readonly config: L1TransactionSenderConfig,
@@ -73,10 +78,10 @@ class Sender implements L1TransactionSender {
     return sent
   }
 
-  private async sendNext(call: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome> {
+  private async sendNext(wanted: L1Call, signal?: AbortSignal): Promise<L1TransactionOutcome> {
     const { account, rpc, logger } = this.ports
     const { chainId, maxBumps, feeCap } = this.config
-    const withBlobs = call.blobs.length > 0
+    let call = wanted
     const nonce = await rpc.nonce()
     // At the market's price first: a pool may have lost what was given up.
     let fees = await this.marketFees()
@@ -89,24 +94,38 @@ class Sender implements L1TransactionSender {
       if (bumps > 0) {
         const market = await this.marketFees()
         // What is replaced may be a blob transaction: doubling satisfies every pool.
-        fees = higherFees(market, raisedFees(fees, withBlobs || isReplacing))
+        fees = higherFees(market, raisedFees(fees, call.blobs.length > 0 || isReplacing))
         if (isAbove(fees, market, 2n ** BigInt(maxBumps + 1)) || costOf(call, fees) > feeCap) break
         logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
       }
       const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
       const answer = await rpc.send(raw)
-      isReplacing = answer === 'underpriced'
+      isReplacing = answer === 'underpriced' || answer === 'other-kind'
       if (isReplacing) {
         if (this.stuck?.nonce === nonce) fees = higherFees(fees, this.stuck.fees)
+        if (answer === 'other-kind') call = this.whatBlocks(call, nonce)
         continue
       }
-      if (answer === 'taken') this.stuck = { nonce, fees }
+      if (answer === 'taken') this.stuck = { nonce, fees, call }
       hashes.unshift(hash)
       const outcome = await this.watch({ hashes, nonce, signal })
-      if (outcome) return outcome
+      if (outcome) return call === wanted ? outcome : pending
     }
     logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes })
     return pending
+  }
+
+  /** What can take the place of a transaction of the other kind: that one itself, or nothing but its nonce. @throws L1Error L1_REJECTED */
+  private whatBlocks(call: L1Call, nonce: number): L1Call {
+    const { account, logger } = this.ports
+    const hasBlobs = call.blobs.length > 0
+    const { stuck } = this
+    const isKnown = stuck?.nonce === nonce && stuck.call.blobs.length > 0 !== hasBlobs
+    if (!isKnown && !hasBlobs)
+      throw new L1Error('L1_REJECTED', 'a blob transaction of this account is stuck in the pool of L1', { nonce })
+    logger.warn('a stuck L1 transaction of another kind comes first', { nonce, isKnown })
+    const to = account.address.toLowerCase() as Address
+    return isKnown ? stuck.call : { to, data: new Uint8Array(0), gasLimit: transferGas, blobs: [] }
   }
 
   /** Follows transactions of one nonce; null when it is time to raise the fees. */

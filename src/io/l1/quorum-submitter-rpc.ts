@@ -1,5 +1,6 @@
 import type { Clock } from '../time/clock.js'
 import { L1Error } from './l1-error.js'
+import type { SendAnswer } from './l1-transaction-sender.js'
 import type { SubmitterRpc } from './submitter-rpc.js'
 
 /** What one of the endpoints answered, or why it did not. */
@@ -7,7 +8,7 @@ type Answer<Value> = { readonly ok: true; readonly value: Value } | { readonly o
 
 /** Milliseconds that the others have to answer once a quorum did. */
 const graceMs = 250
-const sendAnswers = ['taken', 'underpriced', 'nonce-used'] as const
+const sendAnswers: readonly SendAnswer[] = ['taken', 'underpriced', 'other-kind', 'nonce-used']
 
 /**
  * Several L1 nodes as one. As long as a quorum is honest, no number is taken that is above what an honest one says, and no receipt or

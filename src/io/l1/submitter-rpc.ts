@@ -4,7 +4,7 @@ import type { Address, Hash32 } from '../../base/primitives/hashes.js'
 import { refusalOf } from './contract-refusal.js'
 import type { ContractRefusal } from './l1-client.js'
 import { L1Error } from './l1-error.js'
-import type { SenderRpc } from './l1-transaction-sender.js'
+import type { SendAnswer, SenderRpc } from './l1-transaction-sender.js'
 import { shortText, toL1Error } from './viem-error.js'
 
 /** A call as it would be sent, without its signature. */
@@ -85,11 +85,12 @@ export function createViemSubmitterRpc({
 }
 
 /** Reads the refusals of geth, reth, Nethermind, Besu, Erigon and anvil that mean more than no. @throws L1Error the others */
-function sendAnswer(error: L1Error): 'taken' | 'underpriced' | 'nonce-used' {
+function sendAnswer(error: L1Error): SendAnswer {
   if (error.code === 'L1_UNREACHABLE') throw error
   const text = `${error.message} ${shortText(error.cause)}`
   if (/already ?known|already imported|known transaction/i.test(text)) return 'taken'
   if (/underpriced|replacement ?not ?allowed/i.test(text)) return 'underpriced'
+  if (/already reserved|conflicts with existing|conflicting ?type/i.test(text)) return 'other-kind'
   if (/nonce (is )?too low|old ?nonce|nonce too old/i.test(text)) return 'nonce-used'
   throw new L1Error('L1_REJECTED', `L1 refused the transaction: ${shortText(error.cause)}`, {}, { cause: error })
 }
