@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import net from 'node:net'
+import { listenError } from '../../io/network/port-probe.js'
 import { AppError } from '../app-error.js'
 
 /** Below the ports that systems give to outgoing connections: those would be taken while a node is down. */
@@ -7,21 +7,15 @@ const lowestPort = 12_000
 const portCount = 20_000
 
 /** Checks that nobody listens on the port. @throws AppError PORT_BUSY with the flag that moves it */
-export function requireFreePort({ port, flag }: { port: number; flag: string }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer()
-    server.once('error', cause =>
-      reject(
-        new AppError(
-          'PORT_BUSY',
-          `Port ${port} of 127.0.0.1 is in use by another process: stop it, or choose another port with ${flag}.`,
-          { port },
-          { cause },
-        ),
-      ),
-    )
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve()))
-  })
+export async function requireFreePort({ port, flag }: { port: number; flag: string }): Promise<void> {
+  const cause = await listenError({ host: '127.0.0.1', port })
+  if (cause === null) return
+  throw new AppError(
+    'PORT_BUSY',
+    `Port ${port} of 127.0.0.1 is in use by another process: stop it, or choose another port with ${flag}.`,
+    { port },
+    { cause },
+  )
 }
 
 /**

@@ -15,7 +15,7 @@ import { muxLimits, type NetworkLimits } from './network-limits.js'
 import { keepParsedKeys } from './noise-keys.js'
 import { readLengthsQuietly } from './noise-lengths.js'
 import type { PeerId } from './peer-network.js'
-import { untilPortFree } from './until-port-free.js'
+import { untilPortFree } from './port-probe.js'
 
 export type Libp2pNode = Awaited<ReturnType<typeof createLibp2p>>
 export type Connection = ReturnType<Libp2pNode['getConnections']>[number]
@@ -163,9 +163,10 @@ export async function startListening(node: Libp2pNode, { host, port }: { host: s
     await node.start()
   } catch (error) {
     await node.stop()
+    const reason = error instanceof Error ? error.message : String(error)
     throw new NetworkError(
       'LISTEN_FAILED',
-      `cannot listen for peers on ${host}:${port}: is the port in use?`,
+      `cannot listen for peers on ${host}:${port}, is the port in use? ${reason}`,
       { host, port },
       { cause: error },
     )

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import http from 'node:http'
+import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { chainId, token } from './fake-node.fixture.js'
@@ -214,6 +216,33 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     expect(await hanging).toBe('cut')
     await closed
     await start()
+  })
+
+  it('tells who sends no HTTP so, but never in the middle of an answer', async () => {
+    const { port, host } = server.address
+    const exchange = async (...parts: string[]) => {
+      const socket = net.connect(port, host)
+      let received = ''
+      socket.setEncoding('latin1').on('error', () => {})
+      const closed = new Promise(resolve => socket.once('close', resolve))
+      for (const part of parts) {
+        socket.write(part)
+        await once(socket, 'readable')
+      }
+      socket.on('data', text => {
+        received += text
+      })
+      await closed
+      return received
+    }
+    const garbage = 'no such thing\r\n\r\n'
+    expect(await exchange(garbage)).toMatch(/^HTTP\/1\.1 400 /)
+    server.node.callResult = new Uint8Array(8 << 20)
+    const body = JSON.stringify(message('eth_call', [{}]))
+    const head = `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    const received = await exchange(`${head}${body}`, garbage)
+    expect(received).toMatch(/^HTTP\/1\.1 200 /)
+    expect(received).not.toContain('400 Bad Request')
   })
 
   it('a busy port is a named error', async () => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { bufferBytes, type HeldBytes } from '../../base/primitives/held-bytes.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Clock } from '../../io/time/clock.js'
@@ -44,6 +45,13 @@ export class HttpEndpoint {
     const exchange = new HttpExchange(request, response, this.keeping)
     if (response.socket) this.begin(exchange)
     else this.queue(exchange)
+  }
+
+  /** Ends a connection that brings no HTTP, saying so unless it is in the middle of an answer. */
+  handleError(socket: Duplex): void {
+    const isAnswering = [...this.keeping.sending].some(({ request }) => request.socket === socket)
+    if (isAnswering || !socket.writable) socket.destroy()
+    else socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n', () => socket.destroy())
   }
 
   /** Answers a pipelined request when the answer before is taken, so that a connection never holds two. */

@@ -76,10 +76,7 @@ export async function createRpcServer({
   const http = new HttpEndpoint({ config, dispatcher, held, clock, logger })
   server.on('request', http.handle)
   server.on('upgrade', webSockets.handleUpgrade)
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n', () => socket.destroy())
-    else socket.destroy()
-  })
+  server.on('clientError', (_error, socket) => http.handleError(socket))
   server.on('error', error => ports.onFailure?.(error))
   logger.info('rpc listens', { url: address.url })
 
@@ -129,7 +126,9 @@ async function listen(server: Server, { host, port }: Pick<RpcConfig, 'host' | '
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const isInUse = cause.code === 'EADDRINUSE'
-      const message = isInUse ? `port ${port} on ${host} is in use` : `cannot listen on ${host}:${port}`
+      const message = isInUse
+        ? `port ${port} on ${host} is in use`
+        : `cannot listen on ${host}:${port}: ${cause.message}`
       reject(new RpcServerError(isInUse ? 'PORT_IN_USE' : 'LISTEN_FAILED', message, { host, port }, { cause }))
     })
     server.listen({ host, port }, resolve)

@@ -9,13 +9,15 @@ const lookMs = 50
  */
 export async function untilPortFree({ host, port }: { host: string; port: number }, limitMs = 5_000): Promise<void> {
   const endMs = performance.now() + limitMs
-  while (port !== 0 && (await isInUse({ host, port })) && performance.now() < endMs) await sleep(lookMs)
+  const isInUse = async () => (await listenError({ host, port }))?.code === 'EADDRINUSE'
+  while (port !== 0 && (await isInUse()) && performance.now() < endMs) await sleep(lookMs)
 }
 
-function isInUse({ host, port }: { host: string; port: number }): Promise<boolean> {
+/** Why nobody could listen on the port now, or null. */
+export function listenError({ host, port }: { host: string; port: number }): Promise<NodeJS.ErrnoException | null> {
   return new Promise(resolve => {
     const server = createServer()
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EADDRINUSE'))
-    server.listen(port, host, () => server.close(() => resolve(false)))
+    server.once('error', resolve)
+    server.listen(port, host, () => server.close(() => resolve(null)))
   })
 }

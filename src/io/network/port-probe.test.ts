@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, it } from 'vitest'
-import { untilPortFree } from './until-port-free.js'
+import { untilPortFree } from './port-probe.js'
 
 const host = '127.0.0.1'
 async function taken() {
