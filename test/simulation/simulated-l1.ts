@@ -39,9 +39,9 @@ export class L1Endpoint {
     return {
       address,
       wouldCommit: args => ask(() => real.wouldCommit(args)),
-      wouldFinalize: index => ask(() => real.wouldFinalize(index)),
+      wouldFinalize: batches => ask(() => real.wouldFinalize(batches)),
       commitBatch: (args, signal) => ask(() => real.commitBatch(args, signal)),
-      finalizeBatch: (index, signal) => ask(() => real.finalizeBatch(index, signal)),
+      finalizeBatch: (batches, signal) => ask(() => real.finalizeBatch(batches, signal)),
     }
   }
 

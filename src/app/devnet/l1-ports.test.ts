@@ -145,18 +145,18 @@ describe.each([
 
   test('a batch is final after the challenge window, not before; anybody may post once the turn is over', async () => {
     const anybody = l1.submitter(3)
-    expect((await anybody.wouldFinalize(1))?.errorName).toBe('ChallengeWindowOpen')
+    expect((await anybody.wouldFinalize({ first: 1, last: 1 }))?.errorName).toBe('ChallengeWindowOpen')
     const second = sign(await nextHeader(first.header), all)
     expect((await anybody.wouldCommit(second))?.errorName).toBe('NotYourTurn')
     await l1.pass(devnetParameters.challengeWindowSec)
     expect(await anybody.wouldCommit(second)).toBeNull()
     expect((await anybody.commitBatch(second)).status).toBe('success')
-    expect(await anybody.wouldFinalize(1)).toBeNull()
-    const outcome = await anybody.finalizeBatch(1)
+    expect(await anybody.wouldFinalize({ first: 1, last: 1 })).toBeNull()
+    const outcome = await anybody.finalizeBatch({ first: 1, last: 1 })
     expect(outcome.status).toBe('success')
     expect(await l1.reader.lastFinalizedBatch()).toBe(1)
-    expect((await anybody.wouldFinalize(1))?.errorName).toBe('AlreadyFinalized')
-    expect((await anybody.wouldFinalize(7))?.errorName).toBe('NotCommitted')
+    expect((await anybody.wouldFinalize({ first: 1, last: 1 }))?.errorName).toBe('AlreadyFinalized')
+    expect((await anybody.wouldFinalize({ first: 1, last: 7 }))?.errorName).toBe('NotCommitted')
     if (outcome.status === 'pending') return
     expect(await l1.reader.events({ from: outcome.l1BlockNumber, to: outcome.l1BlockNumber })).toContainEqual({
       type: 'batch-finalized',

@@ -81,11 +81,18 @@ export interface L1Submitter {
   readonly address: `0x${string}`
   /** Asks L1 by eth_call whether commitBatch would be accepted now. */
   wouldCommit(args: CommitBatchArguments): Promise<ContractRefusal | null>
-  /** Asks L1 by eth_call whether finalizeBatch would be accepted now. */
-  wouldFinalize(batchIndex: BatchIndex): Promise<ContractRefusal | null>
+  /** Asks L1 by eth_call whether finalizeBatch of the last would be accepted now. */
+  wouldFinalize(batches: BatchRange): Promise<ContractRefusal | null>
   /** Resolves when the transaction is in an L1 block (success or reverted) or given up after bumps; @throws L1Error */
   commitBatch(args: CommitBatchArguments, signal?: AbortSignal): Promise<L1TransactionOutcome>
-  finalizeBatch(batchIndex: BatchIndex, signal?: AbortSignal): Promise<L1TransactionOutcome>
+  /** Makes the last final and with it all before; its gas is bought for these. */
+  finalizeBatch(batches: BatchRange, signal?: AbortSignal): Promise<L1TransactionOutcome>
+}
+
+/** Batches from one to another, both included. */
+export interface BatchRange {
+  readonly first: BatchIndex
+  readonly last: BatchIndex
 }
 
 export interface CommitBatchArguments {

@@ -146,9 +146,9 @@ export class MemoryL1 {
     return {
       address,
       wouldCommit: args => this.answer(() => this.refuseCommit(this.tip.state, args, address, now())),
-      wouldFinalize: index => this.answer(() => refuseFinalize(this.tip.state, index, now(), this.config)),
+      wouldFinalize: ({ last }) => this.answer(() => refuseFinalize(this.tip.state, last, now(), this.config)),
       commitBatch: (args, signal) => this.send(address, { type: 'commit', args }, signal),
-      finalizeBatch: (batchIndex, signal) => this.send(address, { type: 'finalize', batchIndex }, signal),
+      finalizeBatch: ({ last }, signal) => this.send(address, { type: 'finalize', batchIndex: last }, signal),
     }
   }
 

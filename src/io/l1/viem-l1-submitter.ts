@@ -4,11 +4,16 @@ import { blsSignatureToEip2537 } from '../../base/crypto/bls.js'
 import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Address } from '../../base/primitives/hashes.js'
 import { invariant } from '../../base/primitives/invariant.js'
-import type { BatchIndex } from '../../base/primitives/quantities.js'
 import type { Logger } from '../telemetry/logger.js'
 import type { Clock } from '../time/clock.js'
 import { rollupAbi } from './contract-abis.js'
-import type { CommitBatchArguments, ContractRefusal, L1Submitter, L1TransactionOutcome } from './l1-client.js'
+import type {
+  BatchRange,
+  CommitBatchArguments,
+  ContractRefusal,
+  L1Submitter,
+  L1TransactionOutcome,
+} from './l1-client.js'
 import { majorityOf } from './l1-quorum.js'
 import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
 import { createL1TransactionSender, type L1TransactionSender } from './l1-transaction-sender.js'
@@ -40,8 +45,8 @@ const defaultFeeCap = 10n ** 18n
 const quorumTimeoutMs = 5_000
 /** commitBatch takes 205 k at no absent member, 300 k at 66 of 200 absent; a missed turn adds 25 k. */
 const commitGasLimit = 1_000_000n
-/** A final batch is one event and one read: 5 k; hundreds fit. */
-const finalizeGasLimit = 3_000_000n
+/** Twice what a final batch takes, one event and one read, and what the transaction takes besides. */
+const finalizeGasLimit = ({ first, last }: BatchRange): bigint => 100_000n + 10_000n * BigInt(last - first + 1)
 
 /** Sends commitBatch and finalizeBatch from one account. */
 export function createViemL1Submitter({
@@ -93,8 +98,9 @@ class ViemL1Submitter implements L1Submitter {
     return this.rpc.refusal({ data: commitCall(args), gasLimit: commitGasLimit, blobVersionedHashes })
   }
 
-  wouldFinalize(batchIndex: BatchIndex): Promise<ContractRefusal | null> {
-    return this.rpc.refusal({ data: finalizeCall(batchIndex), gasLimit: finalizeGasLimit, blobVersionedHashes: [] })
+  wouldFinalize(batches: BatchRange): Promise<ContractRefusal | null> {
+    const gasLimit = finalizeGasLimit(batches)
+    return this.rpc.refusal({ data: finalizeCall(batches), gasLimit, blobVersionedHashes: [] })
   }
 
   commitBatch(args: CommitBatchArguments, signal?: AbortSignal): Promise<L1TransactionOutcome> {
@@ -104,11 +110,9 @@ class ViemL1Submitter implements L1Submitter {
     )
   }
 
-  finalizeBatch(batchIndex: BatchIndex, signal?: AbortSignal): Promise<L1TransactionOutcome> {
-    return this.sender.send(
-      { to: this.rollup, data: hexToBytes(finalizeCall(batchIndex)), gasLimit: finalizeGasLimit, blobs: [] },
-      signal,
-    )
+  finalizeBatch(batches: BatchRange, signal?: AbortSignal): Promise<L1TransactionOutcome> {
+    const gasLimit = finalizeGasLimit(batches)
+    return this.sender.send({ to: this.rollup, data: hexToBytes(finalizeCall(batches)), gasLimit, blobs: [] }, signal)
   }
 }
 
@@ -132,6 +136,6 @@ function commitCall({ header, absent, signature }: CommitBatchArguments): Hex {
   })
 }
 
-function finalizeCall(batchIndex: BatchIndex): Hex {
-  return encodeFunctionData({ abi: rollupAbi, functionName: 'finalizeBatch', args: [BigInt(batchIndex)] })
+function finalizeCall({ last }: BatchRange): Hex {
+  return encodeFunctionData({ abi: rollupAbi, functionName: 'finalizeBatch', args: [BigInt(last)] })
 }

@@ -80,7 +80,7 @@ export function createSubmitter({ config, ports }: { config: SubmitterConfig; po
   return submitter
 }
 
-/** Batches that one transaction makes final: 1 M gas, 4 k each. */
+/** Batches that one transaction makes final: some 1 M gas. */
 const maxFinalizedAtOnce = 256
 /** Refusals that time cures: L1 or our view of it is about to change. */
 const passing = new Set([
@@ -239,13 +239,14 @@ class BatchSubmitter implements Submitter {
     const { follower, l1, logger } = this.ports
     const newest = this.newestFinal(oldest)
     if (newest === null || !this.isTimeToFinalize(oldest)) return true
-    const refusal = await l1.wouldFinalize(newest)
+    const batches = { first: oldest, last: newest }
+    const refusal = await l1.wouldFinalize(batches)
     if (refusal) return this.refused(newest, refusal)
     this.sending = true
-    const outcome = await l1.finalizeBatch(newest, this.stopping.signal)
+    const outcome = await l1.finalizeBatch(batches, this.stopping.signal)
     if (outcome.status === 'success') {
       this.metrics.finalizations.inc()
-      logger.info('batches are final on L1', { first: oldest, last: newest })
+      logger.info('batches are final on L1', batches)
     } else if (outcome.status === 'reverted')
       logger.warn('L1 took a transaction of this node and reverted it', { what: 'finalizeBatch', ...outcome })
     await follower.refresh()
