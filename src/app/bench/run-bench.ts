@@ -5,7 +5,7 @@ import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Address } from '../../base/primitives/hashes.js'
 import { AppError } from '../app-error.js'
 import { packageRoot } from '../package-root.js'
-import { BenchAccount, erc20TransferData } from './bench-account.js'
+import { BenchAccount, benchFeeCap, erc20TransferData } from './bench-account.js'
 import { type DevnetInfo, readDevnetInfo, rpcCall, sleep } from './bench-network.js'
 import { type LatencyResult, measureLatency } from './measure-latency.js'
 import { measureThroughput, type ThroughputResult } from './measure-throughput.js'
@@ -35,8 +35,14 @@ export interface BenchOptions {
 }
 
 const senders = 400
-/** Enough for what one of them may have waiting at once at the highest fee that it bids (BenchAccount). */
-const senderFunds = 10n * 10n ** 18n
+const transferGas = 21_000
+const erc20TransferGas = 100_000
+
+/** What one of them pays at most for its share, in wei: each transaction at the highest fee that it bids, and what it sends. */
+function senderFunds({ transfers, erc20Transfers }: Pick<BenchOptions, 'transfers' | 'erc20Transfers'>): bigint {
+  const gas = Math.ceil(transfers / senders) * transferGas + Math.ceil(erc20Transfers / senders) * erc20TransferGas
+  return BigInt(gas) * benchFeeCap + BigInt(transfers)
+}
 
 /** Measures a network of real processes. @throws AppError */
 export async function runBench(options: BenchOptions): Promise<BenchReport> {
@@ -57,20 +63,20 @@ async function measure(info: DevnetInfo, options: BenchOptions): Promise<BenchRe
   const accounts = Array.from({ length: senders }, (_, index) => BenchAccount.derived({ index, salt, chainId }))
 
   options.say('funding accounts, deploying a token …')
-  const token = await prepare({ url, rich, accounts })
+  const token = await prepare({ url, rich, accounts, funds: senderFunds(options) })
   options.say('waiting for the first batch, so that one-time costs are not measured …')
   for (const node of info.nodes) await sealedBatch(node.rpcUrl, 1)
   options.say(`throughput: ${options.transfers} transfers …`)
   const sink = accounts[0]!.address
   const transfers = await measureThroughput({
     info,
-    raws: inTurn(accounts, options.transfers, account => account.sign({ to: sink, value: 1n, gas: 21_000 })),
+    raws: inTurn(accounts, options.transfers, account => account.sign({ to: sink, value: 1n, gas: transferGas })),
   })
   options.say(`throughput: ${options.erc20Transfers} ERC-20 transfers …`)
   const data = erc20TransferData(sink, 1n)
   const erc20 = await measureThroughput({
     info,
-    raws: inTurn(accounts, options.erc20Transfers, account => account.sign({ to: token, data, gas: 100_000 })),
+    raws: inTurn(accounts, options.erc20Transfers, account => account.sign({ to: token, data, gas: erc20TransferGas })),
   })
   options.say('waiting for the batches of these …')
   for (const node of info.nodes) await sealedBatch(node.rpcUrl, (await latestBatch(node.rpcUrl)) + 1)
@@ -108,10 +114,12 @@ async function prepare({
   url,
   rich,
   accounts,
+  funds,
 }: {
   url: string
   rich: BenchAccount
   accounts: readonly BenchAccount[]
+  funds: bigint
 }): Promise<Address> {
   const { bytecode } = JSON.parse(
     await readFile(path.join(packageRoot, 'bench', 'token', 'BenchToken.json'), 'utf8'),
@@ -122,8 +130,10 @@ async function prepare({
   let last = deployment
   for (let i = 0; i < accounts.length; i++) {
     const { address } = accounts[i]!
-    await send(rich.sign({ to: address, value: senderFunds, gas: 21_000 }))
-    last = await send(rich.sign({ to: contractAddress, data: erc20TransferData(address, 10n ** 18n), gas: 100_000 }))
+    await send(rich.sign({ to: address, value: funds, gas: transferGas }))
+    last = await send(
+      rich.sign({ to: contractAddress, data: erc20TransferData(address, 10n ** 18n), gas: erc20TransferGas }),
+    )
     // Below the pool's limit of one account.
     if (i % 100 === 99) await receipt(url, last)
   }
