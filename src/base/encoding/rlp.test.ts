@@ -3,7 +3,7 @@ import { fromRlp, toRlp } from 'viem'
 import { describe, expect, it } from 'vitest'
 import { bytesToHex, hexToBytes } from '../primitives/bytes.js'
 import { DecodeError } from './decode-error.js'
-import { decodeRlp, encodeRlp, type RlpItem } from './rlp.js'
+import { decodeRlp, encodeRlp, type RlpItem, splitRlpList } from './rlp.js'
 import { RlpFields, rlpUint } from './rlp-fields.js'
 
 const { item } = fc.letrec<{ item: RlpItem }>(tie => ({
@@ -25,6 +25,18 @@ describe('RLP', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it('splits a list into the encodings of its items, and nothing else', () => {
+    fc.assert(
+      fc.property(item, value => {
+        const encoded = encodeRlp(value)
+        if (value instanceof Uint8Array) expect(() => splitRlpList(encoded)).toThrow(DecodeError)
+        else expect(splitRlpList(encoded)).toEqual(value.map(encodeRlp))
+      }),
+    )
+    for (const hex of ['0x', '0xc2c0', '0xc183aabbcc', '0xc000', '0xf801c0'])
+      expect(() => splitRlpList(hexToBytes(hex as `0x${string}`))).toThrow(DecodeError)
   })
 
   it('writes lengths of one to three bytes', () => {

@@ -77,6 +77,29 @@ export function decodeRlp(bytes: Uint8Array): RlpItem {
   return item
 }
 
+/**
+ * The encodings of the items of one list that fills the whole input, as views into it. They are not looked into: that costs
+ * only as much as there are items, however much is nested in them. @throws DecodeError
+ */
+export function splitRlpList(bytes: Uint8Array): readonly Uint8Array[] {
+  if (bytes.length === 0 || bytes[0]! < 0xc0) throw new DecodeError('RLP is no list')
+  const { start, end } = span(bytes, 0, bytes.length, 0xc0)
+  if (end !== bytes.length) throw new DecodeError('RLP has bytes after its end', { end, length: bytes.length })
+  const items: Uint8Array[] = []
+  for (let at = start; at < end; ) {
+    const next = endOf(bytes, at, end)
+    items.push(bytes.subarray(at, next))
+    at = next
+  }
+  return items
+}
+
+function endOf(bytes: Uint8Array, at: number, limit: number): number {
+  const first = bytes[at]!
+  if (first < 0x80) return at + 1
+  return span(bytes, at, limit, first < 0xc0 ? 0x80 : 0xc0).end
+}
+
 function read(bytes: Uint8Array, at: number, limit: number, depth: number): { item: RlpItem; end: number } {
   if (at >= limit) throw new DecodeError('RLP ends early', { at })
   const first = bytes[at]!

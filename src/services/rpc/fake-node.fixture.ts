@@ -16,6 +16,7 @@ import { createEthQueries } from '../../io/execution/embedded/queries/eth-querie
 import { logsBloom } from '../../io/execution/embedded/queries/log-bloom.js'
 import { logToJson } from '../../io/execution/embedded/queries/receipt-json.js'
 import type { StoredReceipt } from '../../io/execution/embedded/reading.js'
+import { decodeReceiptAt, encodeReceipts } from '../../io/execution/embedded/store/stored-receipt.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
@@ -145,6 +146,8 @@ export class FakeNode {
       blockAt: height => this.blocks[height] ?? null,
       heightOf: hash => this.blocks.find(block => block.hash === hash)?.header.number ?? null,
       receiptsAt: height => this.receipts[height] ?? null,
+      outcomesAt: height => this.receipts[height] ?? null,
+      receiptAt: (height, index) => decodeReceiptAt(encodeReceipts(this.receipts[height] ?? []), index),
       transactionPosition: hash => {
         for (const { header, transactions } of this.blocks) {
           const index = transactions.findIndex(raw => keccak256Hex(raw) === hash)

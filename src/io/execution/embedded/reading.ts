@@ -23,6 +23,9 @@ export interface StoredReceipt {
   readonly logs: readonly StoredLog[]
 }
 
+/** A receipt without its logs, which may be a thousand times as large. */
+export type StoredOutcome = Omit<StoredReceipt, 'logs'>
+
 /** The three labelled blocks of the last fork choice. */
 export interface ChainHeads {
   readonly head: BlockHeader
@@ -40,6 +43,10 @@ export interface ChainReader {
   blockAt(height: Height): Block | null
   heightOf(hash: BlockHash): Height | null
   receiptsAt(height: Height): readonly StoredReceipt[] | null
+  /** The same without logs, at a fraction of the cost. */
+  outcomesAt(height: Height): readonly StoredOutcome[] | null
+  /** One receipt of a block, and the index in the block of its first log; the other receipts cost little. */
+  receiptAt(height: Height, index: number): { readonly receipt: StoredReceipt; readonly firstLogIndex: number } | null
   transactionPosition(hash: TransactionHash): { readonly height: Height; readonly index: number } | null
 }
 

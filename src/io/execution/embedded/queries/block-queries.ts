@@ -4,7 +4,7 @@ import { invariant } from '../../../../base/primitives/invariant.js'
 import type { Height } from '../../../../base/primitives/quantities.js'
 import type { Block } from '../../../../base/protocol/block.js'
 import { decodeTransaction } from '../../../../base/protocol/transaction.js'
-import type { ChainReader, StoredReceipt } from '../reading.js'
+import type { ChainReader, StoredOutcome } from '../reading.js'
 import { blockToJson } from './block-json.js'
 import { type BlockSelector, readBlockNumber, readBlockNumberOrHash, resolveHeight } from './block-selector.js'
 import { readHash, readUint64, toQuantity } from './hex-arguments.js'
@@ -21,16 +21,16 @@ export function blockQueries({ chain }: { chain: ChainReader }): QueryMethods {
     const height = resolveHeight(chain, selector)
     return height === null ? null : chain.blockAt(height)
   }
-  const receiptsOf = (height: Height): readonly StoredReceipt[] => {
-    const receipts = chain.receiptsAt(height)
-    invariant(receipts, 'a canonical block has its receipts', { height })
-    return receipts
+  const outcomesOf = (height: Height): readonly StoredOutcome[] => {
+    const outcomes = chain.outcomesAt(height)
+    invariant(outcomes, 'a canonical block has its receipts', { height })
+    return outcomes
   }
   const transactionIn = (block: Block | null, index: number) => {
     const raw = block?.transactions[index]
     if (!block || !raw) return null
     const { hash: blockHash, header } = block
-    const { sender } = receiptsOf(header.number)[index]!
+    const { sender } = outcomesOf(header.number)[index]!
     return transactionToJson({ transaction: decodeTransaction(raw), sender, place: { blockHash, header, index } })
   }
   const located = (hash: TransactionHash) => {
@@ -45,7 +45,7 @@ export function blockQueries({ chain }: { chain: ChainReader }): QueryMethods {
     args.end()
     const block = blockOf(selector)
     if (!block) return null
-    return blockToJson(block, isWhole ? receiptsOf(block.header.number).map(({ sender }) => sender) : undefined)
+    return blockToJson(block, isWhole ? outcomesOf(block.header.number).map(({ sender }) => sender) : undefined)
   }
   const ofBlock =
     (read: ArgumentReader<BlockSelector>, answer: (block: Block) => unknown) =>
@@ -84,7 +84,7 @@ export function blockQueries({ chain }: { chain: ChainReader }): QueryMethods {
     eth_getTransactionByBlockHashAndIndex: byIndex(readBlockHash, transactionIn),
     eth_getRawTransactionByBlockNumberAndIndex: byIndex(readBlockNumber, rawTransactionIn),
     eth_getRawTransactionByBlockHashAndIndex: byIndex(readBlockHash, rawTransactionIn),
-    eth_getBlockReceipts: ofBlock(readBlockNumberOrHash, block => allReceipts(block, receiptsOf(block.header.number))),
+    eth_getBlockReceipts: ofBlock(readBlockNumberOrHash, block => allReceipts(chain, block)),
 
     eth_getTransactionByHash(args) {
       const hash = args.required(readHash)
@@ -102,22 +102,21 @@ export function blockQueries({ chain }: { chain: ChainReader }): QueryMethods {
       const hash = args.required(readHash)
       args.end()
       const found = located(hash)
-      return found && oneReceipt(found.block, receiptsOf(found.block.header.number), found.index)
+      return found && oneReceipt(chain, found.block, found.index)
     },
   }
 }
 
-function oneReceipt(block: Block, receipts: readonly StoredReceipt[], index: number) {
-  const receipt = receipts[index]
-  const raw = block.transactions[index]
-  invariant(receipt && raw, 'a transaction has its receipt', { height: block.header.number, index })
-  let firstLogIndex = 0
-  for (let before = 0; before < index; before++) firstLogIndex += receipts[before]!.logs.length
-  const { header, hash: blockHash } = block
-  return receiptToJson({ receipt, transaction: decodeTransaction(raw), header, blockHash, index, firstLogIndex })
+function oneReceipt(chain: ChainReader, { hash: blockHash, header, transactions }: Block, index: number) {
+  const found = chain.receiptAt(header.number, index)
+  const raw = transactions[index]
+  invariant(found && raw, 'a transaction has its receipt', { height: header.number, index })
+  return receiptToJson({ ...found, transaction: decodeTransaction(raw), header, blockHash, index })
 }
 
-function allReceipts({ hash: blockHash, header, transactions }: Block, receipts: readonly StoredReceipt[]) {
+function allReceipts(chain: ChainReader, { hash: blockHash, header, transactions }: Block) {
+  const receipts = chain.receiptsAt(header.number)
+  invariant(receipts, 'a canonical block has its receipts', { height: header.number })
   let firstLogIndex = 0
   return receipts.map((receipt, index) => {
     const transaction = decodeTransaction(transactions[index]!)

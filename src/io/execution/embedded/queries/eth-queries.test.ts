@@ -18,6 +18,7 @@ import {
 import { type AccessListEntry, decodeTransaction } from '../../../../base/protocol/transaction.js'
 import { ExecutionRpcError } from '../../execution-rpc-error.js'
 import type { CallExecutor, CallOutcome, CallRequest, ChainReader, StateReader, StoredReceipt } from '../reading.js'
+import { decodeReceiptAt, encodeReceipts } from '../store/stored-receipt.js'
 import { createEthQueries } from './eth-queries.js'
 import { logsBloom } from './log-bloom.js'
 
@@ -136,6 +137,8 @@ function makeChain(): ChainReader {
     blockAt: height => blocks[height] ?? null,
     heightOf: hash => blocks.find(block => block.hash === hash)?.header.number ?? null,
     receiptsAt: height => (blocks[height] ? receiptsOf(blocks[height].transactions) : null),
+    outcomesAt: height => (blocks[height] ? receiptsOf(blocks[height].transactions) : null),
+    receiptAt: (height, index) => decodeReceiptAt(encodeReceipts(receiptsOf(blocks[height]!.transactions)), index),
     transactionPosition: hash => {
       const index = raws.findIndex(raw => keccak256Hex(raw) === hash)
       return index < 0 ? null : { height: 2, index }

@@ -117,15 +117,15 @@ const ascending = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
 function tipsAt(chain: ChainReader, height: Height): Wei[] {
   const { gasUsed, baseFeePerGas } = requireCanonical(chain, height)
   if (gasUsed === 0) return []
-  const receipts = chain.receiptsAt(height) ?? []
-  return receipts.map(({ effectiveGasPrice }) => effectiveGasPrice - baseFeePerGas).sort(ascending)
+  const outcomes = chain.outcomesAt(height) ?? []
+  return outcomes.map(({ effectiveGasPrice }) => effectiveGasPrice - baseFeePerGas).sort(ascending)
 }
 
 /** Tips at the percentiles of the block's gas, as geth weighs them. */
 function rewards(chain: ChainReader, header: BlockHeader, percentiles: readonly number[]): Hex[] {
-  const receipts = header.gasUsed === 0 ? [] : (chain.receiptsAt(header.number) ?? [])
-  if (receipts.length === 0) return percentiles.map(() => '0x0')
-  const paid = receipts
+  const outcomes = header.gasUsed === 0 ? [] : (chain.outcomesAt(header.number) ?? [])
+  if (outcomes.length === 0) return percentiles.map(() => '0x0')
+  const paid = outcomes
     .map(({ gasUsed, effectiveGasPrice }) => ({ gasUsed, tip: effectiveGasPrice - header.baseFeePerGas }))
     .sort((a, b) => ascending(a.tip, b.tip))
   let at = 0

@@ -16,11 +16,11 @@ import {
 import { withdrawalFromRlp, withdrawalToRlp } from '../../../../base/protocol/withdrawal.js'
 import type { KeyValueStore, StoreChange } from '../../../storage/key-value-store.js'
 import { ExecutionError } from '../../execution-error.js'
-import type { ChainHeads, ChainReader, StoredReceipt } from '../reading.js'
+import type { ChainHeads, ChainReader, StoredOutcome, StoredReceipt } from '../reading.js'
 import { encodeAccount } from '../state/account-record.js'
 import type { StateDiff } from '../state/state-diff.js'
 import { chainKeys } from './chain-keys.js'
-import { decodeReceipts, encodeReceipts } from './stored-receipt.js'
+import { decodeOutcomes, decodeReceiptAt, decodeReceipts, encodeReceipts } from './stored-receipt.js'
 
 /** A block with everything that its execution produced. */
 export interface ExecutedBlock {
@@ -96,6 +96,14 @@ export class ChainStore implements ChainReader {
 
   receiptsAt(height: Height): readonly StoredReceipt[] | null {
     return this.read(chainKeys.receipts(height), `receipts ${height}`, decodeReceipts)
+  }
+
+  outcomesAt(height: Height): readonly StoredOutcome[] | null {
+    return this.read(chainKeys.receipts(height), `receipts ${height}`, decodeOutcomes)
+  }
+
+  receiptAt(height: Height, index: number): ReturnType<typeof decodeReceiptAt> {
+    return this.read(chainKeys.receipts(height), `receipts ${height}`, bytes => decodeReceiptAt(bytes, index))
   }
 
   transactionPosition(hash: TransactionHash): { readonly height: Height; readonly index: number } | null {

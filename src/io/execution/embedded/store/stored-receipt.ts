@@ -1,7 +1,7 @@
-import { decodeRlp, encodeRlp, type RlpItem } from '../../../../base/encoding/rlp.js'
+import { decodeRlp, encodeRlp, type RlpItem, splitRlpList } from '../../../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../../../base/encoding/rlp-fields.js'
 import { bytesToHex } from '../../../../base/primitives/bytes.js'
-import type { StoredLog, StoredReceipt } from '../reading.js'
+import type { StoredLog, StoredOutcome, StoredReceipt } from '../reading.js'
 
 /** The receipts of one block as one value of the store. */
 export function encodeReceipts(receipts: readonly StoredReceipt[]): Uint8Array {
@@ -13,6 +13,29 @@ export function decodeReceipts(bytes: Uint8Array): readonly StoredReceipt[] {
   const item = decodeRlp(bytes)
   return item instanceof Uint8Array ? [] : item.map(receiptFromRlp)
 }
+
+/** The receipts without their logs. @throws DecodeError */
+export function decodeOutcomes(bytes: Uint8Array): readonly StoredOutcome[] {
+  return splitRlpList(bytes).map(receipt =>
+    outcomeFrom(RlpFields.of(splitRlpList(receipt).slice(0, logsField).map(decodeRlp), 'stored receipt')),
+  )
+}
+
+/** The receipt at this place, and how many logs come before its own; null when there are fewer receipts. @throws DecodeError */
+export function decodeReceiptAt(
+  bytes: Uint8Array,
+  index: number,
+): { readonly receipt: StoredReceipt; readonly firstLogIndex: number } | null {
+  const receipts = splitRlpList(bytes)
+  const encoded = receipts[index]
+  if (encoded === undefined) return null
+  let firstLogIndex = 0
+  for (const before of receipts.slice(0, index)) firstLogIndex += splitRlpList(splitRlpList(before)[logsField]!).length
+  return { receipt: receiptFromRlp(decodeRlp(encoded)), firstLogIndex }
+}
+
+/** Where a receipt has its logs: after everything else. */
+const logsField = 6
 
 function receiptToRlp(receipt: StoredReceipt): RlpItem {
   return [
@@ -33,16 +56,21 @@ export function logToRlp(log: StoredLog): RlpItem {
 
 function receiptFromRlp(item: RlpItem): StoredReceipt {
   const fields = RlpFields.of(item, 'stored receipt')
+  const outcome = outcomeFrom(fields)
+  const logs = fields.items().map(logFromRlp)
+  fields.end()
+  return { ...outcome, logs }
+}
+
+function outcomeFrom(fields: RlpFields): StoredOutcome {
   const sender = fields.address()
   const succeeded = fields.uint(8) === 1n
   const gasUsed = fields.safeUint()
   const cumulativeGasUsed = fields.safeUint()
   const effectiveGasPrice = fields.uint(256)
   const contract = fields.bytes({ max: 20 })
-  const logs = fields.items().map(logFromRlp)
-  fields.end()
   const contractAddress = contract.length === 0 ? null : bytesToHex(contract)
-  return { sender, succeeded, gasUsed, cumulativeGasUsed, effectiveGasPrice, contractAddress, logs }
+  return { sender, succeeded, gasUsed, cumulativeGasUsed, effectiveGasPrice, contractAddress }
 }
 
 function logFromRlp(item: RlpItem): StoredLog {
