@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import { parseEther } from 'viem'
 import { isQuorum, majorityOf } from '../../io/l1/l1-quorum.js'
 import { AppError } from '../app-error.js'
-import type { NodeConfig } from '../node/start-node.js'
+import type { NodeConfig } from '../node/node-config.js'
 
 export const defaultL1Rpc = 'http://127.0.0.1:8545'
 

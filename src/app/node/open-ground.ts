@@ -13,27 +13,12 @@ import type { Libp2pNetwork } from '../../io/network/libp2p-network.js'
 import { createWorkerRecovery } from '../../io/recovery/worker-recovery.js'
 import { FileLog } from '../../io/storage/file-log.js'
 import { LevelStore } from '../../io/storage/level-store.js'
-import type { Logger } from '../../io/telemetry/logger.js'
-import type { PrometheusMetrics } from '../../io/telemetry/prometheus-metrics.js'
-import type { Clock } from '../../io/time/clock.js'
 import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
+import type { Frame } from './frame.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
-import type { Lifecycle } from './lifecycle.js'
-import type { NodeConfig } from './start-node.js'
-
-/** What a node is opened with. */
-export interface Frame {
-  readonly config: NodeConfig
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly metrics: PrometheusMetrics
-  readonly lifecycle: Lifecycle
-  readonly fail: (error: unknown) => void
-  readonly stopping: AbortSignal
-}
 
 /** How long a process that was killed may hold the store's lock before it is gone. */
 const lockWaitMs = 5_000

@@ -6,7 +6,7 @@ import { createQuorumL1Reader } from '../../io/l1/quorum-l1-reader.js'
 import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
 import { createViemL1Submitter } from '../../io/l1/viem-l1-submitter.js'
 import type { NodeGround } from './assemble-node.js'
-import type { Frame } from './open-ground.js'
+import type { Frame } from './frame.js'
 
 /** Milliseconds that one of several L1 endpoints has for an answer. */
 const quorumTimeoutMs = 5_000

@@ -2,8 +2,8 @@ import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import { Libp2pNetwork } from '../../io/network/libp2p-network.js'
+import type { Frame } from './frame.js'
 import { loadOrCreateNodeIdentity } from './node-identity.js'
-import type { Frame } from './open-ground.js'
 
 /** The network by which the node meets its peers, not started. @throws KeyError NetworkError */
 export async function openNetwork(
