@@ -43,6 +43,7 @@ function voting({ network, signer }: Awaited<ReturnType<typeof node>>): SigningW
     network,
     height: () => 10,
     bestKnownHeight: () => 10,
+    latestCertifiedBatch: () => 0,
     clock: systemClock,
     logger: silentLogger,
   })

@@ -217,7 +217,7 @@ async function openMempool({ terms, ground, lifecycle }: Making): Promise<Mempoo
 /** The node's signer as consensus uses it, on a node with a consensus key: it watches the network for its own key. */
 function watchSigning(
   { ground, lifecycle }: Making,
-  { chain, syncer, sets }: Pick<NodeServices, 'chain' | 'syncer' | 'sets'>,
+  { chain, syncer, sets, batcher }: Pick<NodeServices, 'chain' | 'syncer' | 'sets' | 'batcher'>,
 ): SigningWatch | null {
   if (!ground.sequencing) return null
   const { network, clock, logger } = ground
@@ -227,6 +227,7 @@ function watchSigning(
     network,
     height: () => chain.height(),
     bestKnownHeight: () => syncer.bestKnownHeight(),
+    latestCertifiedBatch: () => batcher.latestCertified(),
     clock,
     logger: logger.child('signing'),
   })

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { attestationDigest } from '../../../base/protocol/batch-attestation.js'
 import { precommit, prevote, type Vote, voteDigest } from '../../../base/protocol/vote.js'
-import type { ConsensusSigner } from '../../../io/keys/consensus-signer.js'
+import type { ConsensusSigner, Observation } from '../../../io/keys/consensus-signer.js'
 import { GuardedSigner } from '../../../io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../../io/keys/memory-signing-record.js'
 import { resume } from '../../../io/keys/signing-rules.js'
@@ -32,6 +33,7 @@ let record: MemorySigningRecord
 let connected: number[]
 let height: number
 let best: number
+let certified: number
 let errors: string[]
 let watch: SigningWatch
 const logger: Logger = { ...silentLogger, error: message => errors.push(message.split(':')[0]!) }
@@ -45,6 +47,7 @@ function start(signer: ConsensusSigner = guarded()): void {
     network: { peers: () => connected.map(i => ({ id: `peer-${i}`, consensusKey: keys[i]!.publicKey() })) },
     height: () => height,
     bestKnownHeight: () => Math.max(best, height),
+    latestCertifiedBatch: () => certified,
     clock,
     logger,
   })
@@ -56,6 +59,7 @@ beforeEach(() => {
   connected = [0, 1]
   height = 10
   best = 10
+  certified = 0
   errors = []
   start()
 })
@@ -73,6 +77,18 @@ function ask(what: ReturnType<typeof content>): { outcome: string } {
   )
   return asked
 }
+
+/** Shows a vote that its key signed. */
+function show(what: ReturnType<typeof content>): Promise<Observation> {
+  return watch.observe({ kind: 'vote', content: what, signature: keys[self]!.sign(voteDigest(domain, what)) })
+}
+
+function showAttestation(batchIndex: number): Promise<Observation> {
+  const attested = { batchIndex, batchHash: hash(batchIndex) }
+  const signature = keys[self]!.sign(attestationDigest(domain, attested))
+  return watch.observe({ kind: 'attestation', content: attested, signature })
+}
+
 function decide(at: number, options: Parameters<typeof certificate>[1] = {}): void {
   height = at
   watch.onCertificate(certificate(at, options))
@@ -203,13 +219,26 @@ describe('before the first signature', () => {
     expect(watch.state()).toBe('KEY_IN_USE_ELSEWHERE')
   })
 
+  it('is not stopped by what its key signed for heights and batches that are decided, whoever shows it', async () => {
+    height = 0
+    best = 5_000
+    const [early, later] = [show(content(1)), show(content(700))]
+    await clock.advance(1_000)
+    decide(5_000)
+    await clock.advance(100)
+    certified = 40
+    const seen = await Promise.all([early, later, show(content(4_999)), showAttestation(40)])
+    expect(seen).toEqual(['expected', 'expected', 'expected', 'expected'])
+    expect([watch.state(), errors]).toEqual(['listening', []])
+    expect(await showAttestation(41)).toBe('stopped')
+  })
+
   it('stops at a vote of its key at the height in progress, and stays stopped after a restart', async () => {
     const asked = ask(content(11))
     await clock.advance(100)
-    const seen = content(11, { value: 2 })
-    const signature = keys[self]!.sign(voteDigest(domain, seen))
-    expect(await watch.observe({ kind: 'vote', content: seen, signature })).toBe('stopped')
-    await clock.advance(100)
+    const seen = show(content(11, { value: 2 }))
+    await clock.advance(300)
+    expect(await seen).toBe('stopped')
     expect(asked.outcome).toBe('SIGNING_STOPPED')
     start()
     const again = ask(content(20))
@@ -257,10 +286,9 @@ describe('while it signs', () => {
     }
     await watch.close()
     start(signer)
-    const seen = content(11, { round: 3, value: 2 })
-    const signature = keys[self]!.sign(voteDigest(domain, seen))
-    expect(await watch.observe({ kind: 'vote', content: seen, signature })).toBe('stopped')
-    await clock.advance(100)
+    const seen = show(content(11, { round: 3, value: 2 }))
+    await clock.advance(300)
+    expect(await seen).toBe('stopped')
     await record.save(resume(record.load()))
     current = guarded()
     decide(11)

@@ -1,6 +1,6 @@
 import type { BlsPublicKeyBytes } from '../../../base/crypto/bls.js'
 import { MorphismError } from '../../../base/primitives/morphism-error.js'
-import type { Height, Round } from '../../../base/primitives/quantities.js'
+import type { BatchIndex, Height, Round } from '../../../base/primitives/quantities.js'
 import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
 import { isQuorum, memberByKey, powerOf, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
 import { precommit } from '../../../base/protocol/vote.js'
@@ -36,6 +36,8 @@ export interface SigningWatchPorts {
   /** Height of the own chain, and of the best head that peers speak of. */
   readonly height: () => Height
   readonly bestKnownHeight: () => Height
+  /** The newest batch up to which all have their certificate. */
+  readonly latestCertifiedBatch: () => BatchIndex
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -54,7 +56,10 @@ export class SigningWatch implements ConsensusSigner {
   private wanted: { readonly height: Height; readonly sinceMs: number } | null = null
   private heightsWithout = 0
   private quorumSinceMs: number | null = null
-  private held: { readonly height: Height; readonly release: () => void }[] = []
+  /** What is to be signed once the network was listened to. */
+  private held: Held[] = []
+  /** What peers show of this key before it is known which heights are decided. */
+  private shown: Held[] = []
   private cancelLook: () => void = () => {}
   private lastPrecommit: { readonly height: Height; readonly round: Round; readonly blockHash: string } | null = null
   private floorWanted: Height = 0
@@ -106,8 +111,16 @@ export class SigningWatch implements ConsensusSigner {
     return this.ports.signer.signNodeBinding(peerId)
   }
 
-  observe(message: ObservedMessage): Promise<Observation> {
-    return this.reporting(this.ports.signer.observe({ ...message, isFresh: this.isFresh(message) }))
+  /** What the key signed for heights and batches that are decided says nothing: whoever kept it may show it at any time. */
+  async observe(message: ObservedMessage): Promise<Observation> {
+    if (message.kind === 'attestation') {
+      if (!this.isLevel() || message.content.batchIndex <= this.ports.latestCertifiedBatch()) return 'expected'
+    } else {
+      const { height } = message.content
+      if (!this.isLevel()) await new Promise<void>(release => this.shown.push({ height, release }))
+      if (height <= this.ports.height()) return 'expected'
+    }
+    return this.show(message)
   }
 
   raiseFloor(height: Height): Promise<void> {
@@ -127,12 +140,22 @@ export class SigningWatch implements ConsensusSigner {
     const last = this.lastPrecommit
     if (last && last.height === height && last.round === round && last.blockHash === blockHash) return
     const content = { height, round, step: precommit, blockHash }
-    this.quietly(this.observe({ kind: 'vote', content, signature: 'certified' }))
+    this.quietly(this.show({ kind: 'vote', content, signature: 'certified' }))
   }
 
   /** Ends the watch; the signer itself stays open for whom it belongs to. */
   async close(): Promise<void> {
     this.cancelLook()
+    releaseAll(this.shown)
+  }
+
+  private show(message: ObservedMessage): Promise<Observation> {
+    return this.reporting(this.ports.signer.observe({ ...message, isFresh: this.isFresh(message) }))
+  }
+
+  /** Whether the chain is, or was when the signing began, level with the network. */
+  private isLevel(): boolean {
+    return !this.isListening || this.levelSinceMs !== null
   }
 
   /** The height that was in progress when the chain came level may hold votes of before the start. */
@@ -159,6 +182,7 @@ export class SigningWatch implements ConsensusSigner {
     if (this.levelSinceMs === null && quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) {
       this.levelSinceMs = now
       this.levelHeight = this.ports.height()
+      releaseAll(this.shown)
     }
     this.releaseDecided()
     if (this.stop || (quorum !== null && this.hasListened(now))) return this.begin()
@@ -189,15 +213,16 @@ export class SigningWatch implements ConsensusSigner {
   }
 
   private releaseDecided(): void {
-    const height = this.ports.height()
-    for (const held of this.held) if (held.height <= height) held.release()
-    this.held = this.held.filter(held => held.height > height)
+    const decided = this.ports.height()
+    this.held = releaseUpTo(decided, this.held)
+    this.shown = releaseUpTo(decided, this.shown)
   }
 
   private begin(): void {
     this.isListening = false
     if (!this.stop) this.ports.logger.info('nobody else was heard to sign with this key: signing begins')
-    for (const { release } of this.held.splice(0)) release()
+    releaseAll(this.held)
+    releaseAll(this.shown)
   }
 
   private isCaughtUp(waitedMs: number): boolean {
@@ -248,6 +273,22 @@ export class SigningWatch implements ConsensusSigner {
     if (!(error instanceof MorphismError)) throw error
     this.ports.logger.debug('the signer could not be told of a certificate', { error })
   }
+}
+
+/** Somebody who waits, for the sake of a message of this height. */
+interface Held {
+  readonly height: Height
+  readonly release: () => void
+}
+
+function releaseAll(waiting: Held[]): void {
+  for (const { release } of waiting.splice(0)) release()
+}
+
+/** Releases those of decided heights; returns the others. */
+function releaseUpTo(decided: Height, waiting: readonly Held[]): Held[] {
+  for (const { height, release } of waiting) if (height <= decided) release()
+  return waiting.filter(({ height }) => height > decided)
 }
 
 const stopMessages = {
