@@ -150,6 +150,16 @@ describe.each([
     expect(net.problems()).toEqual([])
   })
 
+  it('stops a node that cannot know any more what its log holds', async () => {
+    const net = await running(4)
+    await net.clock.advance(1_000)
+    const node = net.nodes.get(2)!
+    const failure = new StorageError('STORE_FAILED', 'EIO')
+    node.disk.wal.sync = () => Promise.reject(failure)
+    await net.clock.advance(1_000)
+    expect(node.fatal).toContain(failure)
+  })
+
   it('resumes when all crash together, at many moments', async () => {
     const net = await running(4)
     for (let round = 0; round < 6; round++) {

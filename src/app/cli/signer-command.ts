@@ -1,7 +1,6 @@
 import path from 'node:path'
 import { Command } from 'commander'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { GuardedSigner } from '../../io/keys/guarded-signer.js'
 import { parseSignerAddress, showSignerAddress } from '../../io/keys/signer-address.js'
 import { SignerServer } from '../../io/keys/signer-server.js'
 import { loadSignerToken } from '../../io/keys/signer-token.js'
@@ -9,6 +8,7 @@ import { PinoLogger } from '../../io/telemetry/pino-logger.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { endOnUncaught } from '../end-on-uncaught.js'
 import { readNetworkFile } from '../node/network-file.js'
+import { openGuardedSigner } from '../open-guarded-signer.js'
 import { openKeystore } from './keys-command.js'
 
 interface SignerFlags {
@@ -37,13 +37,14 @@ export function signerCommand(): Command {
       const token = await loadSignerToken(flags.authTokenFile)
       const { l1 } = await readNetworkFile(flags.network)
       const domain: SigningDomain = { l1ChainId: l1.chainId, rollup: l1.contracts.rollup }
-      const signer = await GuardedSigner.open({
+      const logger = PinoLogger.create({ level: 'info' })
+      const signer = await openGuardedSigner({
         secretKey: await openKeystore({ file: flags.keystore, passwordFile: flags.passwordFile }),
         domain,
         recordPath: path.resolve(flags.record),
         resumes: flags.resumeSigning ?? false,
+        logger,
       })
-      const logger = PinoLogger.create({ level: 'info' })
       endOnUncaught(logger)
       const ports = { signer, domain, token, clock: systemClock, logger }
       const server = await SignerServer.start({ address, ports }).catch(async error => {

@@ -5,7 +5,6 @@ import { createWorkerCompression } from '../../io/compression/worker-compression
 import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import { signingRecordName } from '../../io/keys/file-signing-record.js'
-import { GuardedSigner } from '../../io/keys/guarded-signer.js'
 import { RemoteSigner } from '../../io/keys/remote-signer.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
 import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
@@ -14,6 +13,7 @@ import { createWorkerRecovery } from '../../io/recovery/worker-recovery.js'
 import { FileLog } from '../../io/storage/file-log.js'
 import { LevelStore } from '../../io/storage/level-store.js'
 import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
+import { openGuardedSigner } from '../open-guarded-signer.js'
 import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
 import type { Frame } from './frame.js'
@@ -102,7 +102,7 @@ async function openSigner(
   const { signer: from } = config.sequencer
   const signer =
     from.kind === 'local'
-      ? await GuardedSigner.open({ ...from, domain, recordPath: path.join(config.dataDir, signingRecordName) })
+      ? await openGuardedSigner({ ...from, domain, recordPath: path.join(config.dataDir, signingRecordName), logger })
       : await RemoteSigner.connect({
           config: { address: from.address, token: from.token, domain },
           ports: { clock, logger: logger.child('signer') },

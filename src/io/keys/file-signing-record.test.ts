@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { link, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -115,6 +115,35 @@ describe('FileSigningRecord', () => {
     await store.close()
     await expect(store.save(at(1))).rejects.toMatchObject({ code: 'SIGNING_RECORD_UNWRITABLE' })
     expect(await load()).toEqual(emptyRecord)
+  })
+
+  it('is one record by whatever name it is opened', async () => {
+    await save(at(1))
+    const alias = join(directory, 'alias')
+    await symlink(path, alias)
+    const store = await FileSigningRecord.open({ path: alias, owner })
+    await expect(load()).rejects.toMatchObject({ code: 'SIGNING_RECORD_LOCKED' })
+    await store.save(at(2))
+    await store.close()
+    expect(await load()).toEqual(at(2))
+    await link(path, join(directory, 'second-name'))
+    await expect(load()).rejects.toMatchObject({ code: 'SIGNING_RECORD_SHARED' })
+  })
+
+  it('refuses a file that was cut off, wherever, instead of going back to the record before the last', async () => {
+    const whole = await save(at(1), at(2), at(3))
+    for (const length of [0, 1, 4_095, 4_096, 6_000, whole.length - 1]) {
+      await writeFile(path, whole.subarray(0, length))
+      await expect(load()).rejects.toMatchObject({ code: 'SIGNING_RECORD_CORRUPT' })
+    }
+  })
+
+  it('says whether there was one', async () => {
+    for (const isNew of [true, false]) {
+      const store = await FileSigningRecord.open({ path, owner })
+      expect(store.isNew).toBe(isNew)
+      await store.close()
+    }
   })
 
   it('is free again when its process was killed, not before', async () => {

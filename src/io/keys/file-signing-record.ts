@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { constants, type FileHandle, mkdir, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants, type FileHandle, mkdir, open, realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { keccak256 } from '../../base/crypto/keccak.js'
 import { encodeRlp } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
@@ -44,6 +44,8 @@ export class FileSigningRecord implements SigningRecordStore {
   private constructor(
     private readonly path: string,
     readonly owner: RecordOwner,
+    /** Whether there was none before this opened it. */
+    readonly isNew: boolean,
     private readonly lock: RecordLock,
     private readonly file: FileHandle,
     private record: SigningRecord,
@@ -52,7 +54,7 @@ export class FileSigningRecord implements SigningRecordStore {
 
   /**
    * Opens the record, creating it when there is none. @throws KeyError SIGNING_RECORD_CORRUPT (unreadable),
-   * SIGNING_RECORD_FOREIGN (of another key or network), SIGNING_RECORD_LOCKED
+   * SIGNING_RECORD_FOREIGN (of another key or network), SIGNING_RECORD_LOCKED, SIGNING_RECORD_SHARED (has a second name)
    */
   static async open({ path, owner }: { path: string; owner: RecordOwner }): Promise<FileSigningRecord> {
     return FileSigningRecord.openLocked(path, owner)
@@ -67,15 +69,21 @@ export class FileSigningRecord implements SigningRecordStore {
 
   private static async openLocked(path: string, owner: RecordOwner | null): Promise<FileSigningRecord> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    return FileSigningRecord.openReal(await realPath(path), owner)
+  }
+
+  private static async openReal(path: string, owner: RecordOwner | null): Promise<FileSigningRecord> {
     const lock = await lockRecord(path)
     let file: FileHandle | undefined
     try {
-      if (owner && !existsSync(path)) await create(path, owner)
+      const isNew = owner !== null && !existsSync(path)
+      if (isNew) await create(path, owner)
       // O_DSYNC: a write is durable when it returns, without a second trip through the thread pool.
       file = await open(path, constants.O_RDWR | constants.O_DSYNC)
+      if ((await file.stat()).nlink > 1) throw shared(path)
       const found = readSlots(await file.readFile(), path)
       if (owner && !isSameOwner(found.owner, owner)) throw foreign(path, found.owner)
-      return new FileSigningRecord(path, found.owner, lock, file, found.record, found.sequence)
+      return new FileSigningRecord(path, found.owner, isNew, lock, file, found.record, found.sequence)
     } catch (error) {
       await file?.close()
       await lock.release()
@@ -181,9 +189,15 @@ async function create(path: string, owner: RecordOwner): Promise<void> {
   await writePrivateFile({ path, content })
 }
 
+/** The path itself and not a link to it: a file is locked by its path. */
+async function realPath(path: string): Promise<string> {
+  if (existsSync(path)) return realpath(path)
+  return join(await realpath(dirname(path)), basename(path))
+}
+
 function readSlots(bytes: Uint8Array, path: string): Slot {
+  if (bytes.length < 2 * slotLength) throw corrupt(path, `is cut off after ${bytes.length} bytes`)
   const slots = [0, slotLength]
-    .filter(at => bytes.length >= at + slotLength)
     .map(at => decodeSlot(bytes.subarray(at, at + slotLength)))
     .filter(slot => slot !== null)
     .sort((a, b) => b.sequence - a.sequence)
@@ -195,6 +209,11 @@ function readSlots(bytes: Uint8Array, path: string): Slot {
 /** Whether both are the same key on the same network. */
 export function isSameOwner(a: RecordOwner, b: RecordOwner): boolean {
   return a.publicKey === b.publicKey && a.l1ChainId === b.l1ChainId && a.rollup.toLowerCase() === b.rollup.toLowerCase()
+}
+
+function shared(path: string): KeyError {
+  const message = `the signing record ${path} has a second name (a hard link), by which another process could use it at the same time`
+  return new KeyError('SIGNING_RECORD_SHARED', message, { path })
 }
 
 function foreign(path: string, owner: RecordOwner): KeyError {

@@ -69,10 +69,13 @@ export class GuardedSigner implements ConsensusSigner {
     domain: SigningDomain
     recordPath: string
     resumes?: boolean
+    /** Hears that there was no record: what the key signed before, if it did, is not known here. */
+    onNewRecord?: () => void
   }): Promise<GuardedSigner> {
     const { secretKey, domain } = at
     const owner = { publicKey: bytesToHex(secretKey.publicKey()), ...domain }
     const record = await FileSigningRecord.open({ path: at.recordPath, owner })
+    if (record.isNew) at.onNewRecord?.()
     if (at.resumes) await record.save(resume(record.load()))
     return new GuardedSigner({ secretKey, domain, record })
   }

@@ -199,6 +199,7 @@ export class ConsensusEngine {
       later: inThisHeight,
       onProposal: proposal => this.sendProposal(proposal),
       onVote: vote => this.sendVote(vote),
+      onFatal: ports.onFatal,
       onLateVote: vote => broadcast({ kind: 'votes', votes: [vote] }),
     })
     this.calls = new ApplicationCalls({

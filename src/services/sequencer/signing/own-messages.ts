@@ -5,6 +5,7 @@ import { isNil, precommit, type Vote } from '../../../base/protocol/vote.js'
 import type { ConsensusSigner, ProposalContent } from '../../../io/keys/consensus-signer.js'
 import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
 import type { AppendLog } from '../../../io/storage/append-log.js'
+import { StorageError } from '../../../io/storage/storage-error.js'
 import type { Logger } from '../../../io/telemetry/logger.js'
 import type { ConsensusOutput } from '../../../rules/consensus/core-messages.js'
 import { asVerified, type Verified } from '../../../rules/consensus/verified.js'
@@ -31,6 +32,8 @@ export interface OwnMessagesPorts {
   readonly later: (delayMs: number, task: () => void) => void
   readonly onProposal: (proposal: Verified<Proposal>) => void
   readonly onVote: (vote: Verified<Vote>) => void
+  /** The log is lost to this run: nothing will be signed any more. */
+  readonly onFatal: (error: unknown) => void
   /** The height was decided without it; it still tells the others that this node is up. */
   readonly onLateVote: (vote: Vote) => void
 }
@@ -94,7 +97,8 @@ export class OwnMessages {
     error: unknown
     again: () => void
   }): void {
-    const { progress, signer, logger, height, later } = this.ports
+    const { progress, signer, logger, height, later, onFatal } = this.ports
+    if (error instanceof StorageError && error.code === 'STORE_FAILED') return onFatal(error)
     progress.signerRefused(kind, content, error)
     const isOver = content.height !== height()
     // A signer that has stopped has said so, once; a height that was decided while the signer was asked needs no vote.
