@@ -1,7 +1,7 @@
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
-import type { Vote } from '../../base/protocol/vote.js'
+import type { Vote, VoteContent } from '../../base/protocol/vote.js'
 import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { ConsensusInput, ConsensusOutput, TimeoutStep } from './core-messages.js'
 import { RoundMachine } from './round-machine.js'
@@ -27,7 +27,7 @@ export interface ConsensusState {
 /** The messages of one round that are known here. */
 export interface RoundMessages {
   readonly proposals: readonly Verified<Proposal>[]
-  /** Votes whose own signature was checked, without those of members in an aggregate for the same value. */
+  /** Votes whose own signature was checked, without those of other members in an aggregate for the same value. */
   readonly prevotes: readonly Verified<Vote>[]
   readonly precommits: readonly Verified<Vote>[]
   /** Votes of both steps whose signatures were checked as sums. */
@@ -44,6 +44,10 @@ export interface ConsensusCore {
   messagesOf(height: Height, round: Round): RoundMessages
   /** Whether a vote of a round that was reached is not counted and would be, so that it should come again. */
   lacks(vote: Vote): boolean
+  /** Whether more than two thirds of the power are counted for this in a round that was reached. */
+  hasQuorumFor(content: VoteContent): boolean
+  /** Whether a member that voted for something else already would count for this, in a round that was reached. */
+  countsAsSecond(content: VoteContent): boolean
 }
 
 const noMessages: RoundMessages = { proposals: [], prevotes: [], precommits: [], aggregates: [] }
@@ -71,6 +75,9 @@ export function createConsensusCore({
     return machine.begin()
   }
 
+  const keeperOf = ({ height, round, step }: VoteContent) =>
+    machine?.height === height ? machine.known(round)?.keeperOf(step) : undefined
+
   return {
     step(input) {
       if (input.type === 'start-height') return startHeight(input)
@@ -83,14 +90,14 @@ export function createConsensusCore({
       const { lockedRound, lockedValue, validRound, validValue } = machine
       return { height, round, step, waiting, decided, proposer, lockedRound, lockedValue, validRound, validValue }
     },
-    lacks(vote) {
-      const known = machine?.height === vote.height ? machine.known(vote.round) : undefined
-      return known?.keeperOf(vote.step).lacks(vote) ?? false
-    },
+    lacks: vote => keeperOf(vote)?.lacks(vote) ?? false,
+    hasQuorumFor: content => keeperOf(content)?.hasQuorumFor(content.blockHash) ?? false,
+    countsAsSecond: content => keeperOf(content)?.countsAsSecond(content.blockHash) ?? false,
     messagesOf(height, round) {
       const known = machine?.height === height ? machine.known(round) : undefined
-      if (!known) return noMessages
-      const [prevotes, precommits] = [known.prevotes.signatures(), known.precommits.signatures()]
+      if (!machine || !known) return noMessages
+      const { self } = machine
+      const [prevotes, precommits] = [known.prevotes.signatures(self), known.precommits.signatures(self)]
       return {
         proposals: known.proposals(),
         prevotes: prevotes.votes,

@@ -36,7 +36,7 @@ export class RoundMachine {
 
   readonly height: Height
   readonly set: SequencerSet
-  private readonly self: MemberIndex | null
+  readonly self: MemberIndex | null
   private readonly parameters: TimeoutParameters
   private readonly rounds = new Map<Round, RoundState>()
   private readonly future: FutureMessages

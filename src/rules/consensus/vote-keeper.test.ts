@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import { prevote } from '../../base/protocol/vote.js'
+import { precommit, prevote, type VoteStep } from '../../base/protocol/vote.js'
 import { hashOf, setOf } from './core.fixture.js'
 import { asVerified } from './verified.js'
 import { VoteKeeper } from './vote-keeper.js'
@@ -69,7 +69,7 @@ describe('VoteKeeper', () => {
   it('counts a second vote for nil, for a proposed block, for one of more than a third, and no other', () => {
     const keeper = keeperOf('A')
     for (const name of ['X', 'Y', 'A', 'nil']) keeper.add(voteOf(0, name))
-    expect(keeper.signatures().votes.map(vote => vote.blockHash)).toEqual(['X', 'A', 'nil'].map(hashOf))
+    expect(keeper.signatures(null).votes.map(vote => vote.blockHash)).toEqual(['X', 'A', 'nil'].map(hashOf))
     keeper.add(voteOf(2, 'Y'))
     keeper.add(voteOf(0, 'Y'))
     expect(keeper.signaturesFor(hashOf('Y')).votes).toHaveLength(1)
@@ -82,13 +82,14 @@ describe('VoteKeeper', () => {
     const keeper = keeperOf()
     for (let i = 0; i < 1_000; i++)
       keeper.add({ ...voteOf(0, 'A'), blockHash: `0x${i.toString(16).padStart(64, '1')}` as BlockHash })
-    expect(keeper.signatures().votes).toHaveLength(1)
+    expect(keeper.signatures(null).votes).toHaveLength(1)
   })
 })
 
 describe('VoteKeeper of aggregates', () => {
-  const aggregateOf = (name: string, ...members: number[]) =>
-    asVerified({ votes: members.map(member => voteOf(member, name)), signature: new Uint8Array(96) })
+  const aggregateOf = (name: string, ...members: number[]) => sumOf(prevote, name, ...members)
+  const sumOf = (step: VoteStep, name: string, ...members: number[]) =>
+    asVerified({ votes: members.map(member => ({ ...voteOf(member, name), step })), signature: new Uint8Array(96) })
 
   it('counts their members beside single votes, each once', () => {
     const keeper = keeperOf()
@@ -104,14 +105,39 @@ describe('VoteKeeper of aggregates', () => {
     expect(aggregates.map(({ votes: of }) => of.map(({ member }) => member))).toEqual([[1, 3]])
   })
 
-  it('counts nothing of one that shares a member with another, since their signatures do not add up', () => {
+  it('counts nothing of one of precommits that shares a member with another, since their signatures do not add up', () => {
     const keeper = keeperOf()
-    keeper.addAggregate(aggregateOf('A', 0, 1))
-    expect(keeper.addAggregate(aggregateOf('A', 1, 2, 3))).toEqual([])
+    keeper.addAggregate(sumOf(precommit, 'A', 0, 1))
+    expect(keeper.addAggregate(sumOf(precommit, 'A', 1, 2, 3))).toEqual([])
     expect(keeper.power).toBe(3n)
-    keeper.addAggregate(aggregateOf('A', 2, 3))
+    keeper.addAggregate(sumOf(precommit, 'A', 2, 3))
     expect(keeper.quorumBlock).toBe(hashOf('A'))
     expect(keeper.signaturesFor(hashOf('A')).aggregates).toHaveLength(2)
+  })
+
+  it('counts one of prevotes that shares a member with another if it adds one, each member once, and passes both on', () => {
+    const keeper = keeperOf()
+    keeper.addAggregate(aggregateOf('A', 0, 1))
+    keeper.addAggregate(aggregateOf('A', 1, 2))
+    expect(keeper.power).toBe(6n)
+    keeper.addAggregate(aggregateOf('A', 0, 2))
+    expect(keeper.quorumBlock).toBeNull()
+    keeper.addAggregate(aggregateOf('A', 2, 3))
+    expect(keeper.quorumBlock).toBe(hashOf('A'))
+    expect(keeper.signatures(null).aggregates.map(({ votes }) => votes.map(({ member }) => member))).toEqual([
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ])
+  })
+
+  it('passes on a single vote of its own beside the sum that has it', () => {
+    const keeper = keeperOf()
+    keeper.add(voteOf(1, 'A'))
+    keeper.add(voteOf(2, 'A'))
+    keeper.addAggregate(aggregateOf('A', 1, 2))
+    expect(keeper.signatures(2).votes.map(({ member }) => member)).toEqual([2])
+    expect(keeper.signatures(null).votes).toEqual([])
   })
 
   it('counts all of one for another value, and names every member that it convicts, once', () => {

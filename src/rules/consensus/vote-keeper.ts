@@ -1,7 +1,7 @@
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { MemberIndex, Power } from '../../base/primitives/quantities.js'
 import { isOneHonest, isQuorum, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import { isNil, type Vote } from '../../base/protocol/vote.js'
+import { isNil, prevote, type Vote, type VoteStep } from '../../base/protocol/vote.js'
 import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import type { Verified } from './verified.js'
 
@@ -10,7 +10,7 @@ interface Tally {
   power: Power
   /** Those whose own signature was checked. */
   readonly votes: Map<MemberIndex, Verified<Vote>>
-  /** No two of them have a member in common, so that their signatures add up to a certificate. */
+  /** Of precommits no two have a member in common, so that their signatures add up to a certificate. */
   readonly aggregates: Verified<VoteAggregate>[]
   readonly aggregated: Set<MemberIndex>
 }
@@ -51,16 +51,19 @@ export class VoteKeeper {
   }
 
   /**
-   * Counts all its votes, unless it has a member in common with one that was counted: then none, since signatures of which
-   * one would be in the sum twice make no certificate. Returns each member's first vote that it contradicts, with the one that does.
+   * Counts all its votes, unless it has a member in common with one that was counted and `mayOverlap` says no: then none. Returns
+   * each member's first vote that it contradicts, with the one that does.
    */
   addAggregate(aggregate: Verified<VoteAggregate>): [first: Vote, second: Vote][] {
-    const tally = this.tallyOf(contentOf(aggregate).blockHash)
-    if (aggregate.votes.some(({ member }) => tally.aggregated.has(member))) return []
+    const { step, blockHash } = contentOf(aggregate)
+    const tally = this.tallyOf(blockHash)
+    const isNew = ({ member }: Vote) => !tally.votes.has(member) && !tally.aggregated.has(member)
+    const overlaps = aggregate.votes.some(({ member }) => tally.aggregated.has(member))
+    if (overlaps && !mayOverlap(step, aggregate.votes.some(isNew))) return []
     tally.aggregates.push(aggregate)
     for (const vote of aggregate.votes) {
+      if (isNew(vote)) this.addPower(tally, vote)
       tally.aggregated.add(vote.member)
-      if (!tally.votes.has(vote.member)) this.addPower(tally, vote)
     }
     return aggregate.votes.flatMap(vote => {
       const first = this.note(vote)
@@ -95,6 +98,11 @@ export class VoteKeeper {
     return !this.first.has(member) || this.countsAsSecond(blockHash)
   }
 
+  /** Whether a member's second vote, for this value, counts. */
+  countsAsSecond(blockHash: BlockHash): boolean {
+    return isNil(blockHash) || this.isProposed(blockHash) || this.hasOneHonestFor(blockHash)
+  }
+
   hasVoteOf(member: MemberIndex): boolean {
     return this.first.has(member)
   }
@@ -104,18 +112,14 @@ export class VoteKeeper {
     return signaturesOf(this.tallyOf(blockHash))
   }
 
-  /** The counted signatures for all values. */
-  signatures(): CountedSignatures {
-    const all = [...this.tallies.values()].map(signaturesOf)
+  /** The counted signatures for all values; of `self` the single votes too, which others may want beside an aggregate. */
+  signatures(self: MemberIndex | null): CountedSignatures {
+    const all = [...this.tallies.values()].map(tally => signaturesOf(tally, self))
     return { votes: all.flatMap(({ votes }) => votes), aggregates: all.flatMap(({ aggregates }) => aggregates) }
   }
 
   private powerFor(blockHash: BlockHash): Power {
     return this.tallies.get(blockHash)?.power ?? 0n
-  }
-
-  private countsAsSecond(blockHash: BlockHash): boolean {
-    return isNil(blockHash) || this.isProposed(blockHash) || this.hasOneHonestFor(blockHash)
   }
 
   /** Remembers a member's first vote; returns it when this one contradicts it, once per member. */
@@ -155,7 +159,19 @@ export class VoteKeeper {
   }
 }
 
-const signaturesOf = ({ votes, aggregates, aggregated }: Tally): CountedSignatures => ({
-  votes: [...votes.values()].filter(({ member }) => !aggregated.has(member)),
+/**
+ * Whether an aggregate counts beside others for its value that it shares members with. Signatures of which one is in two sums
+ * make no certificate, and that is what precommits are for. A polka needs no certificate, but it must be possible to pass it on: a
+ * node that refused the sum in which another counted a member's prevote could never follow that node.
+ */
+export function mayOverlap(step: VoteStep, addsMember: boolean): boolean {
+  return step === prevote && addsMember
+}
+
+const signaturesOf = (
+  { votes, aggregates, aggregated }: Tally,
+  self: MemberIndex | null = null,
+): CountedSignatures => ({
+  votes: [...votes.values()].filter(({ member }) => !aggregated.has(member) || member === self),
   aggregates,
 })

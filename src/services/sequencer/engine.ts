@@ -133,7 +133,7 @@ export class ConsensusEngine {
         onProposal: (proposal, block) => this.feed({ type: 'proposal', proposal }, block),
         onVotes: votes => this.takeVotes(votes),
         onAggregate: aggregate => this.takeAggregate(aggregate),
-        lacks: vote => this.core.lacks(vote),
+        counted: this.core,
         onRelay: (vote, from) => this.aggregator.take({ vote, from }, this.route.expected()),
         onVotesSeen: votes => this.route.seen(votes),
         onStatus: (peer, status) => this.gossip.help(peer, status),

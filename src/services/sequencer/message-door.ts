@@ -17,7 +17,7 @@ import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { OwnMessageWatch } from './signing/own-message-watch.js'
-import { VoteDoor } from './votes/vote-door.js'
+import { type Bearer, type CountedVotes, VoteDoor } from './votes/vote-door.js'
 
 /** Rounds ahead of the current one from which a proposal is kept. */
 const maxProposalLead = 8
@@ -34,8 +34,8 @@ export interface MessageDoorPorts {
   readonly onProposal: (proposal: Verified<Proposal>, block: Block) => void
   readonly onVotes: (votes: Verified<Vote>[]) => void
   readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
-  /** Whether the core dropped a verified vote of this height that it would count now. */
-  readonly lacks: (vote: Vote) => boolean
+  /** What the core makes of votes of this height. */
+  readonly counted: CountedVotes
   /** A member asks this node to pass on its vote of this height or the one before. Nothing is checked but that it names itself. */
   readonly onRelay: (vote: Vote, from: PeerId) => void
   /** Votes came, of whatever height, alone or in an aggregate; nothing of them is checked. */
@@ -49,12 +49,6 @@ export interface MessageDoorPorts {
   readonly onFailure: (error: unknown) => void
 }
 
-/** The peer that a message came from, and the member that it is. */
-interface Sender {
-  readonly id: PeerId
-  readonly member: MemberIndex
-}
-
 /** Where consensus messages come in: decoded, their sender and signature checked, the next height's kept for later. */
 export class MessageDoor {
   private readonly votes: VoteDoor
@@ -65,7 +59,7 @@ export class MessageDoor {
   private readonly proposalsBrought = new Map<string, Set<BlockHash>>()
   /** Proposals that passed, by round. */
   private readonly proposalsTaken = new Map<Round, Set<BlockHash>>()
-  private buffered: { message: ConsensusMessage; from: Sender }[] = []
+  private buffered: { message: ConsensusMessage; from: Bearer }[] = []
 
   constructor(
     private readonly args: {
@@ -80,7 +74,7 @@ export class MessageDoor {
         domain: config.domain,
         onVerified: ports.onVotes,
         onAggregate: ports.onAggregate,
-        lacks: ports.lacks,
+        counted: ports.counted,
         onForged: (vote, from) => this.punishForged(vote, from),
         onFailure: ports.onFailure,
       },
@@ -139,7 +133,7 @@ export class MessageDoor {
     }
   }
 
-  private admit(message: ConsensusMessage, from: Sender): void {
+  private admit(message: ConsensusMessage, from: Bearer): void {
     const { ports } = this.args
     switch (message.kind) {
       case 'status':
@@ -149,7 +143,7 @@ export class MessageDoor {
         const next = message.votes.filter(vote => vote.height === this.height + 1)
         if (next.length > 0) this.buffer({ kind: 'votes', votes: next }, from)
         this.lookForOwn(message.votes, { from: from.id, isToBlame: true })
-        for (const vote of message.votes) this.votes.take(vote, from.id, ports.currentRound())
+        for (const vote of message.votes) this.votes.take(vote, from, ports.currentRound())
         return
       }
       case 'relay': {
@@ -168,7 +162,7 @@ export class MessageDoor {
         if (height === this.height + 1) return this.buffer(message, from)
         if (height !== this.height) return
         this.lookForOwn(aggregate.votes, { from: from.id, isToBlame: false })
-        return this.votes.takeAggregate(aggregate, from.id, ports.currentRound())
+        return this.votes.takeAggregate(aggregate, from, ports.currentRound())
       }
       case 'proposal':
         if (message.proposal.height === this.height + 1) return this.buffer(message, from)
@@ -184,7 +178,7 @@ export class MessageDoor {
     if (own.length > 0) void this.own.lookAt(own, bearer)
   }
 
-  private buffer(message: ConsensusMessage, from: Sender): void {
+  private buffer(message: ConsensusMessage, from: Bearer): void {
     const ofPeer = this.buffered.filter(entry => entry.from.id === from.id)
     if (ofPeer.length >= maxBufferedOfPeer) return
     const proposals = ofPeer.filter(entry => entry.message.kind === 'proposal').length

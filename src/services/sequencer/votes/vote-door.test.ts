@@ -1,9 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { BlockHash } from '../../../base/primitives/hashes.js'
-import type { Vote } from '../../../base/protocol/vote.js'
+import { devnetParameters } from '../../../base/protocol/protocol-parameters.js'
+import { precommit, type Vote } from '../../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../../base/protocol/vote-aggregate.js'
 import { inlineSignatureVerifier, type SignatureVerifier } from '../../../io/keys/signature-verifier.js'
-import { VoteDoor } from './vote-door.js'
+import { createConsensusCore } from '../../../rules/consensus/core.js'
+import type { Verified } from '../../../rules/consensus/verified.js'
+import { type Bearer, VoteDoor } from './vote-door.js'
 import { a, aggregate, b, domain, height, set, vote } from './votes.fixture.js'
 
 let sums: number[]
@@ -23,6 +26,8 @@ beforeEach(() => {
   forged = []
   lacking = []
   hold = null
+  const core = createConsensusCore({ self: null, parameters: devnetParameters })
+  core.step({ type: 'start-height', height, set })
   const verifier: Pick<SignatureVerifier, 'verify' | 'sum'> = {
     async sum(batch) {
       sums.push(batch.signed.length)
@@ -38,20 +43,28 @@ beforeEach(() => {
   const ports = {
     verifier,
     domain,
-    onVerified: (votes: Vote[]) => passed.push(...votes),
-    onAggregate: (aggregate: VoteAggregate) => aggregates.push(aggregate),
-    lacks: (one: Vote) => lacking.includes(one.member),
+    onVerified: (votes: Verified<Vote>[]) => {
+      passed.push(...votes)
+      core.step({ type: 'votes', votes })
+    },
+    onAggregate: (aggregate: Verified<VoteAggregate>) => {
+      aggregates.push(aggregate)
+      core.step({ type: 'aggregate', aggregate })
+    },
+    counted: { ...core, lacks: (one: Vote) => lacking.includes(one.member) || core.lacks(one) },
     onForged: (one: Vote, from: string) => forged.push(`${one.member} by ${from}`),
     onFailure: (error: unknown) => expect.fail(String(error)),
   }
   door = new VoteDoor(ports, set, height)
 })
 
+/** A peer by its name; those who speak for a member of the set have its index as their last digit. */
+const by = (id: string): Bearer => ({ id, member: /\d$/.test(id) ? Number(id.at(-1)) : 100 + id.length })
 const settled = () => new Promise<void>(resolve => setImmediate(resolve))
 const members = () => [...passed, ...aggregates.flatMap(({ votes }) => votes)].map(({ member }) => member).sort()
 /** Each vote by the peer of its own member. */
 function take(...votes: Vote[]): void {
-  for (const one of votes) door.take(one, `peer-${one.member}`, 0)
+  for (const one of votes) door.take(one, by(`peer-${one.member}`), 0)
 }
 
 describe('an honest step', () => {
@@ -99,7 +112,7 @@ describe('an honest step', () => {
   })
 
   it('of a later round is verified vote by vote: a sum would not help those who are behind', async () => {
-    for (const member of [0, 1, 2, 3, 4]) door.take(vote(member, { round: 1 }), `peer-${member}`, 1)
+    for (const member of [0, 1, 2, 3, 4]) door.take(vote(member, { round: 1 }), by(`peer-${member}`), 1)
     await settled()
     expect(sums).toEqual([])
     expect(verifications).toEqual([5])
@@ -125,14 +138,14 @@ describe('an honest step', () => {
 
   it('passes a repeated vote once', async () => {
     take(vote(0), vote(0), vote(1), vote(2), vote(3), vote(4))
-    for (const one of [0, 1, 2, 3, 4]) door.take(vote(one), 'helper', 0)
+    for (const one of [0, 1, 2, 3, 4]) door.take(vote(one), by('helper'), 0)
     await settled()
     expect(members()).toEqual([0, 1, 2, 3, 4])
   })
 
   it('ignores other heights and members that do not exist', async () => {
     take(...[0, 1, 2, 3, 4].map(member => vote(member, { height: 6 })))
-    door.take({ ...vote(0), member: 7 }, 'peer', 0)
+    door.take({ ...vote(0), member: 7 }, by('peer'), 0)
     await settled()
     expect(verifications).toEqual([])
   })
@@ -156,7 +169,7 @@ describe('forged votes', () => {
 
   it('are blamed on the peer that brought them, and true votes beside them pass', async () => {
     take(vote(0), vote(1), vote(2), vote(3))
-    door.take(vote(4, {}, 6), 'forger', 0)
+    door.take(vote(4, {}, 6), by('forger'), 0)
     await settled()
     expect(forged).toEqual(['4 by forger'])
     expect(members()).toEqual([0, 1, 2, 3])
@@ -166,7 +179,7 @@ describe('forged votes', () => {
     ['for the same value', [a]],
     ['for two other values', [b, `0x${'cc'.repeat(32)}` as BlockHash]],
   ])('%s do not shut out the true vote that comes while they wait', async (_what, values) => {
-    for (const blockHash of values) door.take(vote(4, { blockHash }, 6), 'forger', 0)
+    for (const blockHash of values) door.take(vote(4, { blockHash }, 6), by('forger'), 0)
     take(vote(4), vote(0), vote(1), vote(2), vote(3))
     await settled()
     expect(members()).toEqual([0, 1, 2, 3, 4])
@@ -179,7 +192,7 @@ describe('forged votes', () => {
       release = resolve
     })
     take(vote(0), vote(1), vote(2), vote(3))
-    door.take(vote(4, {}, 6), 'forger', 0)
+    door.take(vote(4, {}, 6), by('forger'), 0)
     take(vote(4))
     release()
     await settled()
@@ -188,9 +201,9 @@ describe('forged votes', () => {
   })
 
   it('lose their power, so that the votes after them are again checked together', async () => {
-    for (const member of [0, 1, 2, 3, 4]) door.take(vote(member, {}, 6), 'forger', 0)
+    for (const member of [0, 1, 2, 3, 4]) door.take(vote(member, {}, 6), by('forger'), 0)
     await settled()
-    expect(forged).toHaveLength(5)
+    expect(forged).toEqual(['0 by forger'])
     take(vote(0), vote(1), vote(2), vote(3), vote(4))
     await settled()
     expect(verifications).toEqual([5])
@@ -198,9 +211,33 @@ describe('forged votes', () => {
     expect(members()).toEqual([0, 1, 2, 3, 4])
   })
 
+  it('of one bearer cost one failed check, whatever it brings besides, and it is heard no more at this height', async () => {
+    const forger = by('forger')
+    const values = [a, b]
+    for (const round of [0, 1, 2])
+      for (const blockHash of values)
+        for (let member = 0; member < 7; member++) door.take(vote(member, { round, blockHash }, 6), forger, 0)
+    await settled()
+    await settled()
+    const failed = sums.length + verifications.length
+    expect(failed).toBeLessThanOrEqual(2)
+    expect(forged).toHaveLength(1)
+    for (let member = 0; member < 5; member++) door.take(vote(member, { step: precommit }, 6), forger, 0)
+    await settled()
+    expect(sums.length + verifications.length).toBe(failed)
+    take(vote(0), vote(1), vote(2), vote(3), vote(4))
+    await settled()
+    expect(members()).toEqual([0, 1, 2, 3, 4])
+    door.startHeight(height + 1, set)
+    for (let member = 0; member < 5; member++) door.take(vote(member, { height: height + 1 }), forger, 0)
+    await settled()
+    expect(sums.length + verifications.length).toBeGreaterThan(failed + 1)
+  })
+
   it('of far rounds are kept of few, and do not shut out the true ones of others', async () => {
-    for (let round = 100; round < 200; round++) for (const m of [0, 1]) door.take(vote(m, { round }, 6), 'forger', 0)
-    door.take(vote(2, { round: 150 }, 6), 'forger', 0)
+    for (let round = 100; round < 200; round++)
+      for (const m of [0, 1]) door.take(vote(m, { round }, 6), by('forger'), 0)
+    door.take(vote(2, { round: 150 }, 6), by('forger'), 0)
     await settled()
     expect(verifications).toEqual([])
     take(...[0, 1, 2].map(member => vote(member, { round: 500 })))
@@ -214,13 +251,36 @@ it('lets a verified vote in again that the core dropped and would count now', as
   await settled()
   await settled()
   const before = passed.length
-  door.take(vote(4, { blockHash: b }), 'helper', 0)
+  door.take(vote(4, { blockHash: b }), by('helper'), 0)
   await settled()
   expect(passed).toHaveLength(before)
   lacking = [4]
-  door.take(vote(4, { blockHash: b }), 'helper', 0)
+  door.take(vote(4, { blockHash: b }), by('helper'), 0)
   await settled()
   expect(passed.slice(before)).toEqual([vote(4, { blockHash: b })])
+})
+
+it('does not put aside a vote for a value that has its quorum here but not in the core', async () => {
+  // The core drops a second vote for a value that nobody proposed.
+  take(vote(5, { blockHash: b }), vote(6, { blockHash: b }), vote(5), vote(6), vote(0), vote(1))
+  await settled()
+  take(vote(2))
+  await settled()
+  take(vote(3), vote(4))
+  await settled()
+  expect(members()).toEqual(expect.arrayContaining([0, 1, 2, 3, 4]))
+})
+
+it('takes any value of a member that may win, however many others came before', async () => {
+  const junk = ['c', 'd'].map(digit => `0x${digit.repeat(64)}` as BlockHash)
+  for (const blockHash of junk) door.take(vote(6, { blockHash }), by('helper-0'), 0)
+  take(vote(0), vote(1), vote(2), vote(3))
+  await settled()
+  await settled()
+  door.take(vote(6), by('helper-0'), 0)
+  await settled()
+  await settled()
+  expect(passed.concat(aggregates.flatMap(({ votes }) => votes))).toContainEqual(vote(6))
 })
 
 it('forgets everything when a height begins, also what is being checked', async () => {
@@ -248,7 +308,7 @@ it('checks a vote that nothing needed once its member is seen to say something e
 })
 
 describe('aggregates', () => {
-  const takeAggregate = (one: VoteAggregate, from = 'aggregator', round = 0) => door.takeAggregate(one, from, round)
+  const takeAggregate = (one: VoteAggregate, from = 'aggregator', round = 0) => door.takeAggregate(one, by(from), round)
   const passedMembers = () => aggregates.map(({ votes }) => votes.map(({ member }) => member))
 
   it('are checked as one signature each, together with single votes, when a quorum is there', async () => {
@@ -280,9 +340,9 @@ describe('aggregates', () => {
     ])
   })
 
-  it('that share a member are not both passed: what the second lacks is checked without it', async () => {
-    takeAggregate(aggregate([0, 1, 2]), 'one')
-    takeAggregate(aggregate([2, 3, 4]), 'two')
+  it('of precommits that share a member are not both passed: what the second lacks is checked without it', async () => {
+    takeAggregate(aggregate([0, 1, 2], { step: precommit }), 'one')
+    takeAggregate(aggregate([2, 3, 4], { step: precommit }), 'two')
     await settled()
     await settled()
     expect(verifications).toEqual([2])
@@ -290,6 +350,18 @@ describe('aggregates', () => {
     expect(passedMembers()).toEqual([
       [0, 1, 2],
       [3, 4],
+    ])
+    expect(forged).toEqual([])
+  })
+
+  it('of prevotes that share a member are both passed when they add one, whatever they claim', async () => {
+    takeAggregate(aggregate([0, 1, 2]), 'one')
+    const { votes, signature } = aggregate([2, 3, 4])
+    takeAggregate({ votes: votes.map(one => ({ ...one, signature: vote(6).signature })), signature }, 'two')
+    await settled()
+    expect(passedMembers()).toEqual([
+      [0, 1, 2],
+      [2, 3, 4],
     ])
     expect(forged).toEqual([])
   })
@@ -354,10 +426,10 @@ describe('aggregates', () => {
     expect(passedMembers()).toContainEqual([2, 3, 4])
   })
 
-  it('from the log count, and share no member with those that come', async () => {
-    door.countCheckedAggregate(aggregate([0, 1]), 0)
-    takeAggregate(aggregate([1, 2, 3]))
-    take(vote(4))
+  it('of precommits from the log count, and share no member with those that come', async () => {
+    door.countCheckedAggregate(aggregate([0, 1], { step: precommit }), 0)
+    takeAggregate(aggregate([1, 2, 3], { step: precommit }))
+    take(vote(4, { step: precommit }))
     await settled()
     await settled()
     expect(passedMembers()).toEqual([[2, 3]])

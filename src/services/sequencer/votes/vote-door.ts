@@ -7,7 +7,15 @@ import { type Vote, type VoteContent, type VoteStep, voteDigest } from '../../..
 import { contentOf, membersOf, type VoteAggregate } from '../../../base/protocol/vote-aggregate.js'
 import type { SignatureVerifier } from '../../../io/keys/signature-verifier.js'
 import type { PeerId } from '../../../io/network/peer-network.js'
+import type { ConsensusCore } from '../../../rules/consensus/core.js'
 import { asVerified, type Verified } from '../../../rules/consensus/verified.js'
+import { mayOverlap } from '../../../rules/consensus/vote-keeper.js'
+
+/** The peer that brought something, and the member that it speaks for. What is remembered of it is by member: peer ids are free. */
+export interface Bearer {
+  readonly id: PeerId
+  readonly member: MemberIndex
+}
 
 /** Votes for one thing that one signature covers: a single vote, or those of an aggregate. */
 interface Waiting {
@@ -15,12 +23,19 @@ interface Waiting {
   readonly signature: Uint8Array
   readonly aggregate: VoteAggregate | null
   /** Who is to blame for a false signature; null for one that an aggregate claims, which its bearer may not have checked. */
-  readonly from: PeerId | null
+  readonly from: Bearer | null
+}
+
+/** Votes for one value of a step that are checked together. */
+interface Group {
+  readonly step: Step
+  readonly round: Round
+  readonly entries: readonly Waiting[]
 }
 
 /** Votes of one (round, step): who said something already, and what still waits for its signature check. */
 interface Step {
-  /** Values that each peer brought for each member, by `member/peer`. */
+  /** Values that each member brought for each member, by `member/bearer`. */
   readonly brought: Map<string, Set<BlockHash>>
   /** Members of whom any vote is at hand or was verified, and their power. */
   readonly heard: Map<MemberIndex, number>
@@ -30,19 +45,21 @@ interface Step {
   readonly said: Map<MemberIndex, Set<BlockHash>>
   /** A vote of each member for a value that had its quorum: checked only if the member says something else too. */
   readonly unneeded: Map<MemberIndex, Waiting>
-  /** Checks under way; what comes meanwhile waits for them, and is checked together if it is needed still. */
+  /** Checks under way or due; what comes meanwhile waits for them, and is checked together if it is needed still. */
   checking: number
   /** Votes that are verified, by `member/value`. */
   readonly verified: Set<string>
-  readonly verifiedPower: Map<BlockHash, Power>
   /** Members of the aggregates that were passed on, by value: signatures of another with one of them make no certificate. */
   readonly aggregated: Map<BlockHash, Set<MemberIndex>>
-  /** Aggregates that came, and how many votes each peer brought in them. */
+  /** Aggregates that came, and how many votes each member brought in them. */
   readonly aggregatesTaken: Set<string>
-  readonly broughtInAggregates: Map<PeerId, number>
+  readonly broughtInAggregates: Map<MemberIndex, number>
 }
 
-/** Rounds beyond the next two for which one peer's votes of a member are kept: memory stays bounded, and one third still shows (L55). */
+/** What the door asks of the core, which may count less than what is verified: a second vote of a member, or one of a round far ahead. */
+export type CountedVotes = Pick<ConsensusCore, 'lacks' | 'hasQuorumFor' | 'countsAsSecond'>
+
+/** Rounds beyond the next two for which one bearer's votes of a member are kept: memory stays bounded, and one third still shows (L55). */
 const maxFarRounds = 8
 
 /**
@@ -55,6 +72,11 @@ const maxFarRounds = 8
 export class VoteDoor {
   private steps = new Map<string, Step>()
   private farRounds = new Map<string, Set<Round>>()
+  /** Members who brought a false signature: nothing more is taken of them at this height, so that it costs one check of each. */
+  private readonly forgers = new Set<MemberIndex>()
+  /** One is checked at a time, so that what a forger brought is gone before it is looked at. */
+  private due: Group[] = []
+  private isChecking = false
   private generation = 0
 
   constructor(
@@ -63,8 +85,7 @@ export class VoteDoor {
       readonly domain: SigningDomain
       readonly onVerified: (votes: Verified<Vote>[]) => void
       readonly onAggregate: (aggregate: Verified<VoteAggregate>) => void
-      /** Whether the core dropped a verified vote of this height that it would count now. */
-      readonly lacks: (vote: Vote) => boolean
+      readonly counted: CountedVotes
       readonly onForged: (vote: Vote, from: PeerId) => void
       readonly onFailure: (error: unknown) => void
     },
@@ -77,52 +98,58 @@ export class VoteDoor {
     this.generation++
     this.steps = new Map()
     this.farRounds = new Map()
+    this.forgers.clear()
+    this.due = []
+    this.isChecking = false
     this.height = height
     this.set = set
   }
 
   /** Takes a vote of this height; `currentRound` is the core's. */
-  take(vote: Vote, from: PeerId, currentRound: Round): void {
+  take(vote: Vote, from: Bearer, currentRound: Round): void {
     const member = this.set.members[vote.member]
-    if (!member || vote.height !== this.height) return
+    if (!member || vote.height !== this.height || this.forgers.has(from.member)) return
     if (vote.round > currentRound + 2 && !this.mayKeepFar(vote, from)) return
     const step = this.stepOf(vote)
-    if (step.verified.has(identityOf(vote))) {
-      if (!this.ports.lacks(vote)) return
-      this.forget(step, vote)
-    }
-    // By peer, so that what one peer forges does not shut out the true vote that another brings.
-    const key = `${vote.member}/${from}`
+    if (!this.isOfUse(step, vote)) return
+    this.forget(step, vote)
+    // By bearer, so that what one forges does not shut out the true vote that another brings.
+    const key = `${vote.member}/${from.member}`
     const values = step.brought.get(key) ?? new Set<BlockHash>()
-    // Two values by one member are an equivocation to report; more are noise.
-    if (values.has(vote.blockHash) || values.size >= 2) return
+    // Two values by one member are an equivocation to report; more are noise, unless they count for a value that may win.
+    if (values.has(vote.blockHash) || (values.size >= 2 && !this.ports.counted.countsAsSecond(vote))) return
     step.brought.set(key, values.add(vote.blockHash))
     this.admit(step, { votes: [vote], signature: vote.signature, aggregate: null, from }, currentRound)
   }
 
   /** Takes an aggregate of this height, of a round that was reached. */
-  takeAggregate(aggregate: VoteAggregate, from: PeerId, currentRound: Round): void {
+  takeAggregate(aggregate: VoteAggregate, from: Bearer, currentRound: Round): void {
     const content = contentOf(aggregate)
     const { votes, signature } = aggregate
     const { members } = this.set
-    if (content.height !== this.height || content.round > currentRound) return
+    if (content.height !== this.height || content.round > currentRound || this.forgers.has(from.member)) return
     if (!votes.every(({ member }) => members[member])) return
     const step = this.stepOf(content)
+    if (!votes.some(vote => this.isOfUse(step, vote))) return
     const id = `${membersOf(aggregate)} ${content.blockHash} ${bytesToHex(signature)}`
-    const brought = (step.broughtInAggregates.get(from) ?? 0) + votes.length
+    const brought = (step.broughtInAggregates.get(from.member) ?? 0) + votes.length
     // As of single votes: two values of each member are evidence, more are noise.
     if (step.aggregatesTaken.has(id) || brought > 2 * members.length) return
     step.aggregatesTaken.add(id)
-    step.broughtInAggregates.set(from, brought)
-    if (votes.every(vote => step.verified.has(identityOf(vote)))) return
+    step.broughtInAggregates.set(from.member, brought)
+    for (const vote of votes) if (this.isOfUse(step, vote)) this.forget(step, vote)
     this.admit(step, { votes, signature, aggregate, from }, currentRound)
+  }
+
+  /** Whether the vote is not verified, or the core dropped it and would count it now. */
+  private isOfUse(step: Step, vote: Vote): boolean {
+    return !step.verified.has(identityOf(vote)) || this.ports.counted.lacks(vote)
   }
 
   /** A vote that the core dropped comes in as if for the first time. */
   private forget(step: Step, vote: Vote): void {
     const { member, blockHash } = vote
-    step.verified.delete(identityOf(vote))
-    step.verifiedPower.set(blockHash, step.verifiedPower.get(blockHash)! - this.set.members[member]!.power)
+    if (!step.verified.delete(identityOf(vote))) return
     this.hear(step, member, -1)
     for (const [key, values] of step.brought) if (key.startsWith(`${member}/`)) values.delete(blockHash)
   }
@@ -181,14 +208,14 @@ export class VoteDoor {
     return (said.get(member)?.size ?? 0) > 1
   }
 
-  /** Whether it adds nothing: its value has its quorum, and no vote of it contradicts another. */
+  /** Whether it adds nothing: its value has its quorum in the core, and no vote of it contradicts another. */
   private isUnneeded(step: Step, { votes }: Waiting): boolean {
-    if (!isQuorum(this.set, step.verifiedPower.get(votes[0]!.blockHash) ?? 0n)) return false
+    if (!this.ports.counted.hasQuorumFor(votes[0]!)) return false
     return !votes.some(vote => this.contradicts(step, vote))
   }
 
-  private mayKeepFar({ member, round }: Vote, from: PeerId): boolean {
-    const key = `${member}/${from}`
+  private mayKeepFar({ member, round }: Vote, from: Bearer): boolean {
+    const key = `${member}/${from.member}`
     const rounds = this.farRounds.get(key) ?? new Set<Round>()
     this.farRounds.set(key, rounds)
     if (!rounds.has(round) && rounds.size >= maxFarRounds) return false
@@ -217,37 +244,56 @@ export class VoteDoor {
       if (group) group.push(entry)
       else byValue.set(blockHash, [entry])
     }
-    for (const group of byValue.values()) this.verify(step, group, currentRound)
+    for (const entries of byValue.values()) {
+      step.checking++
+      this.due.push({ step, round, entries })
+    }
+    this.checkNext(currentRound)
   }
 
-  private verify(step: Step, group: readonly Waiting[], currentRound: Round): void {
-    const generation = this.generation
-    step.checking++
-    const content = group[0]!.votes[0]!
-    this.check(step, group).then(({ sum, verdicts }) => {
+  private checkNext(currentRound: Round): void {
+    const group = this.isChecking ? undefined : this.due.shift()
+    if (!group) return
+    const entries = group.entries.filter(entry => !this.isForgers(entry))
+    for (const entry of group.entries) if (this.isForgers(entry)) this.unhear(group.step, entry)
+    this.isChecking = true
+    const { generation } = this
+    const checked = entries.length > 0 ? this.check(group.step, entries) : Promise.resolve({ sum: null, verdicts: [] })
+    checked.then(verdict => {
       if (generation !== this.generation) return
-      const passed = { votes: [] as Verified<Vote>[], aggregates: [] as Verified<VoteAggregate>[] }
-      if (sum) this.pass(step, sum, passed)
-      group.forEach((entry, i) => {
-        if (verdicts[i]) this.pass(step, entry, passed)
-        else if (!sum) this.refuse(step, entry)
-      })
-      step.checking--
-      if (passed.votes.length > 0) this.ports.onVerified(passed.votes)
-      for (const aggregate of passed.aggregates) if (generation === this.generation) this.ports.onAggregate(aggregate)
-      if (generation !== this.generation) return
-      const lacking = step.waiting.filter(({ votes }) => votes.some(vote => !step.verified.has(identityOf(vote))))
-      step.waiting = lacking.filter(entry => !this.isUnneeded(step, entry))
-      for (const entry of lacking) if (this.isUnneeded(step, entry)) putAside(step, entry)
-      this.flushIfDecisive(step, content.round, currentRound)
+      this.isChecking = false
+      this.settle({ ...group, entries }, verdict, currentRound)
+      if (generation === this.generation) this.checkNext(currentRound)
     }, this.ports.onFailure)
   }
 
-  /** What is known of a group for one value: its sum where that is valid, else a verdict on each of it. */
-  private async check(
-    step: Step,
-    group: readonly Waiting[],
-  ): Promise<{ readonly sum: Waiting | null; readonly verdicts: readonly boolean[] }> {
+  private settle({ step, round, entries }: Group, { sum, verdicts }: Verdicts, currentRound: Round): void {
+    const generation = this.generation
+    const passed = { votes: [] as Verified<Vote>[], aggregates: [] as Verified<VoteAggregate>[] }
+    if (sum) this.pass(step, sum, passed)
+    entries.forEach((entry, i) => {
+      if (verdicts[i]) this.pass(step, entry, passed)
+      else if (!sum) this.refuse(step, entry)
+    })
+    step.checking--
+    if (passed.votes.length > 0) this.ports.onVerified(passed.votes)
+    for (const aggregate of passed.aggregates) if (generation === this.generation) this.ports.onAggregate(aggregate)
+    if (generation !== this.generation) return
+    const lacking = step.waiting.filter(({ votes }) => votes.some(vote => !step.verified.has(identityOf(vote))))
+    step.waiting = lacking.filter(entry => !this.isUnneeded(step, entry))
+    for (const entry of lacking) if (this.isUnneeded(step, entry)) putAside(step, entry)
+    this.flushIfDecisive(step, round, currentRound)
+  }
+
+  private isForgers({ from }: Waiting): boolean {
+    return from !== null && this.forgers.has(from.member)
+  }
+
+  private unhear(step: Step, { votes }: Waiting): void {
+    for (const { member } of votes) this.hear(step, member, -1)
+  }
+
+  private async check(step: Step, group: readonly Waiting[]): Promise<Verdicts> {
     const { verifier, domain } = this.ports
     const digest = voteDigest(domain, group[0]!.votes[0]!)
     const signed = group.map(({ votes, signature }) => ({
@@ -293,9 +339,21 @@ export class VoteDoor {
 
   private refuse(step: Step, entry: Waiting): void {
     const { votes, aggregate, from } = entry
-    if (from !== null) this.ports.onForged(votes[0]!, from)
+    if (from !== null && !this.forgers.has(from.member)) {
+      this.shutOut(from)
+      this.ports.onForged(votes[0]!, from.id)
+    }
     if (aggregate) return this.awaitClaims(step, entry)
     this.hear(step, votes[0]!.member, -1)
+  }
+
+  /** Nothing that it brought is looked at any more. */
+  private shutOut({ member }: Bearer): void {
+    this.forgers.add(member)
+    for (const step of this.steps.values()) {
+      for (const entry of step.waiting) if (this.isForgers(entry)) this.unhear(step, entry)
+      step.waiting = step.waiting.filter(entry => !this.isForgers(entry))
+    }
   }
 
   /** The sum is of no use: what it lacks is checked vote by vote. */
@@ -307,11 +365,13 @@ export class VoteDoor {
     }
   }
 
-  /** Whether its members are in no other aggregate for the value, so that the signatures add up. */
+  /** Whether it counts beside the other aggregates for its value. */
   private addAggregate(step: Step, aggregate: VoteAggregate): boolean {
-    const { blockHash } = contentOf(aggregate)
+    const { blockHash, step: kind } = contentOf(aggregate)
     const members = step.aggregated.get(blockHash) ?? new Set<MemberIndex>()
-    if (aggregate.votes.some(({ member }) => members.has(member))) return false
+    const overlaps = aggregate.votes.some(({ member }) => members.has(member))
+    const addsMember = aggregate.votes.some(vote => !step.verified.has(identityOf(vote)))
+    if (overlaps && !mayOverlap(kind, addsMember)) return false
     for (const { member } of aggregate.votes) members.add(member)
     step.aggregated.set(blockHash, members)
     return true
@@ -322,8 +382,6 @@ export class VoteDoor {
     const identity = identityOf(vote)
     if (step.verified.has(identity)) return false
     step.verified.add(identity)
-    const { power } = this.set.members[vote.member]!
-    step.verifiedPower.set(vote.blockHash, (step.verifiedPower.get(vote.blockHash) ?? 0n) + power)
     return true
   }
 
@@ -340,7 +398,6 @@ export class VoteDoor {
         unneeded: new Map(),
         checking: 0,
         verified: new Set(),
-        verifiedPower: new Map(),
         aggregated: new Map(),
         aggregatesTaken: new Set(),
         broughtInAggregates: new Map(),
@@ -353,6 +410,12 @@ export class VoteDoor {
 
 function putAside(step: Step, entry: Waiting): void {
   for (const { member } of entry.votes) step.unneeded.set(member, entry)
+}
+
+/** What is known of a group: its sum where that is valid, else a verdict on each of it. */
+interface Verdicts {
+  readonly sum: Waiting | null
+  readonly verdicts: readonly boolean[]
 }
 
 const identityOf = ({ member, blockHash }: Vote): string => `${member}/${blockHash}`
