@@ -1,4 +1,4 @@
-import type { BlsSecretKey } from '../../src/base/crypto/bls.js'
+import { aggregateSignatures, type BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../src/base/primitives/quantities.js'
 import type { Block } from '../../src/base/protocol/block.js'
@@ -16,6 +16,7 @@ import { isNil, precommit, prevote, type Vote, type VoteContent, voteDigest } fr
 import { contentOf, type VoteAggregate } from '../../src/base/protocol/vote-aggregate.js'
 import type { Channel, Peer, PeerId, PeerNetwork } from '../../src/io/network/peer-network.js'
 import type { Hostility } from './hostility.js'
+import { nodeName } from './node-name.js'
 
 /** Rounds whose blocks are remembered. */
 const maxRemembered = 64
@@ -136,7 +137,7 @@ export class ByzantineNetwork implements PeerNetwork {
     if (this.does('withheld-proposal') && !this.isOnOneSide(peer, proposal.height)) return []
     const other = this.does('invalid-block') ? invalidBlock(block) : laterBlock(block)
     if (!other) return [message]
-    const isTwoFaced = this.does('double-proposal') || this.does('split-proposal')
+    const isTwoFaced = this.does('double-proposal') || this.does('split-proposal') || this.does('one-sided-sum')
     if (!isTwoFaced && !this.does('invalid-block')) return [message]
     this.variants.set(keyOf(proposal), other)
     const second: ConsensusMessage = {
@@ -146,11 +147,13 @@ export class ByzantineNetwork implements PeerNetwork {
     }
     if (this.does('double-proposal')) return [message, second]
     if (this.does('split-proposal')) return [this.isOnOneSide(peer, proposal.height) ? message : second]
+    if (this.does('one-sided-sum')) return [peer === this.blind(proposal.height) ? second : message]
     return [second]
   }
 
   private twistVote(peer: PeerId, vote: Vote): Vote[] {
     if (vote.member !== this.args.member) return [vote]
+    if (this.does('one-sided-sum')) return []
     const { blockHash } = vote
     const variant = this.variants.get(keyOf(vote))
     const block = this.seen.get(keyOf(vote))
@@ -170,6 +173,7 @@ export class ByzantineNetwork implements PeerNetwork {
   }
 
   private overhear(message: ConsensusMessage): void {
+    if (message.kind === 'votes' && this.does('one-sided-sum')) for (const vote of message.votes) this.confide(vote)
     if (message.kind !== 'proposal') return
     const { proposal, block } = message
     const isNew = !this.seen.has(keyOf(proposal))
@@ -177,6 +181,28 @@ export class ByzantineNetwork implements PeerNetwork {
     if (!isNew) return
     if (this.does('votes-for-everything')) this.voteForAll(proposal)
     if (this.does('forgery')) this.forge(proposal, block)
+  }
+
+  /** Shows one node its prevote for what another prevoted, so that this node alone counts it and can prove it by no single vote. */
+  private confide(vote: Vote): void {
+    const { height, step, blockHash, member } = vote
+    const confidant = this.other(height + 1)
+    if (step !== prevote || isNil(blockHash) || member === this.args.member || confidant === nodeName(member)) return
+    const own = this.signVote(vote)
+    const claimed = { ...own, signature: this.signVote({ ...vote, round: 1_000 }).signature }
+    const votes = [vote, claimed].sort((one, two) => one.member - two.member)
+    const signature = aggregateSignatures([vote.signature, own.signature])
+    this.say(confidant, { kind: 'aggregate', aggregate: { votes, signature } })
+  }
+
+  private blind(height: Height): PeerId {
+    return this.other(height)
+  }
+
+  /** The others, one after the other. */
+  private other(turn: number): PeerId {
+    const { member, members } = this.args
+    return nodeName((member + 1 + (turn % (members - 1))) % members)
   }
 
   private voteForAll({ height, round, blockHash }: Proposal): void {

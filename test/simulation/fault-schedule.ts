@@ -25,6 +25,8 @@ export type ByzantineBehaviour =
   | 'relay-to-all'
   /** As that, one side another vote than the other. */
   | 'double-relay'
+  /** One node hears another block than the rest. Its own prevote one of these hears, in a sum with another's and a false claim; nobody else. */
+  | 'one-sided-sum'
 
 /** One fault: when it strikes (virtual ms after the start) and what it does; nodes are named by index. */
 export type FaultEvent = { readonly atMs: number } & (

@@ -98,6 +98,20 @@ export const mutations: readonly Mutation[] = [
     scenario: 'byzantine',
   },
   {
+    name: 'prevotes in a sum that overlaps with another cannot be passed on',
+    file: keeper,
+    find: 'return step === prevote && addsMember;',
+    replace: 'return false;',
+    scenario: 'byzantine',
+    shownBy: {
+      seed: 'os-9',
+      schedule: {
+        faulty: [1],
+        events: [{ atMs: 300, kind: 'byzantine', node: 1, behaviour: 'one-sided-sum', forMs: 70_000 }],
+      },
+    },
+  },
+  {
     name: 'a certificate needs no quorum',
     file: 'src/base/protocol/quorum-certificate.js',
     find: 'if (!isQuorum(set, signers.value.power))',

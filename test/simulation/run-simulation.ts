@@ -59,6 +59,8 @@ const progressMs = 60_000
 /** Then so much time is given for each height that is still missing, and in the end for what was accepted and certified. */
 const heightMs = 1_500
 const drainMs = 60_000
+/** How often it is looked whether heights are decided. */
+const lookMs = 1_000
 
 /** Above the least round trip of a run: where most nodes are near a node, and some are not. */
 const someAreNearMs = 11
@@ -77,6 +79,7 @@ export async function runSimulation(spec: SimulationSpec): Promise<SimulationRes
 
 class Simulation {
   private violation: Violation | null = null
+  private isDraining = false
   private readonly nodes: SimulatedNode[]
   private readonly honest: SimulatedNode[]
   private readonly invariants: readonly Invariant[]
@@ -200,6 +203,7 @@ class Simulation {
     this.workload.start()
     const { events } = this.parts.schedule
     this.injector.plan(events)
+    this.watchProgress()
     await this.pass(Math.max(0, ...events.map(event => event.atMs + ('forMs' in event ? event.forMs : 0))))
     await this.progress()
     await this.reachHeights()
@@ -221,7 +225,28 @@ class Simulation {
     if (Math.min(...this.heights()) < goal) this.stuck(goal, limit)
   }
 
+  /** Enemies alone, below a third of the power, stop nobody: while nothing else strikes, heights are decided within the bound. */
+  private watchProgress(): void {
+    const others = this.parts.schedule.events.filter(({ kind }) => kind !== 'byzantine')
+    let since = this.time.nowMs()
+    let height = -1
+    const look = () => {
+      if (this.isDraining) return
+      const now = this.time.nowMs() - startMs
+      const isDisturbed = others.some(
+        event => event.atMs <= now && now <= event.atMs + ('forMs' in event ? event.forMs : 0),
+      )
+      const least = Math.min(...this.heights())
+      if (isDisturbed || least > height) since = this.time.nowMs()
+      height = least
+      if (this.time.nowMs() - since > progressMs) this.stuck(height + 1, progressMs)
+      this.time.schedule(lookMs, look)
+    }
+    look()
+  }
+
   private async drain(): Promise<void> {
+    this.isDraining = true
     this.workload.stop()
     const goal = Math.max(1, ...this.honest.map(node => node.services?.batcher.latestCertified() ?? 0))
     await this.pass(drainMs, () => this.kept.missing() === 0 && this.committedBatches() >= goal)
@@ -236,7 +261,7 @@ class Simulation {
   private stuck(goal: number, afterMs: number): void {
     this.violate(
       'progress',
-      `heights are ${this.heights().join(', ')}, not ${goal}, after ${afterMs} ms without faults`,
+      `heights are ${this.heights().join(', ')}, not ${goal}, after ${afterMs} ms without faults but of enemies`,
     )
   }
 

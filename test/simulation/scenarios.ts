@@ -67,6 +67,7 @@ const behaviours: readonly ByzantineBehaviour[] = [
   'false-origin',
   'false-time',
   'false-valid-round',
+  'one-sided-sum',
 ]
 
 /** What an aggregator of votes can do wrong, and what can be done wrong by one. */

@@ -23,6 +23,7 @@ import { byzantineExecution } from './byzantine-execution.js'
 import { ByzantineNetwork } from './byzantine-network.js'
 import { hashKzg } from './hash-kzg.js'
 import { Hostility } from './hostility.js'
+import { nodeName } from './node-name.js'
 import { MachineClock, ProcessLife } from './process-life.js'
 import { sharedCompression } from './shared-compression.js'
 import { type DiskCrash, SimulatedDisk } from './simulated-disk.js'
@@ -232,6 +233,3 @@ class CarelessSigner extends GuardedSigner {
     return 'expected'
   }
 }
-
-/** A node on the wires. */
-export const nodeName = (index: number): string => `node-${index}`

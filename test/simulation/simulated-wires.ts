@@ -3,7 +3,7 @@ import { precommit, type Vote } from '../../src/base/protocol/vote.js'
 import { MemoryHub, type Passage } from '../../src/io/network/memory-network.js'
 import type { Clock } from '../../src/io/time/clock.js'
 import type { SeededRandom } from '../model/seeded-random.js'
-import { nodeName } from './simulated-node.js'
+import { nodeName } from './node-name.js'
 import type { Trace } from './trace.js'
 
 /** The network between the nodes: what it does to each message is drawn from the seed, within the faults that are on. */

@@ -1,0 +1,2 @@
+/** A node on the wires. */
+export const nodeName = (index: number): string => `node-${index}`
