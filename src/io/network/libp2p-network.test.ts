@@ -410,4 +410,27 @@ describe('Libp2pNetwork: bindings', () => {
     const peer = await met
     expect(peer.consensusKey && bytesEqual(peer.consensusKey, signer.publicKey)).toBe(true)
   })
+
+  it('a key whose peer was banned finds no other peer id to speak by', async () => {
+    const logger = new WatchedLogger()
+    const a = await makeNetwork({ n: 1, logger })
+    await a.start()
+    const speaker = async (id: number) => {
+      const network = await Libp2pNetwork.create({
+        config: { listen: { host: '127.0.0.1', port: 0 }, peers: a.addresses(), network: identity, role: 'sequencer' },
+        nodeKey: seed(id),
+        signer,
+      })
+      toClose.push(network)
+      await network.start()
+      return network
+    }
+    const met = connectOf(a)
+    await speaker(2)
+    a.drop((await met).id, { reason: 'forged vote' })
+    const refused = logger.next('peer has no session here')
+    const second = await speaker(3)
+    expect(await refused).toMatchObject({ peer: second.localPeer, reason: 'its consensus key is banned' })
+    expect(a.peers()).toEqual([])
+  })
 })

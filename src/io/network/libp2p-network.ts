@@ -247,8 +247,8 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   drop(peer: PeerId, misbehaviour: Misbehaviour): void {
-    if (!this.bans.judge(peer, misbehaviour)) return
     const session = this.sessions.get(peer)
+    if (!this.bans.judge(peer, session?.peer.consensusKey ?? null, misbehaviour)) return
     if (session) this.endSession(session, misbehaviour.reason)
     for (const connection of this.node.getConnections())
       if (connection.remotePeer.toString() === peer)
@@ -275,6 +275,11 @@ export class Libp2pNetwork implements PeerNetwork {
       return null
     }
     const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
+    if (peer.consensusKey && this.bans.isKeyBanned(peer.consensusKey)) {
+      this.logger.info('peer has no session here', { peer: id, reason: 'its consensus key is banned' })
+      closeGently(connection)
+      return null
+    }
     const kind = this.kinds.of(peer)
     if (!this.makeRoom(peer, kind, connection)) {
       closeGently(connection)

@@ -21,9 +21,9 @@ import { type Bearer, type CountedVotes, VoteDoor } from './votes/vote-door.js'
 
 /** Rounds ahead of the current one from which a proposal is kept. */
 const maxProposalLead = 8
-/** Messages of the next height that are kept of one peer while this height ends, and how many of them proposals. */
-const maxBufferedOfPeer = 16
-const maxBufferedProposalsOfPeer = 1
+/** Messages of the next height that are kept of one member while this height ends, and how many of them proposals. */
+const maxBufferedOfMember = 16
+const maxBufferedProposalsOfMember = 1
 
 export interface MessageDoorPorts {
   readonly verifier: Pick<SignatureVerifier, 'verify' | 'sum'>
@@ -55,7 +55,7 @@ export class MessageDoor {
   private readonly own: OwnMessageWatch
   private height: Height = 0
   private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
-  /** Blocks that each peer proposed, by `round/peer`. */
+  /** Blocks that each member brought a proposal of, by `round/bearer`. */
   private readonly proposalsBrought = new Map<string, Set<BlockHash>>()
   /** Proposals that passed, by round. */
   private readonly proposalsTaken = new Map<Round, Set<BlockHash>>()
@@ -166,7 +166,7 @@ export class MessageDoor {
       }
       case 'proposal':
         if (message.proposal.height === this.height + 1) return this.buffer(message, from)
-        return void this.takeProposal(message, from.id).catch(ports.onFailure)
+        return void this.takeProposal(message, from).catch(ports.onFailure)
     }
   }
 
@@ -179,16 +179,16 @@ export class MessageDoor {
   }
 
   private buffer(message: ConsensusMessage, from: Bearer): void {
-    const ofPeer = this.buffered.filter(entry => entry.from.id === from.id)
-    if (ofPeer.length >= maxBufferedOfPeer) return
-    const proposals = ofPeer.filter(entry => entry.message.kind === 'proposal').length
-    if (message.kind === 'proposal' && proposals >= maxBufferedProposalsOfPeer) return
+    const ofMember = this.buffered.filter(entry => entry.from.member === from.member)
+    if (ofMember.length >= maxBufferedOfMember) return
+    const proposals = ofMember.filter(entry => entry.message.kind === 'proposal').length
+    if (message.kind === 'proposal' && proposals >= maxBufferedProposalsOfMember) return
     this.buffered.push({ message, from })
   }
 
   private async takeProposal(
     { proposal, block }: Extract<ConsensusMessage, { kind: 'proposal' }>,
-    from: PeerId,
+    from: Bearer,
   ): Promise<void> {
     const { height, round, validRound } = proposal
     if (height !== this.height || round > this.args.ports.currentRound() + maxProposalLead) return
@@ -197,13 +197,13 @@ export class MessageDoor {
     const { parameters } = this.args.config.protocol.at(height)
     // Kept and logged are no blocks that nobody may vote for, and the smaller those that many rounds left undecided.
     if (transactionBytes(block) > transactionRoom({ round, validRound, parameters }))
-      return this.punish(from, 'block too large for its round', `height ${height}, round ${round}`)
+      return this.punish(from.id, 'block too large for its round', `height ${height}, round ${round}`)
     // Two proposals of one round are an equivocation to report; more are noise.
     const taken = this.proposalsTaken.get(round) ?? new Set<BlockHash>()
     this.proposalsTaken.set(round, taken)
     if (taken.has(proposal.blockHash) || taken.size >= 2) return
-    // By peer, so that what one peer forges does not shut out the true proposal that another brings.
-    const key = `${round}/${from}`
+    // By bearer, so that what one forges does not shut out the true proposal that another brings.
+    const key = `${round}/${from.member}`
     const brought = this.proposalsBrought.get(key) ?? new Set<BlockHash>()
     if (brought.has(proposal.blockHash) || brought.size >= 2) return
     this.proposalsBrought.set(key, brought.add(proposal.blockHash))
@@ -213,7 +213,7 @@ export class MessageDoor {
       signed: [{ keys: [proposer.publicKey], signature: proposal.signature }],
     })
     if (height !== this.height) return
-    if (!valid) return this.punish(from, 'forged proposal', `height ${height}, round ${round}`)
+    if (!valid) return this.punish(from.id, 'forged proposal', `height ${height}, round ${round}`)
     if (proposal.proposer === this.own.member) await this.own.lookAtProposal(proposal)
     if (height !== this.height || taken.has(proposal.blockHash)) return
     taken.add(proposal.blockHash)
