@@ -20,8 +20,13 @@ export interface ApplicationCallsPorts {
   readonly logger: Logger
   /** Takes an answer as an input of consensus. */
   readonly feed: (input: LoggedInput, block?: Block) => void
+  /** Runs the task later, unless the height ends before. */
+  readonly later: (delayMs: number, task: () => void) => void
   readonly onFatal: (error: unknown) => void
 }
+
+/** After how long a proposal that could not be judged is put to the application again: a later round may propose it again. */
+const judgeAgainMs = 500
 
 /**
  * Puts to the application what the core asks of it; answers come back as inputs. A proposal that cannot be built or judged
@@ -41,8 +46,9 @@ export class ApplicationCalls {
     }
   }
 
-  async validate({ height, round, blockHash }: Asked<'validate'>): Promise<void> {
-    const { application, log, progress, logger, feed, onFatal } = this.ports
+  async validate(asked: Asked<'validate'>): Promise<void> {
+    const { height, round, blockHash } = asked
+    const { application, log, progress, logger, feed, later, onFatal } = this.ports
     const block = log.block(blockHash)
     const proposal = log.proposal(round, blockHash)
     if (!block || !proposal)
@@ -61,6 +67,7 @@ export class ApplicationCalls {
       const refusal = { reason: 'not-judged', detail: String(error), blame: 'own-view' } as const
       progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...refusal })
       logger.error('a proposal could not be judged', { height, round, blockHash, error })
+      later(judgeAgainMs, () => void this.validate(asked))
     }
   }
 

@@ -208,6 +208,7 @@ export class ConsensusEngine {
       progress: this.progress,
       logger: ports.logger,
       feed: (input, block) => this.feed(input, block),
+      later: inThisHeight,
       onFatal: ports.onFatal,
     })
     this.watch = new WorkWatch({
