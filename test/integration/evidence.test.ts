@@ -18,7 +18,7 @@ import { morphismMethods } from '../../src/services/rpc/methods/morphism-methods
 import type { MorphismQueries } from '../../src/services/rpc/morphism-queries.js'
 import { EvidencePool } from '../../src/services/sequencer/evidence-pool.js'
 import { defaultAggregation } from '../../src/services/sequencer/votes/near-aggregator.js'
-import { decodeWalRecord } from '../../src/services/sequencer/wal/wal-record.js'
+import { decodeWalRecord, isInput } from '../../src/services/sequencer/wal/wal-record.js'
 import { domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
 const liar = 3
@@ -74,7 +74,7 @@ async function loggedOf(wal: AppendLog) {
     number,
     { votes: Vote[]; aggregates: VoteAggregate[]; proposals: Proposal[]; certificates: [] }
   >()
-  for (const { height, input } of (await wal.readAll()).map(decodeWalRecord)) {
+  for (const { height, input } of (await wal.readAll()).map(decodeWalRecord).filter(isInput)) {
     const found = byHeight.get(height) ?? { votes: [], aggregates: [], proposals: [], certificates: [] }
     byHeight.set(height, found)
     if (input.type === 'votes') found.votes.push(...input.votes)

@@ -12,7 +12,7 @@ import type { SigningRecord } from '../../src/io/keys/signing-record.js'
 import type { AppendLog } from '../../src/io/storage/append-log.js'
 import { FileLog } from '../../src/io/storage/file-log.js'
 import { MemoryLog } from '../../src/io/storage/memory-log.js'
-import { decodeWalRecord, type LoggedInput } from '../../src/services/sequencer/wal/wal-record.js'
+import { decodeWalRecord, isMark, type LoggedInput } from '../../src/services/sequencer/wal/wal-record.js'
 import { watchedSigner } from '../fixtures/watched-signer.js'
 import { Disk, domain, TestConsensusNetwork, type TestNode } from './consensus-network.js'
 
@@ -104,8 +104,9 @@ async function crashedAt({ type, oneDown = false }: Moment): Promise<Crash> {
   const look = () => {
     // The next frame is written: what follows from the one that was found is signed.
     if (found) crash ??= { net, ...found, record: disk.record.load(), signed: signed.copy() }
-    const { input, height } = decodeWalRecord(frames.at(-1)!.at(-1)!)
-    if (!isLooking || found || input.type !== type || height !== disk.chain.length + 1) return
+    const entry = decodeWalRecord(frames.at(-1)!.at(-1)!)
+    if (!isLooking || found || isMark(entry)) return
+    if (entry.input.type !== type || entry.height !== disk.chain.length + 1) return
     found = { frames: frames.map(frame => [...frame]), chain: [...disk.chain] }
   }
   for (let i = 0; i < 4; i++) await net.start(i)

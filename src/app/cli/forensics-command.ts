@@ -17,7 +17,7 @@ export function forensicsCommand(): Command {
   const collect = (value: string, list: string[]) => [...list, value]
   return new Command('forensics')
     .description(
-      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke or evidence could not be judged and nobody is proven guilty.',
+      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke, or what was given could not be judged or was not signed as it says, and nobody is proven guilty.',
     )
     .argument(
       '<files...>',

@@ -22,6 +22,8 @@ export interface DoubleAttestations {
   readonly attestations: readonly AttestationFinding[]
   /** Evidence, each piece once, that names a set that is not known here. */
   readonly unjudged: readonly DuplicateAttestation[]
+  /** Pieces of evidence that were not signed as they claim. */
+  readonly refusedEvidence: number
 }
 
 /**
@@ -34,6 +36,7 @@ export async function doubleAttestations(
 ): Promise<DoubleAttestations> {
   const found = new Map<string, AttestationFinding>()
   const unjudged = new Map<Hex, DuplicateAttestation>()
+  let refusedEvidence = 0
   const add = (finding: AttestationFinding) => {
     const place = placeOf(finding.culprit, finding.evidence.first)
     if (!found.has(place)) found.set(place, finding)
@@ -47,13 +50,14 @@ export async function doubleAttestations(
     }
     const verdict = verifyEvidence({ evidence, set, domain })
     if (verdict.ok) add({ culprit: verdict.value, evidence })
+    else refusedEvidence++
   }
   for (const { set, culprit, byHash } of await claimsByPlace(files, sets)) {
     const attestations = twoSigned(byHash, culprit, domain)
     if (!attestations) continue
     add({ culprit, evidence: duplicateAttestation({ setId: set.setId, member: culprit.index, attestations }) })
   }
-  return { attestations: [...found.values()], unjudged: [...unjudged.values()] }
+  return { attestations: [...found.values()], unjudged: [...unjudged.values()], refusedEvidence }
 }
 
 /** A key signs one attestation of a batch, whatever its index in the sets of the heights at which it sends it. */

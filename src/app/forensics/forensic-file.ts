@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { type Hex, HexError, hexToBytes } from '../../base/primitives/bytes.js'
-import type { Height } from '../../base/primitives/quantities.js'
 import { decodeEvidence, type Evidence, maxEvidenceBytes } from '../../base/protocol/evidence.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { Vote } from '../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { readFileLog } from '../../io/storage/file-log.js'
-import { decodeWalRecord } from '../../services/sequencer/wal/wal-record.js'
+import { decodeWalRecord, isMark } from '../../services/sequencer/wal/wal-record.js'
 import { AppError } from '../app-error.js'
 import { JsonFields } from './json-fields.js'
+import { LogCoverage } from './log-coverage.js'
 
 /** What one file holds that sequencers signed. Nothing of it is verified. */
 export interface ForensicFile {
@@ -21,8 +21,8 @@ export interface ForensicFile {
   readonly proposals: readonly Proposal[]
   readonly certificates: readonly QuorumCertificate[]
   readonly evidence: readonly Evidence[]
-  /** Lowest and highest height of a log's records. */
-  readonly heights: readonly [Height, Height] | null
+  /** What heights a log holds whole; null of other files. */
+  readonly coverage: LogCoverage | null
   /** Byte of a log after which it cannot be read. */
   readonly corruptAt: number | null
 }
@@ -33,7 +33,7 @@ const nothing = {
   proposals: [],
   certificates: [],
   evidence: [],
-  heights: null,
+  coverage: null,
   corruptAt: null,
 }
 
@@ -64,18 +64,17 @@ async function readWal(file: string): Promise<ForensicFile> {
   const votes: Vote[] = []
   const aggregates: VoteAggregate[] = []
   const proposals: Proposal[] = []
-  let lowest = Number.POSITIVE_INFINITY
-  let highest = -1
+  const coverage = new LogCoverage()
   for (const record of records) {
-    const { height, input } = decodeWalRecord(record)
-    lowest = Math.min(lowest, height)
-    highest = Math.max(highest, height)
+    const entry = decodeWalRecord(record)
+    coverage.add(entry)
+    if (isMark(entry)) continue
+    const { input } = entry
     if (input.type === 'votes') votes.push(...input.votes)
     if (input.type === 'aggregate') aggregates.push(input.aggregate)
     if (input.type === 'proposal') proposals.push(input.proposal)
   }
-  const heights = highest < 0 ? null : ([lowest, highest] as const)
-  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, heights, corruptAt }
+  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, coverage, corruptAt }
 }
 
 /** JSON text of a node begins so, or hex does. */

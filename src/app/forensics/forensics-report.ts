@@ -11,14 +11,18 @@ import type { AttestationFinding } from './double-attestations.js'
 import type { CoverageGap } from './log-coverage.js'
 import type { Forensics, HeightFindings } from './run-forensics.js'
 
-/** What the command ends with: nothing found, errors (by the program), culprits, a fork or evidence that stays unanswered. */
+/** What the command ends with: nothing found, errors (by the program), culprits, a fork, or something given that stays unanswered. */
 export const forensicsExitCodes = { nothing: 0, culprits: 2, unanswered: 3 } as const
 
-export function forensicsExitCode({ heights, attestations, unjudged }: Forensics): number {
+export function forensicsExitCode(forensics: Forensics): number {
+  const { heights, attestations, unjudged } = forensics
   if (attestations.length > 0 || heights.some(({ culprits }) => culprits.length > 0)) return forensicsExitCodes.culprits
-  const isUnanswered = unjudged.length > 0 || heights.some(({ isFork }) => isFork)
+  const isUnanswered = unjudged.length > 0 || refusedOf(forensics) > 0 || heights.some(({ isFork }) => isFork)
   return isUnanswered ? forensicsExitCodes.unanswered : forensicsExitCodes.nothing
 }
+
+/** What was given and not signed as it says: with the keys or the network of another chain, that is all of it. */
+const refusedOf = ({ refusedMessages, refusedEvidence }: Forensics): number => refusedMessages + refusedEvidence
 
 /** The findings as JSON: quantities as numbers, messages in their wire encoding (`raw`) beside what they say. */
 export function forensicsJson({ heights, attestations, unjudged, ...counts }: Forensics) {
@@ -126,7 +130,12 @@ export function forensicsText(forensics: Forensics): string {
   if (attestations.length > 0) lines.push('', 'attestations of two hashes for one batch')
   for (const finding of attestations) lines.push(`  ${attestationLine(finding)}`)
   lines.push(...unjudgedLines(unjudged))
-  if (heights.length + attestations.length + unjudged.length === 0)
+  const refused = refusedOf(forensics)
+  if (refused > 0)
+    lines.push(
+      `${refused} messages and pieces of evidence were not signed as they say: are these the right network and set?`,
+    )
+  if (heights.length + attestations.length + unjudged.length + refused === 0)
     lines.push('nobody is seen to have broken the protocol')
   return lines.join('\n')
 }

@@ -7,7 +7,7 @@ import { attestationDigest, type BatchAttestation } from '../../base/protocol/ba
 import { precommit, prevote, type Vote, type VoteStep, voteDigest } from '../../base/protocol/vote.js'
 import { FileLog } from '../../io/storage/file-log.js'
 import { asVerified } from '../../rules/consensus/verified.js'
-import { encodeWalRecord } from '../../services/sequencer/wal/wal-record.js'
+import { encodeWalRecord, type WalMark } from '../../services/sequencer/wal/wal-record.js'
 
 export const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
 /** Keys of four members of equal power. */
@@ -40,12 +40,17 @@ export function attestationBy(key: number, batchHash: Hash32): BatchAttestation 
   return { ...content, signature: keys[key]!.sign(attestationDigest(domain, content)) }
 }
 
-/** Writes a log of one record for each vote. Gives its path. */
-export async function saveWal(directory: string, name: string, votes: readonly Vote[]): Promise<string> {
+/** Writes a log of these entries, each vote one; unless told by marks, of a node that signs all the time. Gives its path. */
+export async function saveWal(directory: string, name: string, entries: readonly (Vote | WalMark)[]): Promise<string> {
   const path = join(directory, name)
   const log = await FileLog.open({ path })
-  for (const vote of votes) {
-    log.append(encodeWalRecord({ height: vote.height, input: { type: 'votes', votes: [asVerified(vote)] } }))
+  const [first] = entries
+  const hasMarks = entries.some(entry => 'mark' in entry)
+  const marked = first && !hasMarks ? [{ height: first.height, mark: 'signs' } as const, ...entries] : entries
+  for (const entry of marked) {
+    const { height } = entry
+    const isMark = 'mark' in entry
+    log.append(encodeWalRecord(isMark ? entry : { height, input: { type: 'votes', votes: [asVerified(entry)] } }))
     await log.sync()
   }
   await log.close()

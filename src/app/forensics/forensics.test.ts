@@ -76,7 +76,7 @@ describe('forensics on files', () => {
     const read = await readForensicFile(file)
     expect(read.corruptAt).toBeGreaterThan(0)
     expect(read.votes.length).toBe(12)
-    expect(read.heights).toEqual([4, 5])
+    expect(read.coverage!.last).toBe(5)
   })
 
   it('needs a quorum of certificates or votes for a fork, and takes certificates as JSON', async () => {
@@ -97,7 +97,7 @@ describe('forensics on files', () => {
     expect(forked.exitCode).toBe(3)
     expect(forked.accused).toContain('2 amnesia')
     const forged = await save('forged.json', JSON.stringify([{ ...certificate, blockHash: `0x${'cc'.repeat(32)}` }]))
-    expect((await judge([second, forged])).exitCode).toBe(0)
+    expect((await judge([second, forged])).exitCode).toBe(3)
   })
 
   it('takes evidence as raw bytes, as hex and as an answer of morphism_evidence, and checks it', async () => {
@@ -114,7 +114,20 @@ describe('forensics on files', () => {
       JSON.stringify({ raw: hex }),
     ])
       expect(await judge([await save('evidence', content)])).toMatchObject({ exitCode: 2, culprits: ['3 double-vote'] })
-    expect(await judge([await save('framed', framed)])).toMatchObject({ exitCode: 0, culprits: [] })
+    expect(await judge([await save('framed', framed)])).toMatchObject({ exitCode: 3, culprits: [] })
+  })
+
+  it('says so when nothing is signed as it says: the network or the set may be another one', async () => {
+    const place = { height: 9, round: 0, step: prevote }
+    const evidence = await save('evidence', encodeEvidence(duplicateVote(voteBy(3, place, a), voteBy(3, place, b))))
+    const files = await Promise.all([...(await logs()), evidence].map(readForensicFile))
+    const sets = await setsFromFiles([await setFile()])
+    const elsewhere = { ...domain, l1ChainId: 1 }
+    const findings = await runForensics({ files, sets, domain: elsewhere, isComplete: true, only: null })
+    expect(forensicsExitCode(findings)).toBe(3)
+    expect(forensicsText(findings)).toContain('are these the right network and set?')
+    expect(forensicsText(findings)).not.toContain('nobody is seen')
+    expect(forensicsJson(findings).refusedMessages).toBeGreaterThan(10)
   })
 
   it('takes the set that signs the height, from files or from a node', async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { precommit, prevote, type Vote, type VoteStep } from '../../base/protocol/vote.js'
+import type { WalMark } from '../../services/sequencer/wal/wal-record.js'
 import { readForensicFile } from './forensic-file.js'
 import { a, b, decided, domain, saveSets, saveWal, setJson, voteBy } from './forensics.fixture.js'
 import { forensicsJson, forensicsText } from './forensics-report.js'
@@ -32,6 +33,14 @@ const lockedThenFreed: readonly Vote[] = [
   ...votesOf(1, precommit, b, 1, 2, 3),
   laterVote(1),
 ]
+/** A log that was begun anew: through the heights that others had decided, to 6, where its node signs again. */
+const anew: readonly (Vote | WalMark)[] = [
+  { height: 1, mark: 'opened' },
+  ...[1, 2, 3, 4, 5].map(height => voteBy(3, { height, round: 0, step: prevote }, a)),
+  { height: 6, mark: 'signs' },
+  laterVote(1),
+  voteBy(1, { height: 7, round: 0, step: prevote }, a),
+]
 const decidedFirst: readonly Vote[] = [
   ...decided(4, 0, a, 0, 1, 2),
   ...votesOf(0, precommit, a, 1, 2, 3),
@@ -50,7 +59,7 @@ const culprits = ({ heights }: Awaited<ReturnType<typeof judge>>) =>
   new Set(heights.flatMap(findings => findings.culprits.map(({ member }) => member)))
 
 describe('a log that does not hold all of a height', () => {
-  const save = (name: string, votes: readonly Vote[]) => saveWal(directory, name, votes)
+  const save = (name: string, entries: readonly (Vote | WalMark)[]) => saveWal(directory, name, entries)
 
   it('convicts nobody honest, wherever it begins or was cut', async () => {
     const other = await save('wal-0', decidedFirst)
@@ -77,6 +86,36 @@ describe('a log that does not hold all of a height', () => {
     }
   })
 
+  it('convicts nobody honest whose log was lost and begun anew, however low the heights that it went through again', async () => {
+    const other = await save('wal-0', decidedFirst)
+    const file = await save('anew', anew)
+    const after = await judge([other, file])
+    expect(culprits(after)).not.toContain(1)
+    expect(after.gaps).toEqual([{ file, reason: expect.stringContaining('took part'), heights: [5] }])
+    // A log that was emptied, and then its node was synced anew.
+    const emptied = await save('emptied', [
+      { height: 8, mark: 'signs' },
+      voteBy(1, { height: 8, round: 0, step: prevote }, a),
+      ...anew,
+    ])
+    expect(culprits(await judge([other, emptied]))).not.toContain(1)
+  })
+
+  it('is whole at the height in which its node was started again', async () => {
+    const other = await save('wal-0', decidedFirst)
+    const middle = lockedThenFreed.findIndex(({ height }) => height === 5) + 4
+    const file = await save('restarted', [
+      { height: 4, mark: 'signs' },
+      ...lockedThenFreed.slice(0, middle),
+      { height: 5, mark: 'opened' },
+      ...lockedThenFreed.slice(middle, -1),
+      { height: 6, mark: 'signs' },
+      laterVote(1),
+    ])
+    const forensics = await judge([other, file])
+    expect([culprits(forensics), forensics.gaps]).toEqual([new Set([2, 3]), []])
+  })
+
   it('is named with its reason, and who could only be seen by what is missing is accused', async () => {
     const other = await save('wal-0', decidedFirst)
     const reasons = async (file: string, expected: string) => {
@@ -85,7 +124,7 @@ describe('a log that does not hold all of a height', () => {
       expect(forensicsJson(forensics).gaps).toEqual([{ file, reason: expect.stringContaining(expected), heights: [5] }])
       expect(forensicsText(forensics)).toContain('judged as without --complete')
     }
-    await reasons(await save('later', [laterVote(1)]), 'begins at height 6')
+    await reasons(await save('later', [laterVote(1)]), 'does not show that its node took part')
     await reasons(await save('cut', lockedThenFreed.slice(0, -1)), 'ends at height 5')
     await reasons(await save('empty', []), 'holds no record')
     const file = await save('corrupt', lockedThenFreed)

@@ -23,6 +23,8 @@ export interface HeightFindings extends ForensicReport {
 export interface Forensics extends DoubleAttestations {
   /** Heights at which something is to tell. */
   readonly heights: readonly HeightFindings[]
+  /** Messages of examined heights that were not signed as they claim, and were left out. */
+  readonly refusedMessages: number
   /** Why examined heights were judged as without `isComplete` though it was said. */
   readonly gaps: readonly CoverageGap[]
   /** How many heights the files know, and how many of them had messages that differ, whose signatures were checked. */
@@ -64,15 +66,20 @@ export async function runForensics({
   const gaps = isComplete ? coverageGaps(files, chosen) : []
   const uncovered = new Set(gaps.flatMap(gap => gap.heights))
   const heights: HeightFindings[] = []
+  let refusedMessages = 0
   for (const height of chosen) {
     const set = await sets.setAt(height)
     const messages = verifyMessages({ height, messages: byHeight.get(height)!, set, domain })
+    refusedMessages += messages.refused
     const report = investigate({ height, messages, set, isComplete: isComplete && !uncovered.has(height) })
     if (report.isFork || report.culprits.length > 0 || report.accused.length > 0)
       heights.push({ ...report, set, refused: messages.refused })
   }
-  const judged = only === null ? await doubleAttestations(files, { sets, domain }) : { attestations: [], unjudged: [] }
-  return { heights, ...judged, gaps, knownHeights: byHeight.size, examinedHeights: chosen.length }
+  const judged =
+    only === null
+      ? await doubleAttestations(files, { sets, domain })
+      : { attestations: [], unjudged: [], refusedEvidence: 0 }
+  return { heights, ...judged, refusedMessages, gaps, knownHeights: byHeight.size, examinedHeights: chosen.length }
 }
 
 function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {

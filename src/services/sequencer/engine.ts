@@ -33,7 +33,7 @@ import { OwnVoteRoute } from './votes/own-vote-route.js'
 import { VoteAggregator } from './votes/vote-aggregator.js'
 import { isAnswered } from './wal/answered.js'
 import { InputLog } from './wal/input-log.js'
-import { decodeWalRecord, type LoggedInput, type WalRecord } from './wal/wal-record.js'
+import { decodeWalRecord, isInput, type LoggedInput, type WalRecord } from './wal/wal-record.js'
 import { WorkWatch } from './work-watch.js'
 
 export interface EngineConfig {
@@ -232,7 +232,8 @@ export class ConsensusEngine {
   /** Replays the log of the height in progress, then takes part. */
   static async start(args: { config: EngineConfig; ports: EnginePorts }): Promise<ConsensusEngine> {
     const engine = new ConsensusEngine(args.config, args.ports)
-    const records = (await args.ports.wal.readAll()).map(decodeWalRecord)
+    const records = (await args.ports.wal.readAll()).map(decodeWalRecord).filter(isInput)
+    engine.log.open(args.ports.head().header.number + 1)
     engine.startHeight(records)
     engine.gossip.start()
     return engine
@@ -409,6 +410,7 @@ export class ConsensusEngine {
   private sendProposal(proposal: Verified<Proposal>): void {
     const block = this.log.block(proposal.blockHash)
     if (!block) return
+    this.log.signs()
     this.feed({ type: 'proposal', proposal })
     this.gossip.broadcast({ kind: 'proposal', proposal, block })
   }
@@ -416,6 +418,7 @@ export class ConsensusEngine {
   private sendVote(vote: Verified<Vote>): void {
     this.calls.passExtension(this.set, vote)
     this.door.countChecked(vote)
+    this.log.signs()
     this.feed({ type: 'votes', votes: [vote] })
     this.route.send(vote)
   }

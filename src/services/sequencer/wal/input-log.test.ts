@@ -4,7 +4,7 @@ import { MemoryLog } from '../../../io/storage/memory-log.js'
 import { childOf, genesis } from '../../../rules/blocks/blocks.fixture.js'
 import { asVerified } from '../../../rules/consensus/verified.js'
 import { InputLog } from './input-log.js'
-import { decodeWalRecord, type LoggedInput } from './wal-record.js'
+import { decodeWalRecord, isInput, type LoggedInput } from './wal-record.js'
 
 const block: Block = childOf(genesis)
 const prepared: LoggedInput = { type: 'prepared', height: 1, round: 0, blockHash: block.hash }
@@ -26,7 +26,7 @@ async function logOf(...entries: readonly (readonly [LoggedInput, Block?])[]) {
   const log = new InputLog(wal)
   await log.startHeight(1)
   for (const entry of entries) log.append(...entry)
-  return { wal, log, records: (await wal.readAll()).map(decodeWalRecord) }
+  return { wal, log, records: (await wal.readAll()).map(decodeWalRecord).filter(isInput) }
 }
 
 describe('the log of inputs', () => {
@@ -47,7 +47,12 @@ describe('the log of inputs', () => {
     await restarted.startHeight(1, records)
     expect(restarted.proposal(2, block.hash)?.round).toBe(2)
     restarted.append(prepared)
-    expect((await wal.readAll()).map(decodeWalRecord).map(record => record.block)).toEqual([undefined])
+    expect(
+      (await wal.readAll())
+        .map(decodeWalRecord)
+        .filter(isInput)
+        .map(record => record.block),
+    ).toEqual([undefined])
     await restarted.startHeight(2)
     expect(restarted.block(block.hash)).toBeUndefined()
     expect(restarted.proposal(2, block.hash)).toBeUndefined()
@@ -68,11 +73,29 @@ describe('the log of inputs', () => {
     const large = new Uint8Array(12 * 1024 * 1024)
     for (let i = 0; i < 3; i++) wal.append(large)
     const before = wal.size()
-    const held = [decodeWalRecord((await wal.readAll())[0]!)]
+    const held = [decodeWalRecord((await wal.readAll())[0]!)].filter(isInput)
     const restarted = new InputLog(wal)
     await restarted.startHeight(1, held)
     expect(wal.size()).toBe(before)
     await restarted.startHeight(2)
     expect(wal.size()).toBe(0)
+  })
+
+  it('marks where a run begins and where it first signs, also in the file that takes the place of one that grew large', async () => {
+    const wal = new MemoryLog()
+    const log = new InputLog(wal)
+    const marks = async () => (await wal.readAll()).filter(record => record.length < 1_000).map(decodeWalRecord)
+    log.open(1)
+    await log.startHeight(1)
+    log.signs()
+    log.signs()
+    expect(await marks()).toEqual([
+      { height: 1, mark: 'opened' },
+      { height: 1, mark: 'signs' },
+    ])
+    const large = new Uint8Array(12 * 1024 * 1024)
+    for (let i = 0; i < 3; i++) wal.append(large)
+    await log.startHeight(2)
+    expect(await marks()).toEqual([{ height: 2, mark: 'signs' }])
   })
 })

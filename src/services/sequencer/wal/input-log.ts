@@ -3,7 +3,7 @@ import type { Height, Round } from '../../../base/primitives/quantities.js'
 import type { Block } from '../../../base/protocol/block.js'
 import type { Proposal } from '../../../base/protocol/proposal.js'
 import type { AppendLog } from '../../../io/storage/append-log.js'
-import { encodeWalRecord, type LoggedInput, type WalRecord } from './wal-record.js'
+import { encodeWalRecord, type LoggedInput, type WalMark, type WalRecord } from './wal-record.js'
 
 /** Bytes after which the log is emptied at the next height that has nothing in it. */
 const maxBytes = 32 * 1024 * 1024
@@ -14,6 +14,7 @@ export class InputLog {
   private readonly blocks = new Map<BlockHash, Block>()
   private readonly logged = new Set<BlockHash>()
   private readonly proposals = new Map<string, Proposal>()
+  private hasSigned = false
 
   constructor(private readonly wal: Pick<AppendLog, 'append' | 'size' | 'replace'>) {}
 
@@ -30,7 +31,27 @@ export class InputLog {
       this.keep(input, block)
       if (block) this.logged.add(block.hash)
     }
-    if (held.length === 0 && this.wal.size() > maxBytes) await this.wal.replace([])
+    if (held.length > 0 || this.wal.size() <= maxBytes) return
+    const emptied = this.wal.replace([])
+    if (this.hasSigned) this.mark('signs')
+    await emptied
+  }
+
+  /** Says that a run of the node begins at this height, before anything else of it. */
+  open(height: Height): void {
+    this.height = height
+    this.mark('opened')
+  }
+
+  /** Says that what comes now is signed by this node itself, once for all. */
+  signs(): void {
+    if (this.hasSigned) return
+    this.hasSigned = true
+    this.mark('signs')
+  }
+
+  private mark(mark: WalMark['mark']): void {
+    this.wal.append(encodeWalRecord({ height: this.height, mark }))
   }
 
   /** Appends an input, with the block that came with it or that it names first. */

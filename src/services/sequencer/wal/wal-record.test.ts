@@ -94,9 +94,16 @@ describe('WAL record', () => {
     expect(decodeWalRecord(encodeWalRecord(record))).toEqual(record)
   })
 
+  it.each(['opened', 'signs'] as const)('keeps the mark %s', mark => {
+    expect(decodeWalRecord(encodeWalRecord({ height, mark }))).toEqual({ height, mark })
+  })
+
   it('reads a verdict without `acceptable` as acceptable', () => {
     const input = { type: 'validated', height, blockHash: hash, valid: true } as const
-    expect(decodeWalRecord(encodeWalRecord({ height, input })).input).toEqual({ ...input, acceptable: true })
+    expect(decodeWalRecord(encodeWalRecord({ height, input }))).toEqual({
+      height,
+      input: { ...input, acceptable: true },
+    })
   })
 
   it('refuses whatever is cut short or has another form, with a DecodeError', () => {

@@ -19,6 +19,22 @@ export interface WalRecord {
   readonly block?: Block
 }
 
+/**
+ * What tells which heights a log holds whole: `opened`, a run of the node began at this height and signed nothing yet; `signs`,
+ * it is about to log its first message of this run or of this file. A node signs only once it is level with the network.
+ */
+export interface WalMark {
+  readonly height: Height
+  readonly mark: 'opened' | 'signs'
+}
+
+export const isMark = (entry: WalRecord | WalMark): entry is WalMark => 'mark' in entry
+
+export const isInput = (entry: WalRecord | WalMark): entry is WalRecord => !isMark(entry)
+
+const marks: readonly WalMark['mark'][] = ['opened', 'signs']
+/** Above the types of inputs. */
+const firstMark = 128
 const types: readonly LoggedInput['type'][] = [
   'work-available',
   'proposal',
@@ -30,7 +46,10 @@ const types: readonly LoggedInput['type'][] = [
 ]
 const timeoutSteps: readonly TimeoutStep[] = ['propose', 'prevote', 'precommit']
 
-export function encodeWalRecord({ height, input, block }: WalRecord): Uint8Array {
+export function encodeWalRecord(entry: WalRecord | WalMark): Uint8Array {
+  const { height } = entry
+  if (isMark(entry)) return encodeRlp([rlpUint(height), rlpUint(firstMark + marks.indexOf(entry.mark))])
+  const { input, block } = entry
   const body = block ? encodeBlock(block) : new Uint8Array(0)
   return encodeRlp([rlpUint(height), rlpUint(types.indexOf(input.type)), inputFields(input), body])
 }
@@ -55,10 +74,16 @@ function inputFields(input: LoggedInput): RlpItem[] {
 }
 
 /** The log holds only what this node verified before it wrote it, so its messages count as verified. @throws DecodeError */
-export function decodeWalRecord(bytes: Uint8Array): WalRecord {
+export function decodeWalRecord(bytes: Uint8Array): WalRecord | WalMark {
   const fields = RlpFields.decode(bytes, 'WAL record')
   const height = fields.safeUint()
-  const type = types[Number(fields.uint(8))]
+  const number = Number(fields.uint(8))
+  const mark = marks[number - firstMark]
+  if (mark) {
+    fields.end()
+    return { height, mark }
+  }
+  const type = types[number]
   const input = readInput(fields.fields('WAL input'), type, height)
   const body = fields.bytes()
   fields.end()
