@@ -37,7 +37,12 @@ export function keysCommand(): Command {
     .option('--password-file <file>', 'file that holds the password')
     .action(async (file: string, { passwordFile }: { passwordFile?: string }) => {
       const keystore = await loadKeystore(file)
-      if (!passwordFile) return console.log(`0x${(keystore.pubkey ?? '').replace(/^0x/, '')}`)
+      if (!passwordFile) {
+        if (keystore.pubkey) return console.log(`0x${keystore.pubkey.replace(/^0x/, '')}`)
+        throw new AppError('NO_PUBLIC_KEY', `${file} does not name its public key: give --password-file to open it`, {
+          file,
+        })
+      }
       console.log(bytesToHex((await openKeystore({ file, passwordFile })).publicKey()))
     })
   keys.addCommand(exportRecordCommand())
@@ -53,11 +58,15 @@ export async function openKeystore({
   file: string
   passwordFile: string
 }): Promise<BlsSecretKey> {
-  return BlsSecretKey.fromBytes(await decryptKeystore(await loadKeystore(file), await readPassword(passwordFile)))
+  const keystore = await loadKeystore(file)
+  return secretKeyIn(file, await decryptKeystore(keystore, await readPassword(passwordFile)))
 }
 
 async function loadSecretKey(file: string): Promise<BlsSecretKey> {
-  const bytes = await loadKeyFile(file)
+  return secretKeyIn(file, await loadKeyFile(file))
+}
+
+function secretKeyIn(file: string, bytes: Uint8Array): BlsSecretKey {
   try {
     return BlsSecretKey.fromBytes(bytes)
   } catch (cause) {

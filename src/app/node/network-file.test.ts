@@ -46,6 +46,39 @@ test('parameters that could make a block too large for any batch are refused', a
   })
 })
 
+describe('the genesis accounts of a network file', () => {
+  const readAlloc = (alloc: unknown) => {
+    const { l2 } = network
+    return read({ l2: { ...l2, genesis: { ...l2.genesis, alloc } } })
+  }
+  const word = `0x${'ab'.repeat(32)}`
+
+  it('have a balance, and may have a nonce, code and storage', async () => {
+    const alloc = {
+      [contract]: { balance: '1000' },
+      [`0x${'34'.repeat(20)}`]: { balance: '0x3e8', nonce: 1, code: '0x6001', storage: { [word]: word } },
+    }
+    expect((await readAlloc(alloc)).l2.genesis.alloc).toEqual(alloc)
+  })
+
+  it.each<[string, unknown, string]>([
+    ['no address', { rich: { balance: '1' } }, 'l2.genesis.alloc.rich is malformed'],
+    ['no balance', { [contract]: {} }, `l2.genesis.alloc.${contract}.balance is malformed`],
+    ['a balance in words', { [contract]: { balance: 'much' } }, `l2.genesis.alloc.${contract}.balance is malformed`],
+    ['half a byte', { [contract]: { balance: '1', code: '0x1' } }, `l2.genesis.alloc.${contract}.code is malformed`],
+    [
+      'a short word',
+      { [contract]: { balance: '1', storage: { [word]: '0x1' } } },
+      `l2.genesis.alloc.${contract}.storage.${word} is malformed`,
+    ],
+  ])('are refused by name with %s', async (_, alloc, message) => {
+    await expect(readAlloc(alloc)).rejects.toMatchObject({
+      code: 'NETWORK_FILE',
+      message: expect.stringContaining(message),
+    })
+  })
+})
+
 describe('the upgrades of a network file', () => {
   it('may be left out', async () => {
     expect(await read({})).toEqual({ ...network, upgrades: [] })

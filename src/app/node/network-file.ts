@@ -66,6 +66,9 @@ export async function readNetworkFile(file: string): Promise<NetworkFile> {
 
 const address = /^0x[0-9a-f]{40}$/i
 const hash = /^0x[0-9a-f]{64}$/i
+const byteString = /^0x([0-9a-f]{2})*$/i
+/** Wei, decimal or hex. */
+const amount = /^(\d+|0x[0-9a-f]+)$/i
 
 function parseNetworkFile(json: unknown): NetworkFile {
   const root = object(json, 'the file')
@@ -101,12 +104,28 @@ function parseNetworkFile(json: unknown): NetworkFile {
           number: whole(origin.number, 'l2.genesis.l1Origin.number'),
           hash: match(origin.hash, hash, 'l2.genesis.l1Origin.hash') as `0x${string}`,
         },
-        alloc: object(genesis.alloc, 'l2.genesis.alloc') as Record<Address, GenesisAccountJson>,
+        alloc: parseAlloc(object(genesis.alloc, 'l2.genesis.alloc')),
       },
     },
     parameters,
     upgrades: parseUpgrades(root.upgrades ?? [], parameters),
   }
+}
+
+function parseAlloc(alloc: Readonly<Record<string, unknown>>): Record<Address, GenesisAccountJson> {
+  for (const [name, value] of Object.entries(alloc)) {
+    const what = `l2.genesis.alloc.${name}`
+    match(name, address, what)
+    const { balance, nonce, code, storage } = object(value, what)
+    match(balance, amount, `${what}.balance`)
+    if (nonce !== undefined) whole(nonce, `${what}.nonce`)
+    if (code !== undefined) match(code, byteString, `${what}.code`)
+    for (const [slot, word] of Object.entries(storage === undefined ? {} : object(storage, `${what}.storage`))) {
+      match(slot, hash, `${what}.storage.${slot}`)
+      match(word, hash, `${what}.storage.${slot}`)
+    }
+  }
+  return alloc as Record<Address, GenesisAccountJson>
 }
 
 /** Checks values of parameters; `what` precedes their names in errors. @throws AppError NETWORK_FILE */
