@@ -59,7 +59,7 @@ export const mutations: readonly Mutation[] = [
     replace: 'false',
     scenario: 'byzantine',
     shownBy: {
-      seed: 'mutation-0',
+      seed: 'mutation-1',
       schedule: {
         faulty: [1],
         events: [
