@@ -261,53 +261,12 @@ describe('a full node', () => {
 describe('a sequencer', () => {
   // A consensus key has one session, which the real sequencer would not lose to a peer id that is not configured.
   beforeAll(() => devnet.kill(devnet.sequencers[3]!))
-  const meet = () =>
-    HostilePeer.meet({ known, victim: devnet.sequencers[0]!, consensusKey: devnetSequencer(3).consensusKey })
-
-  it('drops a sequencer that sends votes which the named members did not sign', async () => {
-    const peer = await meet()
-    try {
-      await attackUntilDropped(peer, async () => {
-        const height = shadow.head.header.number + 1
-        const content = { height, round: 0, step: prevote, blockHash: otherHash }
-        const signature = stranger.sign(voteDigest(known.domain, content))
-        const votes = [1, 2, 3].map(member => ({ ...content, member, signature, extension: new Uint8Array(0) }))
-        peer.network.send(peer.victim, 'consensus', encodeConsensusMessage({ kind: 'votes', votes }))
-      })
-      await logLine(devnet.sequencers[0]!, peer.network.localPeer, 'forged vote')
-      await expectProgress()
-    } finally {
-      await peer.close()
-    }
-  })
-
-  it('drops a sequencer that sends a proposal which its proposer did not sign', async () => {
-    const peer = await meet()
-    try {
-      await attackUntilDropped(peer, async () => {
-        peer.network.send(peer.victim, 'consensus', await proposalMessage(await shadow.buildNext(), stranger))
-      })
-      await logLine(devnet.sequencers[0]!, peer.network.localPeer, 'forged proposal')
-      await expectProgress()
-    } finally {
-      await peer.close()
-    }
-  })
-
-  it('drops a sequencer that sends garbage on the consensus channel', async () => {
-    const peer = await meet()
-    try {
-      peer.network.send(peer.victim, 'consensus', new Uint8Array(64).fill(0xc1))
-      await until('the drop', 10_000, async () => peer.dropped)
-      await logLine(devnet.sequencers[0]!, peer.network.localPeer, 'malformed')
-      await expectProgress()
-    } finally {
-      await peer.close()
-    }
-  })
+  // A victim bans the key too, so each attack has a victim of its own.
+  const meet = (victim: number) =>
+    HostilePeer.meet({ known, victim: devnet.sequencers[victim]!, consensusKey: devnetSequencer(3).consensusKey })
 
   it('votes against a proposal with a wrong state root that its proposer did sign, and says why', async () => {
-    const peer = await meet()
+    const peer = await meet(0)
     try {
       const refusal = async () => {
         await shadow.follow(peer)
@@ -325,6 +284,48 @@ describe('a sequencer', () => {
           .map(node => canonicalHash(node, shadow.head.header.number)),
       )
       expect(new Set(ends).size).toBe(1)
+    } finally {
+      await peer.close()
+    }
+  })
+
+  it('drops a sequencer that sends votes which the named members did not sign', async () => {
+    const peer = await meet(0)
+    try {
+      await attackUntilDropped(peer, async () => {
+        const height = shadow.head.header.number + 1
+        const content = { height, round: 0, step: prevote, blockHash: otherHash }
+        const signature = stranger.sign(voteDigest(known.domain, content))
+        const votes = [1, 2, 3].map(member => ({ ...content, member, signature, extension: new Uint8Array(0) }))
+        peer.network.send(peer.victim, 'consensus', encodeConsensusMessage({ kind: 'votes', votes }))
+      })
+      await logLine(devnet.sequencers[0]!, peer.network.localPeer, 'forged vote')
+      await expectProgress()
+    } finally {
+      await peer.close()
+    }
+  })
+
+  it('drops a sequencer that sends a proposal which its proposer did not sign', async () => {
+    const peer = await meet(1)
+    try {
+      await attackUntilDropped(peer, async () => {
+        peer.network.send(peer.victim, 'consensus', await proposalMessage(await shadow.buildNext(), stranger))
+      })
+      await logLine(devnet.sequencers[1]!, peer.network.localPeer, 'forged proposal')
+      await expectProgress()
+    } finally {
+      await peer.close()
+    }
+  })
+
+  it('drops a sequencer that sends garbage on the consensus channel', async () => {
+    const peer = await meet(2)
+    try {
+      peer.network.send(peer.victim, 'consensus', new Uint8Array(64).fill(0xc1))
+      await until('the drop', 10_000, async () => peer.dropped)
+      await logLine(devnet.sequencers[2]!, peer.network.localPeer, 'malformed')
+      await expectProgress()
     } finally {
       await peer.close()
     }
