@@ -60,7 +60,12 @@ export interface HeightInProgress {
   readonly totalPower: Power
   readonly quorumConnected: boolean
   /** The proposal that this node votes on in this round. */
-  readonly proposal: { readonly blockHash: BlockHash; readonly verdict: BlockVerdict } | null
+  readonly proposal: {
+    readonly blockHash: BlockHash
+    readonly verdict: BlockVerdict
+    /** Of a block that is proposed again the round whose prevotes give the right to it, else null. */
+    readonly validRound: Round | null
+  } | null
   readonly prevotes: VotesInProgress
   readonly precommits: VotesInProgress
   readonly locked: { readonly round: Round; readonly blockHash: BlockHash } | null
@@ -118,7 +123,13 @@ export function heightInProgress(from: HeightSources): HeightInProgress {
     members: membersOf(from, connected),
     totalPower: set.totalPower,
     quorumConnected: isQuorum(set, powerOf(set, connected)),
-    proposal: first ? { blockHash: first.blockHash, verdict: progress.verdictOf(first.blockHash) ?? 'pending' } : null,
+    proposal: first
+      ? {
+          blockHash: first.blockHash,
+          verdict: progress.verdictOf(first.blockHash) ?? 'pending',
+          validRound: first.validRound < 0 ? null : first.validRound,
+        }
+      : null,
     prevotes: votesOf(from, prevote),
     precommits: votesOf(from, precommit),
     locked: valueAt(state?.lockedRound, state?.lockedValue),
@@ -151,10 +162,15 @@ function votesOf({ set, messages, heard }: HeightSources, step: VoteStep): Votes
   const values = new Map<MemberIndex, BlockHash | null>()
   for (const member of heard(step)) values.set(member, null)
   const powers = new Map<BlockHash, Power>()
+  const counted = new Set<string>()
   const aggregated = messages.aggregates.flatMap(({ votes }) => votes).filter(vote => vote.step === step)
   const votes = step === prevote ? messages.prevotes : messages.precommits
   for (const { member, blockHash } of [...votes, ...aggregated]) {
     values.set(member, blockHash)
+    // The sums of a value may share members.
+    const vote = `${member}/${blockHash}`
+    if (counted.has(vote)) continue
+    counted.add(vote)
     powers.set(blockHash, (powers.get(blockHash) ?? 0n) + set.members[member]!.power)
   }
   const power = [...values.keys()].reduce((sum, member) => sum + set.members[member]!.power, 0n)

@@ -55,7 +55,7 @@ const usual: HeightInProgress = {
   signerRefuses: false,
 }
 
-const accepted = { blockHash, verdict: 'accepted' } as const
+const accepted = { blockHash, verdict: 'accepted', validRound: null } as const
 const without = (...gone: number[]) =>
   usual.members.map(member => ({ ...member, connected: !gone.includes(member.index) }))
 const signature = {
@@ -121,7 +121,7 @@ const rows: Row[] = [
   [
     'EXECUTION_BUSY',
     'check a proposal',
-    { proposal: { blockHash, verdict: 'pending' }, busy: { task: 'validate', sinceMs: nowMs - 9 } },
+    { proposal: { blockHash, verdict: 'pending', validRound: null }, busy: { task: 'validate', sinceMs: nowMs - 9 } },
   ],
   ['EXECUTION_BUSY', 'build a proposal', { proposer: 0, busy: { task: 'build', sinceMs: nowMs - 9 } }],
   ['NO_QUORUM_CONNECTED', 'members 2, 3 not connected', { members: without(2, 3), quorumConnected: false }],
@@ -137,16 +137,20 @@ const rows: Row[] = [
   [
     'PROPOSAL_REFUSED',
     '900 ms ahead',
-    { step: 'prevote', proposal: { blockHash, verdict: 'own-view' }, refusedProposals: [refusal] },
+    { step: 'prevote', proposal: { blockHash, verdict: 'own-view', validRound: null }, refusedProposals: [refusal] },
   ],
-  ['PROPOSAL_REFUSED', 'before a restart', { step: 'prevote', proposal: { blockHash, verdict: 'refused' } }],
+  [
+    'PROPOSAL_REFUSED',
+    'before a restart',
+    { step: 'prevote', proposal: { blockHash, verdict: 'refused', validRound: null } },
+  ],
   // Others overrule an own view: then the round goes on without this node's consent.
   [
     'WAITING_FOR_PRECOMMITS',
     'members 0, 1, 2, 3',
     {
       step: 'precommit',
-      proposal: { blockHash, verdict: 'own-view' },
+      proposal: { blockHash, verdict: 'own-view', validRound: null },
       prevotes: votes({ 1: blockHash, 2: blockHash, 3: blockHash }),
     },
   ],
@@ -169,7 +173,11 @@ const rows: Row[] = [
     'members 2, 3 not heard, and 25.0 % of the power lacks',
     { step: 'prevote', proposal: accepted, prevotes: votes({ 0: blockHash, 1: null }) },
   ],
-  ['WAITING_FOR_PREVOTES', '75.0 % of the power lacks', { proposal: accepted }],
+  [
+    'WAITING_FOR_PREVOTES',
+    'is proposed again for its prevotes of round 0',
+    { proposal: { ...accepted, validRound: 0 } },
+  ],
   [
     'WAITING_FOR_PRECOMMITS',
     'member 3 not heard',

@@ -146,6 +146,8 @@ export function noBlockSentence(reason: NoBlockReason, { progress, behind, halt 
         progress.members[proposer]?.connected ? 'it is connected' : 'it is not connected'
       }, ${last === null ? 'and nothing was ever heard from it' : `last heard ${ms(last)} ago`}.`
     case 'WAITING_FOR_PREVOTES':
+      if (progress.step === 'propose' && progress.proposal)
+        return `Block ${progress.proposal.blockHash} is proposed again for its prevotes of round ${progress.proposal.validRound}, of which too few are known here; peers are asked for them.`
       return `Prevotes are missing: ${lackText(progress.prevotes, progress.totalPower)}.`
     case 'WAITING_FOR_PRECOMMITS':
       return `Precommits are missing: ${lackText(progress.precommits, progress.totalPower)}.`
