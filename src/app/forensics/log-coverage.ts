@@ -23,25 +23,31 @@ export class LogCoverage {
   private from: Height | null = null
   /** Heights of earlier runs, both ends included. */
   private readonly covered: (readonly [Height, Height])[] = []
-  last: Height | null = null
+  private latest: Height | null = null
+
+  /** The height of the newest record; null when there is none. */
+  get last(): Height | null {
+    return this.latest
+  }
 
   /** Takes the next record. */
   add(entry: WalRecord | WalMark): void {
     const { height } = entry
-    if (isMark(entry) && entry.mark === 'signs') this.from ??= this.last === null ? height : height + 1
+    if (isMark(entry) && entry.mark === 'signs') this.from ??= this.latest === null ? height : height + 1
     if (isMark(entry) && entry.mark === 'opened') this.endRun(height)
     // No node writes so: whatever this is, what came before may be missing.
-    else if (this.last !== null && height < this.last) this.endRun(0)
-    this.last = height
+    else if (this.latest !== null && height < this.latest) this.endRun(0)
+    this.latest = height
   }
 
+  /** Whether it holds this height whole. */
   covers(height: Height): boolean {
-    const isInRun = this.from !== null && height >= this.from && height < this.last!
+    const isInRun = this.from !== null && height >= this.from && height < this.latest!
     return isInRun || this.covered.some(([first, last]) => height >= first && height <= last)
   }
 
   private endRun(next: Height): void {
-    if (this.from !== null) this.covered.push([this.from, next >= this.last! ? this.last! : this.last! - 1])
+    if (this.from !== null) this.covered.push([this.from, next >= this.latest! ? this.latest! : this.latest! - 1])
     this.from = null
   }
 }

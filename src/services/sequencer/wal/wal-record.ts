@@ -28,8 +28,10 @@ export interface WalMark {
   readonly mark: 'opened' | 'signs'
 }
 
+/** Whether an entry of the log is a mark. */
 export const isMark = (entry: WalRecord | WalMark): entry is WalMark => 'mark' in entry
 
+/** Whether an entry of the log is an input of consensus. */
 export const isInput = (entry: WalRecord | WalMark): entry is WalRecord => !isMark(entry)
 
 const marks: readonly WalMark['mark'][] = ['opened', 'signs']
