@@ -132,7 +132,7 @@ export class FilterRegistry {
     if (this.filters.size === 0) return
     this.removeExpired()
     const { hash, header } = change.block
-    this.appendToAll('blocks', hash)
+    this.appendHashes('blocks', [hash])
     for (const log of logsOf(change)) {
       const bytes = bytesOf(log)
       for (const id of this.logWatchers.of(log, header.number)) this.append(id, log, bytes)
@@ -141,12 +141,15 @@ export class FilterRegistry {
 
   private onPending(transactions: readonly PooledTransaction[]): void {
     if (this.transactionFilters === 0) return
-    for (const { hash } of transactions) this.appendToAll('transactions', hash)
+    this.appendHashes(
+      'transactions',
+      transactions.map(({ hash }) => hash),
+    )
   }
 
-  private appendToAll(kind: 'blocks' | 'transactions', hash: Hex): void {
-    const bytes = entryBytes + hash.length
-    for (const [id, { topic }] of this.filters) if (topic.kind === kind) this.append(id, hash, bytes)
+  private appendHashes(kind: 'blocks' | 'transactions', hashes: readonly Hex[]): void {
+    for (const [id, { topic }] of this.filters)
+      if (topic.kind === kind) for (const hash of hashes) this.append(id, hash, entryBytes + hash.length)
   }
 
   // A filter that lost entries would lie, so one that is full goes: its owner hears 'filter not found'.
