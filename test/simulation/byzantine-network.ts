@@ -128,12 +128,13 @@ export class ByzantineNetwork implements PeerNetwork {
 
   private twistProposal(peer: PeerId, message: Extract<ConsensusMessage, { kind: 'proposal' }>): ConsensusMessage[] {
     const { proposal, block } = message
-    if (this.does('false-valid-round') && proposal.round > 0) {
-      const claimed = { ...proposal, validRound: proposal.round - 1 }
-      const shown = laterBlock(block) ?? block
-      this.variants.set(keyOf(proposal), shown)
-      return [{ kind: 'proposal', proposal: this.signProposal(claimed, shown.hash), block: shown }]
+    const { height, round } = proposal
+    const before = this.seen.get(keyOf({ height, round: round - 1 }))
+    if (this.does('false-valid-round') && round > 0) {
+      const shown = (this.isOnOneSide(peer, height) ? before : laterBlock(block)) ?? block
+      return this.proposeInstead({ ...proposal, validRound: round - 1 }, shown)
     }
+    if (this.does('stolen-proposal') && before) return this.proposeInstead({ ...proposal, validRound: -1 }, before)
     if (this.does('withheld-proposal') && !this.isOnOneSide(peer, proposal.height)) return []
     const other = this.does('invalid-block') ? invalidBlock(block) : laterBlock(block)
     if (!other) return [message]
@@ -151,9 +152,14 @@ export class ByzantineNetwork implements PeerNetwork {
     return [second]
   }
 
+  private proposeInstead(proposal: Proposal, block: Block): ConsensusMessage[] {
+    this.variants.set(keyOf(proposal), block)
+    return [{ kind: 'proposal', proposal: this.signProposal(proposal, block.hash), block }]
+  }
+
   private twistVote(peer: PeerId, vote: Vote): Vote[] {
     if (vote.member !== this.args.member) return [vote]
-    if (this.does('one-sided-sum')) return []
+    if (this.does('one-sided-sum') || (this.does('stolen-proposal') && vote.step === precommit)) return []
     const { blockHash } = vote
     const variant = this.variants.get(keyOf(vote))
     const block = this.seen.get(keyOf(vote))

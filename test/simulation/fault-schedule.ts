@@ -15,6 +15,8 @@ export type ByzantineBehaviour =
   | 'false-origin'
   | 'false-time'
   | 'false-valid-round'
+  /** It proposes the block of the round before, which is another's, as a new one, and precommits nothing. */
+  | 'stolen-proposal'
   /** Its aggregates reach one side alone. */
   | 'withheld-aggregate'
   /** The sums of its aggregates are wrong for one side. */

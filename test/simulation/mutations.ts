@@ -34,6 +34,13 @@ const guardOfLock: Edit = {
   replace: 'false',
 }
 
+/** A false proposal is not let in. */
+const proposalCheck: Edit = {
+  file: 'src/services/sequencer/message-door.js',
+  find: 'if (!checked.ok) {',
+  replace: 'if (false) {',
+}
+
 /** Mutations of the real code that the simulation must catch: what is not in this list is not known to be watched. */
 export const mutations: readonly Mutation[] = [
   {
@@ -68,6 +75,15 @@ export const mutations: readonly Mutation[] = [
         ],
       },
     },
+  },
+  {
+    name: 'a block is judged by the proposal that brings it',
+    file: application,
+    find: 'const checked = checkContext({ block, parent, set, protocol });',
+    replace:
+      "const checked = validRound === -1 && block.context.proposerIndex !== proposal.proposer ? { ok: false, error: { reason: 'wrong-proposer', detail: '' } } : checkContext({ block, parent, set, protocol });",
+    without: [proposalCheck],
+    scenario: 'byzantine',
   },
   {
     name: 'votes of old rounds count for the current one',

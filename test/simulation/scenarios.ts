@@ -50,7 +50,9 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
 /** Those that go for the heart of the algorithm come more often. */
 const behaviours: readonly ByzantineBehaviour[] = [
   'false-valid-round',
+  'stolen-proposal',
   'false-valid-round',
+  'stolen-proposal',
   'forgery',
   'split-proposal',
   'amnesia',
@@ -67,6 +69,7 @@ const behaviours: readonly ByzantineBehaviour[] = [
   'false-origin',
   'false-time',
   'false-valid-round',
+  'stolen-proposal',
   'one-sided-sum',
 ]
 

@@ -4,29 +4,70 @@ import type { Block } from '../../base/protocol/block.js'
 import { devnetParameters as parameters } from '../../base/protocol/protocol-parameters.js'
 import { proposerOf } from '../consensus/proposer-rotation.js'
 import { account, childOf, deposit, l1Hash, genesis as parent, set } from './blocks.fixture.js'
-import { checkContext, checkFixedAttributes, checkOrigin, type OriginView } from './proposal-rules.js'
+import {
+  checkContext,
+  checkFixedAttributes,
+  checkOrigin,
+  checkProposal,
+  checkTimely,
+  type OriginView,
+} from './proposal-rules.js'
 
 type Change = Parameters<typeof childOf>[1]
 const now = parent.context.timestampMs + 1_000
 const other = (round: number) => proposerOf(set, 1, round)
 
-describe('checkContext', () => {
-  const verdict = (block: Block, changed: Partial<Parameters<typeof checkContext>[0]> = {}) => {
-    const checked = checkContext({
-      block,
-      parent,
-      set,
-      round: 0,
-      validRound: -1,
-      protocol: { version: 1, parameters },
-      nowMs: now,
-      ...changed,
+describe('checkProposal', () => {
+  const verdict = (block: Block, { round = 0, validRound = -1 } = {}) => {
+    const checked = checkProposal({ proposal: { height: 1, round, validRound }, block, set, parameters })
+    return checked.ok ? 'ok' : checked.error.reason
+  }
+  const of = (round: number, bytes = 0) =>
+    childOf(parent, {
+      context: { proposerIndex: other(round) },
+      transactions: bytes > 0 ? [new Uint8Array(bytes)] : [],
     })
+
+  it('takes a new block of the round’s proposer alone', () => {
+    for (const round of [0, 1, 2, 5]) expect(verdict(of(round), { round })).toBe('ok')
+    expect(verdict(of(1))).toBe('wrong-proposer')
+    expect(verdict(of(0), { round: 1 })).toBe('wrong-proposer')
+  })
+
+  it('takes a block with a polka of any proposer up to its valid round', () => {
+    expect(verdict(of(0), { round: 3, validRound: 0 })).toBe('ok')
+    expect(verdict(of(1), { round: 3, validRound: 1 })).toBe('ok')
+    expect(verdict(of(1), { round: 3, validRound: 0 })).toBe('wrong-proposer')
+    expect(verdict(of(3), { round: 3, validRound: 2 })).toBe('wrong-proposer')
+  })
+
+  it('takes no valid round that is not before its round', () => {
+    expect(verdict(of(0), { validRound: 0 })).toBe('wrong-valid-round')
+    expect(verdict(of(0), { round: 1, validRound: 2 ** 32 - 1 })).toBe('wrong-valid-round')
+    expect(verdict(of(0), { round: 1, validRound: -2 })).toBe('wrong-valid-round')
+  })
+
+  it('lets a new block of a late round hold less, and one with a polka what any may', () => {
+    const full = parameters.maxBlockTransactionBytes
+    expect(verdict(of(0, full))).toBe('ok')
+    expect(verdict(of(0, full + 1))).toBe('block-too-large')
+    const round = 6
+    expect(verdict(of(round, full / 8), { round })).toBe('ok')
+    expect(verdict(of(round, full / 8 + 1), { round })).toBe('block-too-large')
+    expect(verdict(of(0, full), { round, validRound: 0 })).toBe('ok')
+    expect(verdict(of(0, full + 1), { round, validRound: 0 })).toBe('block-too-large')
+  })
+})
+
+describe('checkContext', () => {
+  const verdict = (block: Block, protocol = { version: 1, parameters }) => {
+    const checked = checkContext({ block, parent, set, protocol })
     return checked.ok ? 'ok' : checked.error.reason
   }
 
-  it('takes a block that follows the rules', () => {
-    expect(verdict(childOf(parent))).toBe('ok')
+  it('takes a block that follows the rules, of whichever member', () => {
+    for (const proposerIndex of [0, 1, 2, 3])
+      expect(verdict(childOf(parent, { context: { proposerIndex } }))).toBe('ok')
   })
 
   it.each<[string, Change]>([
@@ -35,60 +76,43 @@ describe('checkContext', () => {
     ['unknown-version', { context: { version: 2 } }],
     ['wrong-version', { context: { version: 0 } }],
     ['wrong-set', { context: { setId: 2 } }],
-    ['wrong-proposer', { context: { proposerIndex: (other(0) + 1) % 4 } }],
     ['context-hash-mismatch', { header: { parentBeaconBlockRoot: zeroHash } }],
     ['wrong-inbox-root', { context: { inboxRoot: zeroHash } }],
     ['timestamp-too-early', { context: { timestampMs: parent.context.timestampMs + 99 } }],
-    ['timestamp-not-timely', { context: { timestampMs: now + parameters.maxClockDriftMs + 1 } }],
-    ['block-too-large', { transactions: [new Uint8Array(parameters.maxBlockTransactionBytes + 1)] }],
   ])('refuses: %s', (reason, change) => {
     expect(verdict(childOf(parent, change))).toBe(reason)
   })
 
   it('judges by the version and the parameters of the height', () => {
     const protocol = { version: 2, parameters: { ...parameters, minBlockIntervalMs: 1_001 } }
-    expect(verdict(childOf(parent), { protocol })).toBe('wrong-version')
-    expect(verdict(childOf(parent, { context: { version: 2 } }), { protocol })).toBe('timestamp-too-early')
+    expect(verdict(childOf(parent), protocol)).toBe('wrong-version')
+    expect(verdict(childOf(parent, { context: { version: 2 } }), protocol)).toBe('timestamp-too-early')
     const timestampMs = now + 1
-    expect(verdict(childOf(parent, { context: { version: 2, timestampMs } }), { protocol })).toBe('ok')
+    expect(verdict(childOf(parent, { context: { version: 2, timestampMs } }), protocol)).toBe('ok')
   })
 
-  it('takes what is just within the bounds', () => {
+  it('takes a block as early as the interval allows', () => {
     const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
-    expect(verdict(childOf(parent, { context: { timestampMs: earliest } }), { nowMs: earliest })).toBe('ok')
-    expect(verdict(childOf(parent), { nowMs: now - parameters.maxClockDriftMs })).toBe('ok')
-    expect(verdict(childOf(parent), { nowMs: now - parameters.maxClockDriftMs - 1 })).toBe('timestamp-not-timely')
-    const transactions = [new Uint8Array(parameters.maxBlockTransactionBytes)]
-    expect(verdict(childOf(parent, { transactions }))).toBe('ok')
+    expect(verdict(childOf(parent, { context: { timestampMs: earliest } }))).toBe('ok')
   })
+})
 
-  it('lets a new block of a late round hold less, and one with a polka what any may', () => {
-    const round = 6
-    const full = parameters.maxBlockTransactionBytes
-    const of = (bytes: number, proposer = other(round)) =>
-      childOf(parent, { context: { proposerIndex: proposer }, transactions: [new Uint8Array(bytes)] })
-    expect(verdict(of(full / 8), { round })).toBe('ok')
-    expect(verdict(of(full / 8 + 1), { round })).toBe('block-too-large')
-    expect(verdict(of(full, other(0)), { round, validRound: 0 })).toBe('ok')
+describe('checkTimely', () => {
+  const isTimely = (nowMs: number, round = 0) => checkTimely({ block: childOf(parent), round, parameters, nowMs }).ok
+
+  it('holds a block against the clock', () => {
+    expect(isTimely(now)).toBe(true)
+    expect(isTimely(now - parameters.maxClockDriftMs)).toBe(true)
+    expect(isTimely(now - parameters.maxClockDriftMs - 1)).toBe(false)
   })
 
   it('lets a block be under way as long as its round waits for it', () => {
     const oldestMs = parameters.maxClockDriftMs + parameters.proposeTimeoutMs
-    expect(verdict(childOf(parent), { nowMs: now + oldestMs })).toBe('ok')
-    expect(verdict(childOf(parent), { nowMs: now + oldestMs + 1 })).toBe('timestamp-not-timely')
-    const ofRound1 = childOf(parent, { context: { proposerIndex: other(1) } })
+    expect(isTimely(now + oldestMs)).toBe(true)
+    expect(isTimely(now + oldestMs + 1)).toBe(false)
     const oldestOfRound1Ms = oldestMs + parameters.proposeTimeoutDeltaMs
-    expect(verdict(ofRound1, { round: 1, nowMs: now + oldestOfRound1Ms })).toBe('ok')
-    expect(verdict(ofRound1, { round: 1, nowMs: now + oldestOfRound1Ms + 1 })).toBe('timestamp-not-timely')
-  })
-
-  it('lets a block with a polka come back late and in a later round, by a proposer of one up to its valid round', () => {
-    const late = { nowMs: now + 60_000 }
-    expect(verdict(childOf(parent), { ...late, round: 3, validRound: 0 })).toBe('ok')
-    const ofRound1 = childOf(parent, { context: { proposerIndex: other(1) } })
-    expect(verdict(ofRound1, { ...late, round: 3, validRound: 1 })).toBe('ok')
-    expect(verdict(ofRound1, { ...late, round: 3, validRound: 0 })).toBe('wrong-proposer')
-    expect(verdict(ofRound1, { round: 1 })).toBe('ok')
+    expect(isTimely(now + oldestOfRound1Ms, 1)).toBe(true)
+    expect(isTimely(now + oldestOfRound1Ms + 1, 1)).toBe(false)
   })
 })
 

@@ -1,9 +1,10 @@
 import type { L1BlockHash } from '../../base/primitives/hashes.js'
-import type { MemberIndex, Round } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block } from '../../base/protocol/block.js'
 import { contextHash, emptyInboxRoot } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { Proposal } from '../../base/protocol/proposal.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Withdrawal } from '../../base/protocol/withdrawal.js'
@@ -20,6 +21,7 @@ export type ProposalRefusal =
   | 'wrong-version'
   | 'unknown-version'
   | 'wrong-set'
+  | 'wrong-valid-round'
   | 'wrong-proposer'
   | 'context-hash-mismatch'
   | 'timestamp-too-early'
@@ -51,49 +53,26 @@ export interface OriginView {
   readonly messageCountAtOrigin: number
 }
 
-/** Checks that need neither L1 nor execution: links, proposer, times, the context's own fields. */
-export function checkContext({
+/**
+ * Checks a proposal against the block that it names. It may be false where the block is not, since anybody can propose
+ * another's block: a false one is dropped and says nothing of its block (ADR 25).
+ */
+export function checkProposal({
+  proposal: { height, round, validRound },
   block,
-  parent,
   set,
-  round,
-  validRound,
-  protocol,
-  nowMs,
+  parameters,
 }: {
+  proposal: Pick<Proposal, 'height' | 'round' | 'validRound'>
   block: Block
-  parent: ParentBlock
   set: SequencerSet
-  round: Round
-  validRound: Round | -1
-  /** What holds at the block's height. */
-  protocol: Pick<Protocol, 'version' | 'parameters'>
-  nowMs: number
+  parameters: ProtocolParameters
 }): Result<void, Refused> {
-  const { header, context } = block
-  const { parameters, version } = protocol
   const no = (reason: ProposalRefusal, detail: string) => refuse<Refused>({ reason, detail })
-  if (header.parentHash !== parent.hash) return no('wrong-parent', `parent ${header.parentHash}, head ${parent.hash}`)
-  if (header.number !== parent.header.number + 1) return no('wrong-height', `number ${header.number}`)
-  if (context.version !== version)
-    return no(
-      context.version > version ? 'unknown-version' : 'wrong-version',
-      `protocol version ${context.version}, here ${version} at height ${header.number}`,
-    )
-  if (context.setId !== set.setId) return no('wrong-set', `set ${context.setId}, active ${set.setId}`)
-  if (!mayHaveProposed({ member: context.proposerIndex, set, height: header.number, round, validRound }))
-    return no('wrong-proposer', `member ${context.proposerIndex} does not propose in round ${round}`)
-  if (header.parentBeaconBlockRoot !== contextHash(context)) return no('context-hash-mismatch', 'parentBeaconBlockRoot')
-  if (context.inboxRoot !== emptyInboxRoot) return no('wrong-inbox-root', context.inboxRoot)
-  const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
-  if (context.timestampMs < earliest) return no('timestamp-too-early', `${context.timestampMs} < ${earliest}`)
-  // A block that already had a polka was timely for a quorum then; only a fresh one is held against the clock.
-  // It may have been under way as long as the round waits for it, which grows, so that slow networks come to agree too.
-  const { maxClockDriftMs } = parameters
-  const aheadMs = context.timestampMs - nowMs
-  const oldestMs = maxClockDriftMs + timeoutMs(parameters, 'propose', round)
-  if (validRound === -1 && (aheadMs > maxClockDriftMs || -aheadMs > oldestMs))
-    return no('timestamp-not-timely', `${aheadMs} ms from the local clock`)
+  if (validRound < -1 || validRound >= round) return no('wrong-valid-round', `${validRound} in round ${round}`)
+  const { proposerIndex: member } = block.context
+  if (!mayHaveProposed({ member, set, height, rounds: validRound === -1 ? [round, round] : [0, validRound] }))
+    return no('wrong-proposer', `block of member ${member}, which did not propose it by round ${round}`)
   const bytes = transactionBytes(block)
   if (bytes > transactionRoom({ round, validRound, parameters }))
     return no('block-too-large', `${bytes} bytes of transactions in round ${round}`)
@@ -104,18 +83,67 @@ function mayHaveProposed({
   member,
   set,
   height,
-  round,
-  validRound,
+  rounds: [first, last],
 }: {
   member: MemberIndex
   set: SequencerSet
-  height: number
-  round: Round
-  validRound: Round | -1
+  height: Height
+  rounds: readonly [Round, Round]
 }): boolean {
-  if (validRound === -1) return proposerOf(set, height, round) === member
-  for (let earlier = 0; earlier <= validRound; earlier++) if (proposerOf(set, height, earlier) === member) return true
+  for (let round = first; round <= last; round++) if (proposerOf(set, height, round) === member) return true
   return false
+}
+
+/** Checks a block against its parent, where that needs neither L1 nor execution: links, times, the context's own fields. */
+export function checkContext({
+  block,
+  parent,
+  set,
+  protocol: { version, parameters },
+}: {
+  block: Block
+  parent: ParentBlock
+  set: SequencerSet
+  /** What holds at the block's height. */
+  protocol: Pick<Protocol, 'version' | 'parameters'>
+}): Result<void, Refused> {
+  const { header, context } = block
+  const no = (reason: ProposalRefusal, detail: string) => refuse<Refused>({ reason, detail })
+  if (header.parentHash !== parent.hash) return no('wrong-parent', `parent ${header.parentHash}, head ${parent.hash}`)
+  if (header.number !== parent.header.number + 1) return no('wrong-height', `number ${header.number}`)
+  if (context.version !== version)
+    return no(
+      context.version > version ? 'unknown-version' : 'wrong-version',
+      `protocol version ${context.version}, here ${version} at height ${header.number}`,
+    )
+  if (context.setId !== set.setId) return no('wrong-set', `set ${context.setId}, active ${set.setId}`)
+  if (header.parentBeaconBlockRoot !== contextHash(context)) return no('context-hash-mismatch', 'parentBeaconBlockRoot')
+  if (context.inboxRoot !== emptyInboxRoot) return no('wrong-inbox-root', context.inboxRoot)
+  const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
+  if (context.timestampMs < earliest) return no('timestamp-too-early', `${context.timestampMs} < ${earliest}`)
+  return ok(undefined)
+}
+
+/**
+ * Checks a block's time against this node's clock. It may have been under way as long as the round waits for a proposal,
+ * which grows, so that slow networks come to agree too (ADR 11).
+ */
+export function checkTimely({
+  block,
+  round,
+  parameters,
+  nowMs,
+}: {
+  block: Block
+  round: Round
+  parameters: ProtocolParameters
+  nowMs: number
+}): Result<void, Refused> {
+  const { maxClockDriftMs } = parameters
+  const aheadMs = block.context.timestampMs - nowMs
+  const oldestMs = maxClockDriftMs + timeoutMs(parameters, 'propose', round)
+  if (aheadMs <= maxClockDriftMs && -aheadMs <= oldestMs) return ok(undefined)
+  return refuse({ reason: 'timestamp-not-timely', detail: `${aheadMs} ms from the local clock` })
 }
 
 /** Checks the L1 origin and the number of messages consumed against this node's own view of L1. */

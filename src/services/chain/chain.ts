@@ -4,7 +4,7 @@ import { RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
 import { asciiToBytes, concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
 import type { Address, BlockHash, L1BlockHash } from '../../base/primitives/hashes.js'
 import { InvariantError, invariant } from '../../base/primitives/invariant.js'
-import { type Height, type L1BlockNumber, type Round, weiPerGwei } from '../../base/primitives/quantities.js'
+import { type Height, type L1BlockNumber, weiPerGwei } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
 import { contextHash } from '../../base/protocol/block-context.js'
@@ -22,7 +22,7 @@ import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
 import { feesToRecycle } from '../../rules/blocks/block-withdrawals.js'
-import { checkContext, checkFixedAttributes } from '../../rules/blocks/proposal-rules.js'
+import { checkContext, checkFixedAttributes, checkProposal } from '../../rules/blocks/proposal-rules.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import { type VersionedBlock, type VersionHalt, versionHalt } from '../../rules/upgrades/version-halt.js'
 
@@ -282,8 +282,11 @@ export class Chain {
       this.refusedVersion = { height: header.number, version: context.version }
       return no('other-version', `protocol version ${context.version} at height ${header.number}`)
     }
-    const rules = checkContext({ ...decidedIn(certificate.round), protocol, block, parent: this.current, set })
+    const rules = checkContext({ block, parent: this.current, set, protocol })
     if (!rules.ok) return no('header-mismatch', `${rules.error.reason}: ${rules.error.detail}`)
+    const { parameters } = protocol
+    const proposed = checkProposal({ proposal: proposedAfter(certificate), block, set, parameters })
+    if (!proposed.ok) return no('header-mismatch', `${proposed.error.reason}: ${proposed.error.detail}`)
     return this.checkMessages(block, set)
   }
 
@@ -344,5 +347,7 @@ async function labelAt({ store, execution }: ChainPorts, height: Height): Promis
   return { height, hash: block.hash }
 }
 
-/** A block decided in a round was proposed in it or before; whether it was timely then is its quorum's word. */
-const decidedIn = (round: Round) => ({ round, validRound: round, nowMs: 0 })
+/** A proposal that the polka of a decided block allows: the block was first proposed in its round or before. */
+function proposedAfter({ height, round }: Pick<QuorumCertificate, 'height' | 'round'>) {
+  return { height, round: round + 1, validRound: round }
+}

@@ -57,7 +57,9 @@ export class ApplicationCalls {
       const verdict = await application.processProposal({ proposal, block })
       if (!verdict.ok) {
         progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
-        logger.warn('proposal refused', { height, round, blockHash, ...verdict.error })
+        const isReproposal = proposal.validRound >= 0 && verdict.error.blame === 'own-view'
+        const said = isReproposal ? 'a proposal is against this node’s own view' : 'proposal refused'
+        logger.warn(said, { height, round, blockHash, ...verdict.error })
         // Nothing is logged as its verdict: with that version at hand the node judges it after a restart.
         if (verdict.error.blame === 'own-version') return
       }

@@ -125,7 +125,6 @@ describe('judging a proposal', () => {
 
   it.each<[string, Parameters<typeof childOf>[1]]>([
     ['wrong-set, block', { context: { setId: 2 } }],
-    ['wrong-proposer, block', { context: { proposerIndex: (proposerOf(set, 1, 0) + 1) % 4 } }],
     ['timestamp-too-early, block', { context: { timestampMs: genesis.context.timestampMs } }],
     ['header-field-mismatch, block', { header: { gasLimit: 1 } }],
     ['l1-origin-behind-parent, block', { context: { l1OriginNumber: 9, l1OriginHash: l1Hash(9) } }],
@@ -247,11 +246,25 @@ describe('judging a proposal', () => {
     expect(l1.refreshes).toBe(0)
   })
 
-  it('does not hold a block that had a polka against the clock', async () => {
+  it('executes a block that claims a polka though it is not timely, and says that as a new one it would not be', async () => {
     const late = childOf(genesis)
     await clock.advance(60_000)
     expect(await verdict(late)).toBe('timestamp-not-timely, own-view')
-    expect(await verdict(late, { round: 1, validRound: 0 })).toBe('ok')
+    expect(judged).toBe(0)
+    expect(await verdict(late, { round: 1, validRound: 0 })).toBe('timestamp-not-timely, own-view')
+    expect(judged).toBe(1)
+    status = { status: 'INVALID', reason: 'state root mismatch' }
+    expect(await verdict(late, { round: 1, validRound: 0 })).toBe('invalid-execution, block')
+  })
+
+  it('says the same of a block, whatever proposal brings it', async () => {
+    const ofAnother = childOf(genesis, { context: { proposerIndex: (proposerOf(set, 1, 0) + 1) % 4 } })
+    const large = childOf(genesis, { transactions: [new Uint8Array(parameters.maxBlockTransactionBytes)] })
+    for (const block of [childOf(genesis), ofAnother, large])
+      for (const of of [{}, { round: 1 }, { round: 9 }, { round: 2, validRound: 0 }, { round: 9, validRound: 8 }]) {
+        expect(await verdict(block, of)).toBe('ok')
+        await clock.advance(-1_000)
+      }
   })
 })
 

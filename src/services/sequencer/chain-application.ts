@@ -19,6 +19,7 @@ import {
   checkContext,
   checkFixedAttributes,
   checkOrigin,
+  checkTimely,
   type OriginView,
   type Refused,
 } from '../../rules/blocks/proposal-rules.js'
@@ -138,15 +139,18 @@ export class ChainApplication implements Application, WorkSource {
       const set = ports.sets.setAt(proposal.height)
       const { round, validRound } = proposal
       const protocol = this.protocol.at(proposal.height)
-      const checked = checkContext({ block, parent, set, round, validRound, protocol, nowMs: ports.clock.nowMs() })
-      if (!checked.ok) return refused(checked.error)
       const { parameters } = protocol
+      const checked = checkContext({ block, parent, set, protocol })
+      if (!checked.ok) return refused(checked.error)
+      const timely = checkTimely({ block, round, parameters, nowMs: ports.clock.nowMs() })
+      // Not executed when it would not be voted for; one that claims a polka may be, and its verdict then says what it is as new.
+      if (!timely.ok && validRound === -1) return refused(timely.error)
       const limitMs = l1WaitMs(parameters, round)
       const verdict = await this.judgeWithin({ limitMs, block, parent, set, parameters })
       if (!verdict.ok) return verdict
       const senders = ports.mempool.sendersOf(block.transactions)
       const status = await ports.execution.newPayload(block, senders, timeoutMs(parameters, 'propose', round))
-      if (status.status === 'VALID') return ok(undefined)
+      if (status.status === 'VALID') return timely.ok ? timely : refused(timely.error)
       if (status.status === 'INVALID')
         return refuse<ProposalRefused>({ reason: 'invalid-execution', detail: status.reason, blame: 'block' })
       // Slow here: neither is said to be wrong. A quorum that was faster may decide it, and then it is executed to its end.

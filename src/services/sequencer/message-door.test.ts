@@ -188,10 +188,10 @@ describe('proposals', () => {
   })
 
   it('of far rounds are ignored', async () => {
-    await say(0, proposal(block, { round: 9 }))
+    await say(0, proposal(block, { round: 9, validRound: 0 }))
     expect(taken()).toEqual([])
     round = 1
-    await say(0, proposal(block, { round: 9 }))
+    await say(0, proposal(block, { round: 9, validRound: 0 }))
     expect(taken()).toEqual([block.hash])
   })
 
@@ -203,14 +203,24 @@ describe('proposals', () => {
   })
 
   it('of late rounds hold less, unless they claim that their block had a polka', async () => {
-    round = 6
-    const large = childOf(genesis, { transactions: [new Uint8Array(maxBlockTransactionBytes / 8 + 1)] })
-    const fitting = childOf(genesis, { transactions: [new Uint8Array(maxBlockTransactionBytes / 8)] })
-    await say(0, proposal(large, { round }), proposal(fitting, { round }))
+    round = 7
+    const filled = (bytes: number, of: number) =>
+      childOf(genesis, { context: { proposerIndex: proposerOf(set, 1, of) }, transactions: [new Uint8Array(bytes)] })
+    const [large, fitting] = [filled(maxBlockTransactionBytes / 8 + 1, 6), filled(maxBlockTransactionBytes / 8, 6)]
+    await say(0, proposal(large, { round: 6 }), proposal(fitting, { round: 6 }))
     expect(taken()).toEqual([fitting.hash])
-    expect(drops).toEqual(['peer-0: block too large for its round'])
-    await say(1, proposal(large, { round, validRound: 3 }), proposal(large, { round: 5 }))
-    expect(taken()).toEqual([fitting.hash, large.hash, large.hash])
+    expect(drops).toEqual(['peer-0: false proposal: block-too-large'])
+    await say(1, proposal(large, { round: 7, validRound: 6 }))
+    expect(taken()).toEqual([fitting.hash, large.hash])
+  })
+
+  it('of another’s block as a new one are not let in, whatever they would say of the block', async () => {
+    round = 1
+    await say(1, proposal(block, { round: 1 }), proposal(block, { round: 1, validRound: 2 }))
+    expect(taken()).toEqual([])
+    expect(drops).toEqual(['peer-1: false proposal: wrong-proposer', 'peer-1: false proposal: wrong-valid-round'])
+    await say(0, proposal(block, { round: 1, validRound: 0 }))
+    expect(taken()).toEqual([block.hash])
   })
 
   it('that equivocate pass twice and no more', async () => {
@@ -343,7 +353,7 @@ describe('what others say that this node signed', () => {
   it('includes proposals', async () => {
     round = 0
     while (proposerOf(set, 1, round) !== self) round++
-    await say(0, proposal(block, { round }))
+    await say(0, proposal(block, { round, validRound: 0 }))
     expect(observed).toMatchObject([{ kind: 'proposal', content: { height: 1, round, blockHash: block.hash } }])
     expect(taken()).toEqual([block.hash])
   })

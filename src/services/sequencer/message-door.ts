@@ -12,7 +12,7 @@ import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
-import { transactionBytes, transactionRoom } from '../../rules/blocks/block-room.js'
+import { checkProposal } from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
@@ -190,14 +190,17 @@ export class MessageDoor {
     { proposal, block }: Extract<ConsensusMessage, { kind: 'proposal' }>,
     from: Bearer,
   ): Promise<void> {
-    const { height, round, validRound } = proposal
+    const { height, round } = proposal
     if (height !== this.height || round > this.args.ports.currentRound() + maxProposalLead) return
     const proposer = this.set.members[proposal.proposer]
     if (!proposer || proposerOf(this.set, height, round) !== proposal.proposer) return
     const { parameters } = this.args.config.protocol.at(height)
-    // Kept and logged are no blocks that nobody may vote for, and the smaller those that many rounds left undecided.
-    if (transactionBytes(block) > transactionRoom({ round, validRound, parameters }))
-      return this.punish(from.id, 'block too large for its round', `height ${height}, round ${round}`)
+    const { set } = this
+    const checked = checkProposal({ proposal, block, set, parameters })
+    if (!checked.ok) {
+      const { reason, detail } = checked.error
+      return this.punish(from.id, `false proposal: ${reason}`, `height ${height}, round ${round}: ${detail}`)
+    }
     // Two proposals of one round are an equivocation to report; more are noise.
     const taken = this.proposalsTaken.get(round) ?? new Set<BlockHash>()
     this.proposalsTaken.set(round, taken)
