@@ -139,11 +139,20 @@ const forgeries: [what: string, reason: string, detail: string, forge: Forge][] 
   ['a context of another set', 'wrong-set', 'names set 2', async () => signed(withContext(await next(), { setId: 2 }))],
   [
     'a context that the header does not name',
-    'context-hash-mismatch',
-    '0x',
+    'malformed sync message',
+    'the context is not that of the header',
     async () => {
       const block = await next()
       return signed({ ...block, context: { ...block.context, timestampMs: block.context.timestampMs + 1 } })
+    },
+  ],
+  [
+    'transactions that the header does not name',
+    'false-body',
+    'the transactions are not those of the header',
+    async () => {
+      const block = await next()
+      return signed({ ...block, transactions: [...block.transactions, Uint8Array.of(1)] })
     },
   ],
   [

@@ -6,7 +6,7 @@ import { type NetworkFile, readNetworkFile } from '../../src/app/node/network-fi
 import { loadOrCreateNodeIdentity } from '../../src/app/node/node-identity.js'
 import { aggregateSignatures, type BlsSecretKey } from '../../src/base/crypto/bls.js'
 import type { Height } from '../../src/base/primitives/quantities.js'
-import type { Block, CertifiedBlock } from '../../src/base/protocol/block.js'
+import { type Block, type EncodedCertifiedBlock, openBlock } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../src/base/protocol/block-header.js'
 import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js'
@@ -90,7 +90,7 @@ export class HostilePeer {
     return this.gone
   }
 
-  async blocks(from: Height): Promise<CertifiedBlock[]> {
+  async blocks(from: Height): Promise<EncodedCertifiedBlock[]> {
     const request = encodeBlockRangeRequest({ from, count: maxBlockRange })
     return decodeBlockRange(await this.network.request(this.victim, 'block-range', request))
   }
@@ -125,7 +125,7 @@ export class ShadowChain {
       if (blocks.length === 0) return
       for (const { block } of blocks) {
         const { feeCarryWei } = this.attributes(block.context)
-        const { status } = await this.execution.newPayload(block)
+        const { status } = await this.execution.newPayload(openBlock(block, block.header))
         if (status !== 'VALID') throw new Error(`an honest block is ${status}`)
         await this.execution.forkchoiceUpdated({ head: block.hash, safe: block.hash, finalized: block.hash })
         this.parent = { hash: block.hash, header: block.header, context: block.context, feeCarryWei }

@@ -3,7 +3,7 @@ import { keccak256Hex } from '../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
 import { ok, type Result } from '../../src/base/primitives/result.js'
-import type { Block, CertifiedBlock } from '../../src/base/protocol/block.js'
+import { type Block, type CertifiedBlock, openBlock } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
 import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js'
@@ -139,9 +139,11 @@ export class TestNode {
           height: () => disk.chain.length,
           certificateAt: height => disk.chain[height - 1]?.certificate ?? null,
           certifiedBlockAt: async height => disk.chain[height - 1] ?? null,
-          prove: () => {},
+          prove: async () => {},
           import: async certified => {
-            if (certified.block.header.number === disk.chain.length + 1) node.append(certified)
+            const { block, certificate } = certified
+            if (block.header.number === disk.chain.length + 1)
+              node.append({ block: openBlock(block, block.header), certificate })
             return ok(undefined)
           },
           onCommitted: listener => node.listeners.push(listener),

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { aggregateSignatures } from '../../src/base/crypto/bls.js'
 import type { BlockHash } from '../../src/base/primitives/hashes.js'
 import {
-  type ConsensusMessage,
   decodeConsensusMessage,
   encodeConsensusMessage,
+  type OutgoingConsensusMessage,
 } from '../../src/base/protocol/consensus-message.js'
 import { proposalDigest } from '../../src/base/protocol/proposal.js'
 import { prevote, type Vote, voteDigest } from '../../src/base/protocol/vote.js'
@@ -22,7 +22,7 @@ async function networkWith(enemies: number, size: number) {
     }),
   )
   for (const i of honest) await net.start(i)
-  const say = (from: number, to: number, message: ConsensusMessage) =>
+  const say = (from: number, to: number, message: OutgoingConsensusMessage) =>
     wires.get(from)!.send(`node-${to}`, 'consensus', encodeConsensusMessage(message))
   // A member that says nothing would be passed over as down.
   while (Math.min(...net.heights()) < lead - 1) {

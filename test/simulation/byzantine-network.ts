@@ -1,13 +1,15 @@
 import { aggregateSignatures, type BlsSecretKey } from '../../src/base/crypto/bls.js'
+import { DecodeError } from '../../src/base/encoding/decode-error.js'
 import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../src/base/primitives/quantities.js'
-import type { Block } from '../../src/base/protocol/block.js'
+import { type Block, type EncodedBlock, openBlock } from '../../src/base/protocol/block.js'
 import { contextHash } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../src/base/protocol/block-header.js'
 import {
   type ConsensusMessage,
   decodeConsensusMessage,
   encodeConsensusMessage,
+  type OutgoingConsensusMessage,
 } from '../../src/base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../src/base/protocol/proposal.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
@@ -62,7 +64,7 @@ export class ByzantineNetwork implements PeerNetwork {
 
   onMessage(channel: Channel, handler: (from: Peer, message: Uint8Array) => void): () => void {
     return this.args.inner.onMessage(channel, (from, message) => {
-      if (channel === 'consensus' && this.args.hostility.isOn) this.overhear(decodeConsensusMessage(message))
+      if (channel === 'consensus' && this.args.hostility.isOn) this.listen(message)
       handler(from, message)
     })
   }
@@ -90,12 +92,15 @@ export class ByzantineNetwork implements PeerNetwork {
   }
 
   /** What a peer hears in place of a message. */
-  private twist(peer: PeerId, message: ConsensusMessage): ConsensusMessage[] {
+  private twist(peer: PeerId, message: ConsensusMessage): OutgoingConsensusMessage[] {
     if (this.does('silence')) return []
     if (message.kind === 'proposal') {
-      const isOwn = message.proposal.proposer === this.args.member
-      this.remember(message.proposal, message.block)
-      return isOwn ? this.twistProposal(peer, message) : [message]
+      const { proposal } = message
+      const block = this.remember(proposal, message.block)
+      if (this.does('false-body') && this.isOnOneSide(peer, proposal.height))
+        return [{ ...message, block: withOtherBody(block) }]
+      const isOwn = proposal.proposer === this.args.member
+      return isOwn ? this.twistProposal(peer, { ...message, block }) : [message]
     }
     if (message.kind === 'votes')
       return [{ kind: 'votes', votes: message.votes.flatMap(vote => this.twistVote(peer, vote)) }]
@@ -104,7 +109,7 @@ export class ByzantineNetwork implements PeerNetwork {
     return [message]
   }
 
-  private twistRelay(peer: PeerId, vote: Vote): ConsensusMessage[] {
+  private twistRelay(peer: PeerId, vote: Vote): OutgoingConsensusMessage[] {
     const ask = (of: Vote): ConsensusMessage => ({ kind: 'relay', vote: of })
     if (!this.does('relay-to-all') && !this.does('double-relay')) return this.twistVote(peer, vote).map(ask)
     const block = this.seen.get(keyOf(vote))
@@ -114,7 +119,7 @@ export class ByzantineNetwork implements PeerNetwork {
     return []
   }
 
-  private twistAggregate(peer: PeerId, aggregate: VoteAggregate): ConsensusMessage[] {
+  private twistAggregate(peer: PeerId, aggregate: VoteAggregate): OutgoingConsensusMessage[] {
     const { height } = contentOf(aggregate)
     const isForThem = this.isOnOneSide(peer, height)
     if (this.does('withheld-aggregate') && !isForThem) return []
@@ -126,7 +131,10 @@ export class ByzantineNetwork implements PeerNetwork {
     return [{ kind: 'aggregate', aggregate: { votes, signature } }]
   }
 
-  private twistProposal(peer: PeerId, message: Extract<ConsensusMessage, { kind: 'proposal' }>): ConsensusMessage[] {
+  private twistProposal(
+    peer: PeerId,
+    message: { readonly kind: 'proposal'; readonly proposal: Proposal; readonly block: Block },
+  ): OutgoingConsensusMessage[] {
     const { proposal, block } = message
     const { height, round } = proposal
     const before = this.seen.get(keyOf({ height, round: round - 1 }))
@@ -141,7 +149,7 @@ export class ByzantineNetwork implements PeerNetwork {
     const isTwoFaced = this.does('double-proposal') || this.does('split-proposal') || this.does('one-sided-sum')
     if (!isTwoFaced && !this.does('invalid-block')) return [message]
     this.variants.set(keyOf(proposal), other)
-    const second: ConsensusMessage = {
+    const second: OutgoingConsensusMessage = {
       kind: 'proposal',
       proposal: this.signProposal(proposal, other.hash),
       block: other,
@@ -152,7 +160,7 @@ export class ByzantineNetwork implements PeerNetwork {
     return [second]
   }
 
-  private proposeInstead(proposal: Proposal, block: Block): ConsensusMessage[] {
+  private proposeInstead(proposal: Proposal, block: Block): OutgoingConsensusMessage[] {
     this.variants.set(keyOf(proposal), block)
     return [{ kind: 'proposal', proposal: this.signProposal(proposal, block.hash), block }]
   }
@@ -178,13 +186,23 @@ export class ByzantineNetwork implements PeerNetwork {
     return [vote]
   }
 
+  private listen(message: Uint8Array): void {
+    try {
+      this.overhear(decodeConsensusMessage(message))
+    } catch (error) {
+      // Another enemy's.
+      if (!(error instanceof DecodeError)) throw error
+    }
+  }
+
   private overhear(message: ConsensusMessage): void {
     if (message.kind === 'votes' && this.does('one-sided-sum')) for (const vote of message.votes) this.confide(vote)
     if (message.kind !== 'proposal') return
-    const { proposal, block } = message
+    const { proposal } = message
     const isNew = !this.seen.has(keyOf(proposal))
-    this.remember(proposal, block)
+    const block = this.remember(proposal, message.block)
     if (!isNew) return
+    if (this.does('false-body')) this.passOnFalsely(proposal, block)
     if (this.does('votes-for-everything')) this.voteForAll(proposal)
     if (this.does('forgery')) this.forge(proposal, block)
   }
@@ -209,6 +227,13 @@ export class ByzantineNetwork implements PeerNetwork {
   private other(turn: number): PeerId {
     const { member, members } = this.args
     return nodeName((member + 1 + (turn % (members - 1))) % members)
+  }
+
+  /** What another proposed, with another body, before its own may come. */
+  private passOnFalsely(proposal: Proposal, block: Block): void {
+    for (const { id } of this.peers())
+      if (this.isOnOneSide(id, proposal.height))
+        this.say(id, { kind: 'proposal', proposal, block: withOtherBody(block) })
   }
 
   private voteForAll({ height, round, blockHash }: Proposal): void {
@@ -242,13 +267,15 @@ export class ByzantineNetwork implements PeerNetwork {
     }
   }
 
-  private remember(proposal: Proposal, block: Block): void {
+  private remember(proposal: Proposal, encoded: EncodedBlock): Block {
+    const block = openBlock(encoded, encoded.header)
     this.seen.set(keyOf(proposal), block)
     for (const old of [this.seen, this.variants])
       for (const key of old.keys()) {
         if (old.size <= maxRemembered) break
         old.delete(key)
       }
+    return block
   }
 
   /** Peers are of two sides, other ones at each height. */
@@ -267,7 +294,7 @@ export class ByzantineNetwork implements PeerNetwork {
     return { ...content, member: this.args.member, signature, extension: new Uint8Array(0) }
   }
 
-  private say(peer: PeerId, message: ConsensusMessage): void {
+  private say(peer: PeerId, message: OutgoingConsensusMessage): void {
     this.args.inner.send(peer, 'consensus', encodeConsensusMessage(message))
   }
 }
@@ -284,6 +311,11 @@ function changed(block: Block, header: Partial<BlockHeader>, context: Partial<Bl
 function laterBlock(block: Block): Block | null {
   const timestampMs = block.context.timestampMs + 1
   return timestampMs % 1_000 === 0 ? null : changed(block, {}, { timestampMs })
+}
+
+/** The same header and hash, and a body that is not the header's. */
+function withOtherBody(block: Block): Block {
+  return { ...block, transactions: [...block.transactions, Uint8Array.of(1)] }
 }
 
 /** A block that claims a state which its transactions do not give. */

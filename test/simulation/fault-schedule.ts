@@ -17,6 +17,8 @@ export type ByzantineBehaviour =
   | 'false-valid-round'
   /** It proposes the block of the round before, which is another's, as a new one, and precommits nothing. */
   | 'stolen-proposal'
+  /** Who proposed what it passes on, and what it proposes, get another body for one side: of the same hash. */
+  | 'false-body'
   /** Its aggregates reach one side alone. */
   | 'withheld-aggregate'
   /** The sums of its aggregates are wrong for one side. */

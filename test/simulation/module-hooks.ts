@@ -8,6 +8,7 @@ const twinOfBls: readonly [string, string] = ['/src/base/crypto/bls.js', 'crypto
 /** Work that every node does alike on the same bytes is done once: each stand-in calls the module that it stands for. */
 const shared: readonly (readonly [string, string])[] = [
   ['/src/base/protocol/consensus-message.js', 'shared/consensus-message.js'],
+  ['/src/base/protocol/block.js', 'shared/block.js'],
   ['/src/base/protocol/vote.js', 'shared/vote.js'],
   ['/src/base/protocol/block-header.js', 'shared/block-header.js'],
   ['/src/base/protocol/block-context.js', 'shared/block-context.js'],

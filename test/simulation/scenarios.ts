@@ -51,8 +51,10 @@ const kindsOf: Readonly<Record<ScenarioName, Partial<Record<FaultKind, number>>>
 const behaviours: readonly ByzantineBehaviour[] = [
   'false-valid-round',
   'stolen-proposal',
+  'false-body',
   'false-valid-round',
   'stolen-proposal',
+  'false-body',
   'forgery',
   'split-proposal',
   'amnesia',
@@ -70,6 +72,7 @@ const behaviours: readonly ByzantineBehaviour[] = [
   'false-time',
   'false-valid-round',
   'stolen-proposal',
+  'false-body',
   'one-sided-sum',
 ]
 

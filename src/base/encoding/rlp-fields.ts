@@ -23,6 +23,9 @@ export function rlpUint(value: number | bigint): Uint8Array {
 /** A byte string given as hex. */
 export const rlpHex = (hex: Hex): Uint8Array => hexToBytes(hex)
 
+/** More than any message holds: only the body of a block may. */
+const defaultMaxItems = 8_192
+
 /**
  * Reads the fields of one RLP list in order, each with its shape. Every method throws DecodeError on a field of
  * another shape; `end` refuses fields left over. `what` names the type in those errors.
@@ -34,8 +37,9 @@ export class RlpFields {
     private readonly what: string,
   ) {}
 
-  static decode(bytes: Uint8Array, what: string): RlpFields {
-    return RlpFields.of(decodeRlp(bytes), what)
+  /** Refuses more than `maxItems` items, counting those of lists within lists. */
+  static decode(bytes: Uint8Array, what: string, { maxItems = defaultMaxItems } = {}): RlpFields {
+    return RlpFields.of(decodeRlp(bytes, { maxItems }), what)
   }
 
   static of(item: RlpItem, what: string): RlpFields {

@@ -69,24 +69,26 @@ function write(item: RlpItem, out: Uint8Array, at: number): number {
 
 /**
  * Decodes one item that fills the whole input. Byte strings are views into the input. Refuses whatever the canonical
- * encoder would not write, and nesting deeper than 16; memory is bounded by the input's length. @throws DecodeError
+ * encoder would not write, nesting deeper than 16 and more items than `maxItems`: an item costs some hundred bytes, also one of
+ * a single byte. @throws DecodeError
  */
-export function decodeRlp(bytes: Uint8Array): RlpItem {
-  const { item, end } = read(bytes, 0, bytes.length, 0)
+export function decodeRlp(bytes: Uint8Array, { maxItems = Number.POSITIVE_INFINITY } = {}): RlpItem {
+  const { item, end } = read(bytes, { at: 0, limit: bytes.length, depth: 0 }, { left: maxItems })
   if (end !== bytes.length) throw new DecodeError('RLP has bytes after its end', { end, length: bytes.length })
   return item
 }
 
 /**
  * The encodings of the items of one list that fills the whole input, as views into it. They are not looked into: that costs
- * only as much as there are items, however much is nested in them. @throws DecodeError
+ * only as much as there are items, however much is nested in them. @throws DecodeError also for more items than `maxItems`
  */
-export function splitRlpList(bytes: Uint8Array): readonly Uint8Array[] {
+export function splitRlpList(bytes: Uint8Array, { maxItems = Number.POSITIVE_INFINITY } = {}): readonly Uint8Array[] {
   if (bytes.length === 0 || bytes[0]! < 0xc0) throw new DecodeError('RLP is no list')
   const { start, end } = span(bytes, 0, bytes.length, 0xc0)
   if (end !== bytes.length) throw new DecodeError('RLP has bytes after its end', { end, length: bytes.length })
   const items: Uint8Array[] = []
   for (let at = start; at < end; ) {
+    if (items.length >= maxItems) throw new DecodeError('RLP has too many items', { maxItems })
     const next = endOf(bytes, at, end)
     items.push(bytes.subarray(at, next))
     at = next
@@ -100,8 +102,13 @@ function endOf(bytes: Uint8Array, at: number, limit: number): number {
   return span(bytes, at, limit, first < 0xc0 ? 0x80 : 0xc0).end
 }
 
-function read(bytes: Uint8Array, at: number, limit: number, depth: number): { item: RlpItem; end: number } {
+function read(
+  bytes: Uint8Array,
+  { at, limit, depth }: { at: number; limit: number; depth: number },
+  budget: { left: number },
+): { item: RlpItem; end: number } {
   if (at >= limit) throw new DecodeError('RLP ends early', { at })
+  if (budget.left-- <= 0) throw new DecodeError('RLP has too many items', { at })
   const first = bytes[at]!
   if (first < 0x80) return { item: bytes.subarray(at, at + 1), end: at + 1 }
   if (first < 0xc0) {
@@ -113,7 +120,7 @@ function read(bytes: Uint8Array, at: number, limit: number, depth: number): { it
   const { start, end } = span(bytes, at, limit, 0xc0)
   const list: RlpItem[] = []
   for (let next = start; next < end; ) {
-    const child = read(bytes, next, end, depth + 1)
+    const child = read(bytes, { at: next, limit: end, depth: depth + 1 }, budget)
     list.push(child.item)
     next = child.end
   }

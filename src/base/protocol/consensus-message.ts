@@ -2,14 +2,14 @@ import { DecodeError } from '../encoding/decode-error.js'
 import { encodeRlp } from '../encoding/rlp.js'
 import { RlpFields, rlpUint } from '../encoding/rlp-fields.js'
 import type { Height, Round } from '../primitives/quantities.js'
-import { type Block, decodeBlock, encodeBlock } from './block.js'
+import { type Block, type EncodedBlock, encodeBlock, readBlock } from './block.js'
 import { decodeProposal, encodeProposal, type Proposal } from './proposal.js'
 import { decodeVote, encodeVote, readVotes, type Vote } from './vote.js'
 import { aggregateFields, readAggregate, type VoteAggregate } from './vote-aggregate.js'
 
 /** What sequencers say to one another on the consensus channel. */
-export type ConsensusMessage =
-  | { readonly kind: 'proposal'; readonly proposal: Proposal; readonly block: Block }
+export type ConsensusMessage<Proposed = EncodedBlock> =
+  | { readonly kind: 'proposal'; readonly proposal: Proposal; readonly block: Proposed }
   | { readonly kind: 'votes'; readonly votes: readonly Vote[] }
   /** Where the sender stands; the receiver answers with what the sender lacks. */
   | { readonly kind: 'status'; readonly height: Height; readonly round: Round; readonly hasProposal: boolean }
@@ -17,11 +17,14 @@ export type ConsensusMessage =
   | { readonly kind: 'relay'; readonly vote: Vote }
   | { readonly kind: 'aggregate'; readonly aggregate: VoteAggregate }
 
+/** As it is sent: of a proposal the whole block may be at hand. */
+export type OutgoingConsensusMessage = ConsensusMessage<Block | EncodedBlock>
+
 const kinds = ['proposal', 'votes', 'status', 'relay', 'aggregate'] as const
 /** Most votes in one message: both steps of a full set. */
 export const maxVotesPerMessage = 512
 
-export function encodeConsensusMessage(message: ConsensusMessage): Uint8Array {
+export function encodeConsensusMessage(message: OutgoingConsensusMessage): Uint8Array {
   const kind = rlpUint(kinds.indexOf(message.kind))
   switch (message.kind) {
     case 'proposal':
@@ -49,7 +52,7 @@ function readMessage(fields: RlpFields, kind: ConsensusMessage['kind'] | undefin
   switch (kind) {
     case 'proposal': {
       const proposal = decodeProposal(fields.bytes({ max: 512 }))
-      const block = decodeBlock(fields.bytes())
+      const block = readBlock(fields.bytes())
       if (block.hash !== proposal.blockHash)
         throw new DecodeError('consensus message: the block is not the one proposed')
       return { kind, proposal, block }

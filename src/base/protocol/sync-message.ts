@@ -2,21 +2,21 @@ import { DecodeError } from '../encoding/decode-error.js'
 import { encodeRlp } from '../encoding/rlp.js'
 import { RlpFields, rlpUint } from '../encoding/rlp-fields.js'
 import type { Height } from '../primitives/quantities.js'
-import { type CertifiedBlock, decodeCertifiedBlock, encodeCertifiedBlock } from './block.js'
+import { type CertifiedBlock, type EncodedCertifiedBlock, encodeCertifiedBlock, readCertifiedBlock } from './block.js'
 import { decodeCertificate, encodeCertificate, type QuorumCertificate } from './quorum-certificate.js'
 
 /** What nodes say to one another on the blocks channel. */
-export type SyncMessage =
+export type SyncMessage<Certified = EncodedCertifiedBlock> =
   /** The sender's head, proved. */
   | { readonly kind: 'head'; readonly certificate: QuorumCertificate }
   /** A decided block, pushed to a follower. */
-  | { readonly kind: 'block'; readonly certified: CertifiedBlock }
+  | { readonly kind: 'block'; readonly certified: Certified }
   /** Asks for every new block to be pushed, or no longer. */
   | { readonly kind: 'follow'; readonly on: boolean }
 
 const kinds = ['head', 'block', 'follow'] as const
 
-export function encodeSyncMessage(message: SyncMessage): Uint8Array {
+export function encodeSyncMessage(message: SyncMessage<CertifiedBlock | EncodedCertifiedBlock>): Uint8Array {
   const kind = rlpUint(kinds.indexOf(message.kind))
   switch (message.kind) {
     case 'head':
@@ -41,7 +41,7 @@ function readMessage(fields: RlpFields, kind: SyncMessage['kind'] | undefined): 
     case 'head':
       return { kind, certificate: decodeCertificate(fields.bytes({ max: 512 })) }
     case 'block':
-      return { kind, certified: decodeCertifiedBlock(fields.bytes()) }
+      return { kind, certified: readCertifiedBlock(fields.bytes()) }
     case 'follow':
       return { kind, on: fields.boolean() }
     default:
@@ -79,12 +79,12 @@ export function encodeBlockRange(blocks: readonly Uint8Array[]): Uint8Array {
 }
 
 /** @throws DecodeError */
-export function decodeBlockRange(bytes: Uint8Array): CertifiedBlock[] {
+export function decodeBlockRange(bytes: Uint8Array): EncodedCertifiedBlock[] {
   const fields = RlpFields.decode(bytes, 'block range')
-  const blocks: CertifiedBlock[] = []
+  const blocks: EncodedCertifiedBlock[] = []
   while (fields.remaining > 0) {
     if (blocks.length === maxBlockRange) throw new DecodeError('block range: too many blocks')
-    blocks.push(decodeCertifiedBlock(fields.bytes()))
+    blocks.push(readCertifiedBlock(fields.bytes()))
   }
   return blocks
 }

@@ -11,8 +11,18 @@ import {
   encodeBatchCertificate,
 } from './batch-attestation.js'
 import { decodeBatchHeader, encodeBatchHeader } from './batch-header.js'
-import { type Block, decodeBlock, decodeCertifiedBlock, encodeBlock, encodeCertifiedBlock } from './block.js'
-import { decodeContext, encodeContext } from './block-context.js'
+import {
+  type Block,
+  type EncodedBlock,
+  encodeBlock,
+  encodeCertifiedBlock,
+  openBlock,
+  readBlock,
+  readCertifiedBlock,
+  transactionsRootOf,
+  withdrawalsRootOf,
+} from './block.js'
+import { contextHash, decodeContext, encodeContext } from './block-context.js'
 import { headerFromRlp, headerHash, headerToRlp, logsBloomFromRlp } from './block-header.js'
 import { decodeConsensusMessage, encodeConsensusMessage, maxVotesPerMessage } from './consensus-message.js'
 import { decodeL1Message, encodeL1Message } from './l1-message.js'
@@ -111,7 +121,21 @@ const block: fc.Arbitrary<Block> = fc
     transactions: fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 4 }),
     withdrawals: fc.array(withdrawal, { maxLength: 3 }),
   })
-  .map(value => ({ ...value, hash: headerHash(value.header) }))
+  .map(value => {
+    const bound = {
+      ...value.header,
+      transactionsRoot: transactionsRootOf(value.transactions),
+      withdrawalsRoot: withdrawalsRootOf(value.withdrawals),
+      parentBeaconBlockRoot: contextHash(value.context),
+    }
+    return { ...value, header: bound, hash: headerHash(bound) }
+  })
+const open = (encoded: EncodedBlock): Block => openBlock(encoded, { gasLimit: 1_000_000 })
+/** What carries a block, with that block opened. */
+const withOpened = <Carrier extends { readonly block: EncodedBlock }>(carrier: Carrier) => ({
+  ...carrier,
+  block: open(carrier.block),
+})
 const certified = fc.record({ block, certificate })
 const publicKeys = [1, 2, 3].map(i => parseBlsPublicKey(BlsSecretKey.fromSeed(new Uint8Array(32).fill(i)).publicKey())!)
 const member = fc.record({
@@ -173,8 +197,13 @@ const wireTypes: readonly WireType[] = [
     encode: (value: Block['withdrawals'][number]) => encodeRlp(withdrawalToRlp(value)),
     decode: encoded => withdrawalFromRlp(decodeRlp(encoded)),
   },
-  { name: 'block', value: block, encode: encodeBlock, decode: decodeBlock },
-  { name: 'certified block', value: certified, encode: encodeCertifiedBlock, decode: decodeCertifiedBlock },
+  { name: 'block', value: block, encode: encodeBlock, decode: bytes => open(readBlock(bytes)) },
+  {
+    name: 'certified block',
+    value: certified,
+    encode: encodeCertifiedBlock,
+    decode: bytes => withOpened(readCertifiedBlock(bytes)),
+  },
   {
     name: 'L1 message',
     value: fc.record({
@@ -211,7 +240,10 @@ const wireTypes: readonly WireType[] = [
       fc.record({ kind: fc.constant('aggregate'), aggregate }),
     ),
     encode: encodeConsensusMessage,
-    decode: decodeConsensusMessage,
+    decode: bytes => {
+      const message = decodeConsensusMessage(bytes)
+      return message.kind === 'proposal' ? withOpened(message) : message
+    },
   },
   {
     name: 'sync message',
@@ -221,7 +253,10 @@ const wireTypes: readonly WireType[] = [
       fc.record({ kind: fc.constant('follow'), on: fc.boolean() }),
     ),
     encode: encodeSyncMessage,
-    decode: decodeSyncMessage,
+    decode: bytes => {
+      const message = decodeSyncMessage(bytes)
+      return message.kind === 'block' ? { ...message, certified: withOpened(message.certified) } : message
+    },
   },
   {
     name: 'block range request',
@@ -234,7 +269,7 @@ const wireTypes: readonly WireType[] = [
     value: fc.array(certified, { maxLength: 2 }),
     encode: (value: readonly Parameters<typeof encodeCertifiedBlock>[0][]) =>
       encodeBlockRange(value.map(encodeCertifiedBlock)),
-    decode: decodeBlockRange,
+    decode: bytes => decodeBlockRange(bytes).map(withOpened),
   },
 ]
 
@@ -332,9 +367,40 @@ describe('bounds', () => {
 
   it('a block has at most 8 MiB, and no empty transaction', () => {
     const value = first(block)
-    const large = { ...value, transactions: [new Uint8Array(8 * 1024 * 1024)] }
-    expect(() => decodeBlock(encodeBlock(large))).toThrow('above the limit')
-    expect(() => decodeBlock(encodeBlock({ ...value, transactions: [new Uint8Array(0)] }))).toThrow(DecodeError)
+    const decode = (changed: Partial<Block>) => () => open(readBlock(encodeBlock({ ...value, ...changed })))
+    expect(decode({})).not.toThrow()
+    expect(decode({ transactions: [new Uint8Array(8 * 1024 * 1024)] })).toThrow('above the limit')
+    expect(decode({ transactions: [new Uint8Array(0)] })).toThrow('is empty')
+  })
+
+  it('a block that was opened has the context, transactions and withdrawals of its header', () => {
+    const value = first(block)
+    const read = (changed: Partial<Block>) => readBlock(encodeBlock({ ...value, ...changed }))
+    expect(() => read({ context: { ...value.context, proposerIndex: value.context.proposerIndex ^ 1 } })).toThrow(
+      'the context is not that of the header',
+    )
+    expect(() => open(read({ transactions: [...value.transactions, Uint8Array.of(1)] }))).toThrow(
+      'the transactions are not those of the header',
+    )
+    const credit = { index: 1, validatorIndex: 0, address: value.header.feeRecipient, amount: 1n }
+    expect(() => open(read({ withdrawals: [...value.withdrawals, credit] }))).toThrow(
+      'the withdrawals are not those of the header',
+    )
+  })
+
+  it('no more is read than the gas limit allows and a message may hold, however small its parts', () => {
+    const transactions = Array.from({ length: 48 }, () => Uint8Array.of(1))
+    const value = first(block)
+    const full: Block = {
+      ...value,
+      transactions,
+      header: { ...value.header, transactionsRoot: transactionsRootOf(transactions) },
+    }
+    expect(() => openBlock(readBlock(encodeBlock(full)), { gasLimit: 48 * 21_000 })).not.toThrow()
+    expect(() => openBlock(readBlock(encodeBlock(full)), { gasLimit: 48 * 21_000 - 1 })).toThrow('too many items')
+    const many = encodeRlp(Array.from({ length: 10_000 }, () => Uint8Array.of(1)))
+    for (const decode of [decodeConsensusMessage, decodeSyncMessage, readBlock, readCertifiedBlock])
+      expect(() => decode(many)).toThrow('too many items')
   })
 
   it('a proposal comes with its own block', () => {

@@ -1,9 +1,16 @@
 import { aggregateSignatures, BlsSecretKey, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
-import { encodeRlp } from '../../base/encoding/rlp.js'
 import { bytesToHex, uintToBytes } from '../../base/primitives/bytes.js'
 import { type Address, zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
-import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
+import {
+  type Block,
+  type CertifiedBlock,
+  type EncodedCertifiedBlock,
+  encodeBlock,
+  readBlock,
+  transactionsRootOf,
+  withdrawalsRootOf,
+} from '../../base/protocol/block.js'
 import { type BlockContext, contextHash, emptyInboxRoot } from '../../base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../base/protocol/block-header.js'
 import { ethDeposit, type L1Message } from '../../base/protocol/l1-message.js'
@@ -11,7 +18,7 @@ import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
 import { precommit, voteDigest } from '../../base/protocol/vote.js'
-import { withdrawalToRlp } from '../../base/protocol/withdrawal.js'
+import type { Withdrawal } from '../../base/protocol/withdrawal.js'
 import { proposerOf } from '../consensus/proposer-rotation.js'
 import { fixedAttributes, type ParentBlock } from './block-attributes.js'
 
@@ -85,12 +92,15 @@ export function childOf(
     header: headerChange = {},
     messages = [],
     transactions = [],
+    withdrawals: credited,
     gasLimit = devnetParameters.gasLimit,
   }: {
     context?: Partial<BlockContext>
     header?: Partial<BlockHeader>
     messages?: readonly L1Message[]
     transactions?: readonly Uint8Array[]
+    /** Others than the rules give. */
+    withdrawals?: readonly Withdrawal[]
     /** The parameter at its height. */
     gasLimit?: number
   } = {},
@@ -104,7 +114,8 @@ export function childOf(
     ...contextChange,
   }
   const { attributes } = fixedAttributes({ parent, context, messages, set, gasLimit })
-  const { height, timestamp, feeRecipient, prevRandao, withdrawals } = attributes
+  const { height, timestamp, feeRecipient, prevRandao } = attributes
+  const withdrawals = credited ?? attributes.withdrawals
   const header: BlockHeader = {
     ...genesisHeader,
     parentHash: parent.hash,
@@ -113,8 +124,8 @@ export function childOf(
     feeRecipient,
     prevRandao,
     gasLimit: attributes.gasLimit,
-    transactionsRoot: keccak256Hex(encodeRlp(transactions)),
-    withdrawalsRoot: keccak256Hex(encodeRlp(withdrawals.map(withdrawalToRlp))),
+    transactionsRoot: transactionsRootOf(transactions),
+    withdrawalsRoot: withdrawalsRootOf(withdrawals),
     parentBeaconBlockRoot: contextHash(context),
     ...headerChange,
   }
@@ -135,3 +146,9 @@ export function certified(
   const signature = aggregateSignatures(signers.map(key => key.sign(digest)))
   return { block, certificate: { ...content, setId: set.setId, absent: 0n, signature, ...change } }
 }
+
+/** The certified block as a peer gets it. */
+export const asSent = ({ block, certificate }: CertifiedBlock): EncodedCertifiedBlock => ({
+  block: readBlock(encodeBlock(block)),
+  certificate,
+})

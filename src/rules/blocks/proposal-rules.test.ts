@@ -76,7 +76,6 @@ describe('checkContext', () => {
     ['unknown-version', { context: { version: 2 } }],
     ['wrong-version', { context: { version: 0 } }],
     ['wrong-set', { context: { setId: 2 } }],
-    ['context-hash-mismatch', { header: { parentBeaconBlockRoot: zeroHash } }],
     ['wrong-inbox-root', { context: { inboxRoot: zeroHash } }],
     ['timestamp-too-early', { context: { timestampMs: parent.context.timestampMs + 99 } }],
   ])('refuses: %s', (reason, change) => {

@@ -2,7 +2,7 @@ import type { L1BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { Block } from '../../base/protocol/block.js'
-import { contextHash, emptyInboxRoot } from '../../base/protocol/block-context.js'
+import { emptyInboxRoot } from '../../base/protocol/block-context.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
@@ -23,7 +23,6 @@ export type ProposalRefusal =
   | 'wrong-set'
   | 'wrong-valid-round'
   | 'wrong-proposer'
-  | 'context-hash-mismatch'
   | 'timestamp-too-early'
   | 'timestamp-not-timely'
   | 'header-field-mismatch'
@@ -117,7 +116,6 @@ export function checkContext({
       `protocol version ${context.version}, here ${version} at height ${header.number}`,
     )
   if (context.setId !== set.setId) return no('wrong-set', `set ${context.setId}, active ${set.setId}`)
-  if (header.parentBeaconBlockRoot !== contextHash(context)) return no('context-hash-mismatch', 'parentBeaconBlockRoot')
   if (context.inboxRoot !== emptyInboxRoot) return no('wrong-inbox-root', context.inboxRoot)
   const earliest = parent.context.timestampMs + parameters.minBlockIntervalMs
   if (context.timestampMs < earliest) return no('timestamp-too-early', `${context.timestampMs} < ${earliest}`)

@@ -1,4 +1,5 @@
 import type { AggregateClaim } from '../../base/crypto/bls.js'
+import { DecodeError } from '../../base/encoding/decode-error.js'
 import { encodeRlp } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpUint } from '../../base/encoding/rlp-fields.js'
 import { asciiToBytes, concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
@@ -6,9 +7,15 @@ import type { Address, BlockHash, L1BlockHash } from '../../base/primitives/hash
 import { InvariantError, invariant } from '../../base/primitives/invariant.js'
 import { type Height, type L1BlockNumber, weiPerGwei } from '../../base/primitives/quantities.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
-import type { Block, CertifiedBlock } from '../../base/protocol/block.js'
-import { contextHash } from '../../base/protocol/block-context.js'
+import {
+  type Block,
+  type CertifiedBlock,
+  type EncodedBlock,
+  type EncodedCertifiedBlock,
+  openBlock,
+} from '../../base/protocol/block.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
+import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import {
   certificateClaim,
   decodeCertificate,
@@ -36,7 +43,7 @@ export type ImportRefusal =
   | 'certificate-mismatch'
   | 'forged-certificate'
   | 'wrong-set'
-  | 'context-hash-mismatch'
+  | 'false-body'
   | 'header-mismatch'
   | 'invalid-execution'
   | 'l1-behind'
@@ -220,7 +227,7 @@ export class Chain {
    * Checks the signatures of blocks that are about to be imported together, at less than half of what each costs alone.
    * Where one of them is bad nothing is gained, and its import says which.
    */
-  async prove(blocks: readonly CertifiedBlock[]): Promise<void> {
+  async prove(blocks: readonly Pick<CertifiedBlock, 'certificate'>[]): Promise<void> {
     const { domain } = this.config
     const claims: AggregateClaim[] = []
     for (const { certificate } of blocks) {
@@ -232,12 +239,12 @@ export class Chain {
     for (const { certificate } of blocks) this.proved.add(certificate)
   }
 
-  /** Verifies a certified block from elsewhere, re-executes it and makes it the head. */
-  import(certified: CertifiedBlock): Promise<Result<void, RefusedImport>> {
+  /** Verifies a certified block from elsewhere, re-executes it and makes it the head. Its body is looked at once a quorum is known to have signed its hash. */
+  import(certified: EncodedCertifiedBlock): Promise<Result<void, RefusedImport>> {
     return this.serialized(async () => {
       const checked = await this.check(certified)
       if (!checked.ok) return checked
-      const { block } = certified
+      const block = checked.value
       const status = await this.ports.execution.newPayload(block, this.ports.sendersOf(block.transactions))
       if (status.status !== 'VALID') {
         return refuse<RefusedImport>({
@@ -245,7 +252,7 @@ export class Chain {
           detail: status.status === 'INVALID' ? status.reason : 'parent unknown',
         })
       }
-      await this.advance(certified, false)
+      await this.advance({ block, certificate: certified.certificate }, false)
       return ok(undefined)
     })
   }
@@ -262,12 +269,12 @@ export class Chain {
     })
   }
 
-  private async check({ block, certificate }: CertifiedBlock): Promise<Result<void, RefusedImport>> {
+  private async check({ block: encoded, certificate }: EncodedCertifiedBlock): Promise<Result<Block, RefusedImport>> {
     const no = (reason: ImportRefusal, detail: string) => refuse<RefusedImport>({ reason, detail })
-    const { header, context } = block
+    const { header, context } = encoded
     if (header.number !== this.height() + 1) return no('not-next', `block ${header.number}, head ${this.height()}`)
     if (header.parentHash !== this.current.hash) return no('wrong-parent', header.parentHash)
-    if (certificate.height !== header.number || certificate.blockHash !== block.hash)
+    if (certificate.height !== header.number || certificate.blockHash !== encoded.hash)
       return no('certificate-mismatch', `certificate for ${certificate.blockHash} at ${certificate.height}`)
     const set = this.ports.sets.setAt(header.number)
     const claim = certificateClaim({ certificate, set, domain: this.config.domain })
@@ -275,19 +282,21 @@ export class Chain {
     if (!this.proved.has(certificate) && !(await this.ports.verifier.verifyAggregates([claim.value])))
       return no('forged-certificate', 'bad-signature')
     if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
-    if (contextHash(context) !== header.parentBeaconBlockRoot)
-      return no('context-hash-mismatch', header.parentBeaconBlockRoot)
     const protocol = this.config.protocol.at(header.number)
     if (context.version !== protocol.version || !protocol.isKnown) {
       this.refusedVersion = { height: header.number, version: context.version }
       return no('other-version', `protocol version ${context.version} at height ${header.number}`)
     }
+    const { parameters } = protocol
+    const opened = bodyOf(encoded, parameters)
+    if (!opened.ok) return no('false-body', opened.error)
+    const block = opened.value
     const rules = checkContext({ block, parent: this.current, set, protocol })
     if (!rules.ok) return no('header-mismatch', `${rules.error.reason}: ${rules.error.detail}`)
-    const { parameters } = protocol
     const proposed = checkProposal({ proposal: proposedAfter(certificate), block, set, parameters })
     if (!proposed.ok) return no('header-mismatch', `${proposed.error.reason}: ${proposed.error.detail}`)
-    return this.checkMessages(block, set)
+    const messages = await this.checkMessages(block, set)
+    return messages.ok ? ok(block) : messages
   }
 
   private async checkMessages(block: Block, set: SequencerSet): Promise<Result<void, RefusedImport>> {
@@ -345,6 +354,16 @@ async function labelAt({ store, execution }: ChainPorts, height: Height): Promis
   const block = await execution.blockAt(height)
   invariant(block, 'a block below the head is missing', { height })
   return { height, hash: block.hash }
+}
+
+/** The block when its body is the header's, else what is wrong with it: that is the fault of who sent it, whatever a quorum signed. */
+function bodyOf(block: EncodedBlock, parameters: ProtocolParameters): Result<Block, string> {
+  try {
+    return ok(openBlock(block, parameters))
+  } catch (error) {
+    if (error instanceof DecodeError) return refuse(error.message)
+    throw error
+  }
 }
 
 /** A proposal that the polka of a decided block allows: the block was first proposed in its round or before. */

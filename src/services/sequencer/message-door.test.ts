@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { aggregateSignatures } from '../../base/crypto/bls.js'
 import { zeroHash } from '../../base/primitives/hashes.js'
 import type { Block } from '../../base/protocol/block.js'
-import { type ConsensusMessage, encodeConsensusMessage } from '../../base/protocol/consensus-message.js'
+import { encodeConsensusMessage, type OutgoingConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
@@ -32,7 +32,7 @@ function proposal(
   return { kind: 'proposal', proposal: { ...content, proposer: member, signature }, block: of } as const
 }
 
-function votes(height: number, members: readonly number[], signer: number | null = null): ConsensusMessage {
+function votes(height: number, members: readonly number[], signer: number | null = null): OutgoingConsensusMessage {
   const content = { height, round: 0, step: prevote, blockHash: block.hash }
   const digest = voteDigest(domain, content)
   return {
@@ -109,7 +109,7 @@ beforeEach(() => {
 
 const peer = (member: number): Peer => ({ id: `peer-${member}`, consensusKey: keys[member]!.publicKey() })
 const settled = () => new Promise<void>(resolve => setImmediate(resolve))
-async function say(member: number, ...messages: ConsensusMessage[]): Promise<void> {
+async function say(member: number, ...messages: OutgoingConsensusMessage[]): Promise<void> {
   for (const message of messages) receive(peer(member), encodeConsensusMessage(message))
   await settled()
 }
@@ -117,7 +117,7 @@ const taken = () => proposals.map(({ blockHash }) => blockHash)
 
 describe('votes on their way by an aggregator', () => {
   const voteOf = (at: number, member: number) =>
-    (votes(at, [member]) as Extract<ConsensusMessage, { kind: 'votes' }>).votes[0]!
+    (votes(at, [member]) as Extract<OutgoingConsensusMessage, { kind: 'votes' }>).votes[0]!
   const sum = (at: number, members: readonly number[]) => {
     const of = members.map(member => voteOf(at, member))
     return {
@@ -216,10 +216,22 @@ describe('proposals', () => {
 
   it('of another’s block as a new one are not let in, whatever they would say of the block', async () => {
     round = 1
-    await say(1, proposal(block, { round: 1 }), proposal(block, { round: 1, validRound: 2 }))
+    await say(1, proposal(block, { round: 1 }))
+    await say(2, proposal(block, { round: 1, validRound: 2 }))
     expect(taken()).toEqual([])
-    expect(drops).toEqual(['peer-1: false proposal: wrong-proposer', 'peer-1: false proposal: wrong-valid-round'])
+    expect(drops).toEqual(['peer-1: false proposal: wrong-proposer', 'peer-2: false proposal: wrong-valid-round'])
     await say(0, proposal(block, { round: 1, validRound: 0 }))
+    expect(taken()).toEqual([block.hash])
+  })
+
+  it('with another body than their header’s are forgotten, and shut out no true one', async () => {
+    const otherBody = { ...block, transactions: [Uint8Array.of(1)] }
+    const otherContext = { ...block, context: { ...block.context, timestampMs: 1 } }
+    await say(3, proposal(otherBody))
+    await say(2, proposal(otherContext))
+    expect(taken()).toEqual([])
+    expect(drops).toEqual(['peer-3: false proposal: body', 'peer-2: malformed consensus message'])
+    await say(1, proposal(block))
     expect(taken()).toEqual([block.hash])
   })
 
@@ -325,7 +337,7 @@ describe('what others say that this node signed', () => {
   it('is shown to the signer, once it is not known already', async () => {
     await say(0, votes(1, [self, 1]))
     expect(observed).toMatchObject([{ kind: 'vote', content: { height: 1, blockHash: block.hash } }])
-    const [known] = (votes(1, [self]) as Extract<ConsensusMessage, { kind: 'votes' }>).votes
+    const [known] = (votes(1, [self]) as Extract<OutgoingConsensusMessage, { kind: 'votes' }>).votes
     door.countChecked(known!)
     await say(1, votes(1, [self]))
     expect(observed).toHaveLength(1)
@@ -359,6 +371,6 @@ describe('what others say that this node signed', () => {
   })
 })
 
-function receiveAll(member: number, messages: readonly ConsensusMessage[]): void {
+function receiveAll(member: number, messages: readonly OutgoingConsensusMessage[]): void {
   for (const message of messages) receive(peer(member), encodeConsensusMessage(message))
 }

@@ -1,7 +1,7 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
-import type { Block } from '../../base/protocol/block.js'
+import { type Block, type EncodedBlock, openBlock } from '../../base/protocol/block.js'
 import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
@@ -187,20 +187,13 @@ export class MessageDoor {
   }
 
   private async takeProposal(
-    { proposal, block }: Extract<ConsensusMessage, { kind: 'proposal' }>,
+    { proposal, block: encoded }: Extract<ConsensusMessage, { kind: 'proposal' }>,
     from: Bearer,
   ): Promise<void> {
     const { height, round } = proposal
     if (height !== this.height || round > this.args.ports.currentRound() + maxProposalLead) return
     const proposer = this.set.members[proposal.proposer]
     if (!proposer || proposerOf(this.set, height, round) !== proposal.proposer) return
-    const { parameters } = this.args.config.protocol.at(height)
-    const { set } = this
-    const checked = checkProposal({ proposal, block, set, parameters })
-    if (!checked.ok) {
-      const { reason, detail } = checked.error
-      return this.punish(from.id, `false proposal: ${reason}`, `height ${height}, round ${round}: ${detail}`)
-    }
     // Two proposals of one round are an equivocation to report; more are noise.
     const taken = this.proposalsTaken.get(round) ?? new Set<BlockHash>()
     this.proposalsTaken.set(round, taken)
@@ -217,10 +210,32 @@ export class MessageDoor {
     })
     if (height !== this.height) return
     if (!valid) return this.punish(from.id, 'forged proposal', `height ${height}, round ${round}`)
+    const block = this.openProposed(proposal, encoded, from)
+    if (!block) return
     if (proposal.proposer === this.own.member) await this.own.lookAtProposal(proposal)
     if (height !== this.height || taken.has(proposal.blockHash)) return
     taken.add(proposal.blockHash)
     this.args.ports.onProposal(asVerified(proposal), block)
+  }
+
+  /** The block of a proposal that may be voted for, or null: then its bearer passed on, or made, what nobody should have. */
+  private openProposed(proposal: Proposal, encoded: EncodedBlock, from: Bearer): Block | null {
+    const { height, round } = proposal
+    const { parameters, version } = this.args.config.protocol.at(height)
+    const no = (reason: string, detail: string) => {
+      // Of another version it may be good.
+      if (encoded.context.version === version)
+        this.punish(from.id, `false proposal: ${reason}`, `height ${height}, round ${round}: ${detail}`)
+      return null
+    }
+    try {
+      const block = openBlock(encoded, parameters)
+      const checked = checkProposal({ proposal, block, set: this.set, parameters })
+      return checked.ok ? block : no(checked.error.reason, checked.error.detail)
+    } catch (error) {
+      if (error instanceof DecodeError) return no('body', error.message)
+      throw error
+    }
   }
 
   /** A signature that the peer should have checked, or made, does not hold. */

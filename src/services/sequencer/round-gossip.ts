@@ -5,6 +5,7 @@ import {
   type ConsensusMessage,
   encodeConsensusMessage,
   maxVotesPerMessage,
+  type OutgoingConsensusMessage,
 } from '../../base/protocol/consensus-message.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Vote } from '../../base/protocol/vote.js'
@@ -75,7 +76,7 @@ export class RoundGossip {
     this.usualMs += (Math.min(tookMs, maxUsualMs) - this.usualMs) * Math.max(latestWeight, 1 / this.decisions)
   }
 
-  broadcast(message: ConsensusMessage): void {
+  broadcast(message: OutgoingConsensusMessage): void {
     const bytes = encodeConsensusMessage(message)
     for (const peer of this.sequencerPeers()) this.ports.network.send(peer.id, 'consensus', bytes)
   }
@@ -90,7 +91,7 @@ export class RoundGossip {
     const nowMs = clock.nowMs()
     if (nowMs - (this.helpedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < leastHelpMs) return
     this.helpedAtMs.set(peer, nowMs)
-    const send = (message: ConsensusMessage) => network.send(peer, 'consensus', encodeConsensusMessage(message))
+    const send = (message: OutgoingConsensusMessage) => network.send(peer, 'consensus', encodeConsensusMessage(message))
     const votes: Vote[] = []
     for (const round of this.roundsSince(status.round)) {
       const { proposals, prevotes, precommits, aggregates } = view.messagesOf(round)

@@ -1,7 +1,7 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { Height } from '../../base/primitives/quantities.js'
-import type { CertifiedBlock } from '../../base/protocol/block.js'
+import type { EncodedCertifiedBlock } from '../../base/protocol/block.js'
 import { decodeBlockRange, encodeBlockRangeRequest, maxBlockRange } from '../../base/protocol/sync-message.js'
 import type { PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Clock } from '../../io/time/clock.js'
@@ -16,7 +16,7 @@ const maxRemembered = 1_024
 
 /** What a peer answered; `isSlow`: another one may do better. */
 export interface BlockRange {
-  readonly blocks: readonly CertifiedBlock[]
+  readonly blocks: readonly EncodedCertifiedBlock[]
   readonly isSlow: boolean
 }
 

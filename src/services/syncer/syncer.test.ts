@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
-import type { CertifiedBlock } from '../../base/protocol/block.js'
+import type { CertifiedBlock, EncodedCertifiedBlock } from '../../base/protocol/block.js'
 import { encodeCertifiedBlock } from '../../base/protocol/block.js'
 import { verifyCertificate } from '../../base/protocol/quorum-certificate.js'
 import {
@@ -91,7 +91,7 @@ class Node {
           height: () => this.height,
           certificateAt: at => this.blocks[at - 1]?.certificate ?? null,
           certifiedBlockAt: async at => this.blocks[at - 1] ?? null,
-          prove: () => {},
+          prove: async () => {},
           import: async block => this.import(block),
           onCommitted: listener => this.listeners.push(listener),
           versionHalt: () => this.halt,
@@ -119,7 +119,7 @@ class Node {
     while (this.height < height) this.append(blockOf(this.height + 1))
   }
 
-  private import(one: CertifiedBlock): Result<void, { reason: string; detail: string }> {
+  private import(one: EncodedCertifiedBlock): Result<void, { reason: string; detail: string }> {
     const { block, certificate } = one
     if (this.failure) {
       const { failure } = this
@@ -136,7 +136,7 @@ class Node {
       return refuse({ reason: 'other-version', detail: '' })
     }
     if (this.l1Refusal) return refuse({ reason: this.l1Refusal, detail: '' })
-    this.append(one)
+    this.append(blockOf(block.header.number))
     this.whenImported()
     return ok(undefined)
   }

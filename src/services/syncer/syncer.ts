@@ -1,7 +1,7 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { Result } from '../../base/primitives/result.js'
-import { type CertifiedBlock, encodeCertifiedBlock } from '../../base/protocol/block.js'
+import { type CertifiedBlock, type EncodedCertifiedBlock, encodeCertifiedBlock } from '../../base/protocol/block.js'
 import { type QuorumCertificate, verifyCertificate } from '../../base/protocol/quorum-certificate.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
@@ -37,8 +37,8 @@ export interface SyncedChain {
   certificateAt(height: Height): QuorumCertificate | null
   certifiedBlockAt(height: Height): Promise<CertifiedBlock | null>
   /** Checks the signatures of blocks together before they are imported one by one. */
-  prove(blocks: readonly CertifiedBlock[]): void
-  import(certified: CertifiedBlock): Promise<Result<void, { readonly reason: string; readonly detail: string }>>
+  prove(blocks: readonly EncodedCertifiedBlock[]): Promise<void>
+  import(certified: EncodedCertifiedBlock): Promise<Result<void, { readonly reason: string; readonly detail: string }>>
   onCommitted(listener: (committed: CertifiedBlock) => void): void
   /** Why no further block can be imported, or null. */
   versionHalt(): object | null
@@ -70,7 +70,7 @@ export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
   private readonly sources: BlockSources
-  private readonly ahead = new Map<Height, { certified: CertifiedBlock; from: PeerId }>()
+  private readonly ahead = new Map<Height, { certified: EncodedCertifiedBlock; from: PeerId }>()
   private readonly imported: Counter
   private readonly refused: Counter
   private provider: PeerId | null = null
@@ -212,7 +212,7 @@ export class Syncer {
     this.heads.set(peer, Math.max(this.heads.get(peer) ?? 0, height))
   }
 
-  private takePushed(from: PeerId, certified: CertifiedBlock): void {
+  private takePushed(from: PeerId, certified: EncodedCertifiedBlock): void {
     const height = certified.block.header.number
     const next = this.ports.chain.height() + 1
     if (height < next || height >= next + maxAhead || this.ports.chain.versionHalt()) {
@@ -230,7 +230,7 @@ export class Syncer {
     this.importAhead()
   }
 
-  private isProved(from: PeerId, { block, certificate }: CertifiedBlock): boolean {
+  private isProved(from: PeerId, { block, certificate }: EncodedCertifiedBlock): boolean {
     const { sets } = this.ports
     const isItsOwn = certificate.height === block.header.number && certificate.blockHash === block.hash
     const verified = verifyCertificate({
@@ -266,7 +266,7 @@ export class Syncer {
   }
 
   /** Whether the block is now part of the chain. */
-  private async importFrom(from: PeerId, certified: CertifiedBlock): Promise<boolean> {
+  private async importFrom(from: PeerId, certified: EncodedCertifiedBlock): Promise<boolean> {
     const verdict = await this.ports.chain.import(certified)
     if (verdict.ok) {
       this.imported.inc()
@@ -385,7 +385,7 @@ export class Syncer {
     return [...this.heads].sort(([a, heightOfA], [b, heightOfB]) => rank(a) - rank(b) || heightOfB - heightOfA)
   }
 
-  private async importAll(peer: PeerId, blocks: readonly CertifiedBlock[]): Promise<boolean> {
+  private async importAll(peer: PeerId, blocks: readonly EncodedCertifiedBlock[]): Promise<boolean> {
     for (const [i, certified] of blocks.entries()) {
       if (this.stopping.signal.aborted) return false
       if (certified.block.header.number <= this.ports.chain.height()) continue

@@ -1,6 +1,6 @@
 import type { Address } from '../../../src/base/primitives/hashes.js'
 import { type Wei, weiPerGwei } from '../../../src/base/primitives/quantities.js'
-import { type Block, decodeBlock, encodeBlock } from '../../../src/base/protocol/block.js'
+import { type Block, decodeOwnBlock, encodeBlock } from '../../../src/base/protocol/block.js'
 import { contextHash } from '../../../src/base/protocol/block-context.js'
 import { createInProcessExecution } from '../../../src/io/execution/embedded/in-process-execution.js'
 import type { ExecutionClient, HeadChange } from '../../../src/io/execution/execution-client.js'
@@ -30,7 +30,7 @@ export async function validity({
     if (contextHash(block.context) !== parentBeaconBlockRoot)
       return violate.validity(`block ${number} has the context of another`)
     // Read from its bytes: nothing that nodes remember of their block is believed.
-    const status = await execution.newPayload(decodeBlock(encodeBlock(block)))
+    const status = await execution.newPayload(decodeOwnBlock(encodeBlock(block)))
     if (status.status !== 'VALID') return violate.validity(`block ${number} is decided but ${JSON.stringify(status)}`)
     const change = await execution.forkchoiceUpdated({ head: block.hash, safe: block.hash, finalized: block.hash })
     const problem = ledger.follow(block, change!)

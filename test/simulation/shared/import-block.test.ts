@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { zeroHash } from '../../../src/base/primitives/hashes.js'
-import { type Block, decodeBlock, encodeBlock } from '../../../src/base/protocol/block.js'
+import { type Block, decodeOwnBlock, encodeBlock } from '../../../src/base/protocol/block.js'
 import { headerHash } from '../../../src/base/protocol/block-header.js'
 import { buildBlock } from '../../../src/io/execution/embedded/engine/build-block.js'
 import { EvmMachine } from '../../../src/io/execution/embedded/engine/evm-environment.js'
@@ -60,7 +60,7 @@ beforeAll(async () => {
   })
   block = executed.block
 })
-const read = () => decodeBlock(Uint8Array.from(encodeBlock(block)))
+const read = () => decodeOwnBlock(Uint8Array.from(encodeBlock(block)))
 
 describe('execution that nodes share', () => {
   it('runs a valid block once, and gives each node its own state with the same changes', async () => {

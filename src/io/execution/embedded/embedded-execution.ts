@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { encodeRlp } from '../../../base/encoding/rlp.js'
 import type { Address, BlockHash } from '../../../base/primitives/hashes.js'
 import { invariant } from '../../../base/primitives/invariant.js'
-import { type Block, decodeBlock, encodeBlock } from '../../../base/protocol/block.js'
+import { type Block, decodeOwnBlock, encodeBlock } from '../../../base/protocol/block.js'
 import type { BlockHeader } from '../../../base/protocol/block-header.js'
 import type { Logger } from '../../telemetry/logger.js'
 import type {
@@ -171,7 +171,7 @@ class EmbeddedExecution implements ExecutionClient {
       [packed],
       [transactions],
     )
-    return { block: this.remember(decodeBlock(built.block)), skipped: built.skipped }
+    return { block: this.remember(decodeOwnBlock(built.block)), skipped: built.skipped }
   }
 
   async newPayload(block: Block, senders: readonly (Address | null)[] = [], limitMs?: number): Promise<PayloadStatus> {
@@ -272,7 +272,7 @@ class EmbeddedExecution implements ExecutionClient {
 
   private async readBlock(method: string, argument: unknown): Promise<Block | null> {
     const encoded = await this.reads.read<Uint8Array | null>(method, [argument])
-    return encoded === null ? null : decodeBlock(encoded)
+    return encoded === null ? null : decodeOwnBlock(encoded)
   }
 
   private execute<Value>(

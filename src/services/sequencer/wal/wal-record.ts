@@ -2,7 +2,7 @@ import { DecodeError } from '../../../base/encoding/decode-error.js'
 import { encodeRlp, type RlpItem } from '../../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../../base/encoding/rlp-fields.js'
 import type { Height } from '../../../base/primitives/quantities.js'
-import { type Block, decodeBlock, encodeBlock } from '../../../base/protocol/block.js'
+import { type Block, decodeOwnBlock, encodeBlock } from '../../../base/protocol/block.js'
 import { decodeProposal, encodeProposal } from '../../../base/protocol/proposal.js'
 import { decodeVote, encodeVote } from '../../../base/protocol/vote.js'
 import { aggregateFields, readAggregate } from '../../../base/protocol/vote-aggregate.js'
@@ -89,7 +89,7 @@ export function decodeWalRecord(bytes: Uint8Array): WalRecord | WalMark {
   const input = readInput(fields.fields('WAL input'), type, height)
   const body = fields.bytes()
   fields.end()
-  return body.length > 0 ? { height, input, block: decodeBlock(body) } : { height, input }
+  return body.length > 0 ? { height, input, block: decodeOwnBlock(body) } : { height, input }
 }
 
 function readInput(fields: RlpFields, type: LoggedInput['type'] | undefined, height: Height): LoggedInput {

@@ -1,11 +1,11 @@
 import { keccak256 } from '../../../../base/crypto/keccak.js'
+import type { TrieNode } from '../../../../base/crypto/trie/trie-node.js'
 import { bytesToHex, type Hex, hexToBytes } from '../../../../base/primitives/bytes.js'
 import type { Address, Hash32 } from '../../../../base/primitives/hashes.js'
 import type { CallRequest } from '../reading.js'
 import { type AccountRecord, emptyAccount, emptyCodeHash } from '../state/account-record.js'
 import { trimWord } from '../state/slot-value.js'
 import type { StateView } from '../state/state-view.js'
-import type { TrieNode } from '../trie/trie-node.js'
 
 const none = new Uint8Array(0)
 

@@ -1,18 +1,7 @@
-import { encodeRlp } from '../../../../base/encoding/rlp.js'
-import { bytesToHex } from '../../../../base/primitives/bytes.js'
-import type { Hash32 } from '../../../../base/primitives/hashes.js'
-import type { Block } from '../../../../base/protocol/block.js'
+import { type Block, transactionsRootOf, withdrawalsRootOf } from '../../../../base/protocol/block.js'
 import { contextHash } from '../../../../base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../../../base/protocol/block-header.js'
-import { type Withdrawal, withdrawalToRlp } from '../../../../base/protocol/withdrawal.js'
-import { orderedTrieRoot } from '../trie/update-trie.js'
 import { nextBaseFee } from './base-fee.js'
-
-export const transactionsRootOf = (transactions: readonly Uint8Array[]): Hash32 =>
-  bytesToHex(orderedTrieRoot(transactions))
-
-export const withdrawalsRootOf = (withdrawals: readonly Withdrawal[]): Hash32 =>
-  bytesToHex(orderedTrieRoot(withdrawals.map(withdrawal => encodeRlp(withdrawalToRlp(withdrawal)))))
 
 /** Why Ethereum does not let this gas limit follow the parent's, or null (yellow paper, 4.3.4); which of those it lets is for the block rules. */
 export function gasLimitProblem(gasLimit: number, parentGasLimit: number): string | null {

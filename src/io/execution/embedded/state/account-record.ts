@@ -1,8 +1,8 @@
 import { keccak256 } from '../../../../base/crypto/keccak.js'
+import { emptyRoot } from '../../../../base/crypto/trie/update-trie.js'
 import { encodeRlp } from '../../../../base/encoding/rlp.js'
 import { RlpFields, rlpUint } from '../../../../base/encoding/rlp-fields.js'
 import { bytesEqual } from '../../../../base/primitives/bytes.js'
-import { emptyRoot } from '../trie/update-trie.js'
 
 /** An account as the state trie holds it. Records are never changed in place. */
 export interface AccountRecord {

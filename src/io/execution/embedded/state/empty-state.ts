@@ -1,5 +1,5 @@
+import { emptyRoot } from '../../../../base/crypto/trie/update-trie.js'
 import { ExecutionError } from '../../execution-error.js'
-import { emptyRoot } from '../trie/update-trie.js'
 import type { StateView } from './state-view.js'
 
 /** The state before genesis. */

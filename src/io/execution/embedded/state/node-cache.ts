@@ -1,8 +1,9 @@
+import { decodeNode, type TrieNode } from '../../../../base/crypto/trie/trie-node.js'
 import type { KeyValueStore } from '../../../storage/key-value-store.js'
 import { ExecutionError } from '../../execution-error.js'
 import { chainKeys } from '../store/chain-keys.js'
-import { decodeNode, hashKey, type TrieNode } from '../trie/trie-node.js'
 import { BoundedMap } from './bounded-map.js'
+import { hashKey } from './hash-key.js'
 
 /** Stored trie nodes and codes, the recently used of them decoded in memory. Content-addressed: never stale. */
 export class NodeCache {

@@ -1,7 +1,8 @@
+import type { SealedNode, TrieNode } from '../../../../base/crypto/trie/trie-node.js'
 import { bytesToHex, type Hex } from '../../../../base/primitives/bytes.js'
 import type { Address } from '../../../../base/primitives/hashes.js'
-import { hashKey, type SealedNode, type TrieNode } from '../trie/trie-node.js'
 import type { AccountRecord } from './account-record.js'
+import { hashKey } from './hash-key.js'
 import type { StateView } from './state-view.js'
 
 /** What a block changed: values after it. */

@@ -1,6 +1,6 @@
+import type { TrieNode } from '../../../../base/crypto/trie/trie-node.js'
 import type { Hex } from '../../../../base/primitives/bytes.js'
 import type { Address } from '../../../../base/primitives/hashes.js'
-import type { TrieNode } from '../trie/trie-node.js'
 import type { AccountRecord } from './account-record.js'
 
 /** A state that blocks are executed on: flat reads, and the nodes of its tries. */

@@ -80,7 +80,7 @@ export class ChainStore implements ChainReader {
     const top = this.headAndContextAt(height)
     if (top === null) return null
     const body = this.read(chainKeys.body(height), `body ${height}`, bytes => {
-      const fields = RlpFields.decode(bytes, 'body')
+      const fields = RlpFields.decode(bytes, 'body', { maxItems: Number.POSITIVE_INFINITY })
       return {
         transactions: fields.items() as readonly Uint8Array[],
         withdrawals: fields.items().map(withdrawalFromRlp),

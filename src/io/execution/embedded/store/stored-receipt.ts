@@ -17,7 +17,14 @@ export function decodeReceipts(bytes: Uint8Array): readonly StoredReceipt[] {
 /** The receipts without their logs. @throws DecodeError */
 export function decodeOutcomes(bytes: Uint8Array): readonly StoredOutcome[] {
   return splitRlpList(bytes).map(receipt =>
-    outcomeFrom(RlpFields.of(splitRlpList(receipt).slice(0, logsField).map(decodeRlp), 'stored receipt')),
+    outcomeFrom(
+      RlpFields.of(
+        splitRlpList(receipt)
+          .slice(0, logsField)
+          .map(field => decodeRlp(field)),
+        'stored receipt',
+      ),
+    ),
   )
 }
 

@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads'
 import { decodeRlp } from '../../../../base/encoding/rlp.js'
 import type { Address, BlockHash } from '../../../../base/primitives/hashes.js'
-import { decodeBlock, encodeBlock } from '../../../../base/protocol/block.js'
+import { decodeOwnBlock, encodeBlock } from '../../../../base/protocol/block.js'
 import { LevelStore } from '../../../storage/level-store.js'
 import type { BlockAttributes, ForkchoiceState } from '../../execution-client.js'
 import type { Genesis } from '../../genesis.js'
@@ -32,7 +32,7 @@ async function open({ directory, genesis }: ExecutionWorkerData): Promise<LinkMe
       return handOver({ block: Uint8Array.from(encodeBlock(block)), skipped })
     },
     newPayload(encoded: Uint8Array, hash: BlockHash, senders: readonly (Address | null)[], limitMs?: number) {
-      return engine.newPayload({ ...decodeBlock(encoded), hash }, senders, limitMs)
+      return engine.newPayload({ ...decodeOwnBlock(encoded), hash }, senders, limitMs)
     },
     mismatchOf: (blockHash: BlockHash) => engine.mismatchOf(blockHash),
     async forkchoiceUpdated(state: ForkchoiceState) {

@@ -1,6 +1,6 @@
-import { keccak256 } from '../../../../base/crypto/keccak.js'
-import { encodeRlp } from '../../../../base/encoding/rlp.js'
-import { bytesEqual } from '../../../../base/primitives/bytes.js'
+import { encodeRlp } from '../../encoding/rlp.js'
+import { bytesEqual } from '../../primitives/bytes.js'
+import { keccak256 } from '../keccak.js'
 import { type NodeReference, type SealedNode, sealTree, type TrieNode, toNibbles } from './trie-node.js'
 
 /** Finds a stored node by its hash. @throws ExecutionError STORE_CORRUPT when it is missing */

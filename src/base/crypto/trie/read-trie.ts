@@ -1,4 +1,4 @@
-import { bytesEqual } from '../../../../base/primitives/bytes.js'
+import { bytesEqual } from '../../primitives/bytes.js'
 import { type NodeReference, type TrieNode, toNibbles } from './trie-node.js'
 import { emptyRoot, type NodeSource } from './update-trie.js'
 

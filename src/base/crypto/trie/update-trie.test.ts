@@ -1,22 +1,22 @@
 import { createMPT, type MerklePatriciaTrie } from '@ethereumjs/mpt'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { keccak256 } from '../../../../base/crypto/keccak.js'
-import { encodeRlp } from '../../../../base/encoding/rlp.js'
-import { rlpUint } from '../../../../base/encoding/rlp-fields.js'
-import { bytesToHex } from '../../../../base/primitives/bytes.js'
+import { encodeRlp } from '../../encoding/rlp.js'
+import { rlpUint } from '../../encoding/rlp-fields.js'
+import { bytesToHex } from '../../primitives/bytes.js'
+import { keccak256 } from '../keccak.js'
 import { proveTrie, readTrie } from './read-trie.js'
-import { decodeNode, hashKey, type TrieNode } from './trie-node.js'
+import { decodeNode, type TrieNode } from './trie-node.js'
 import { emptyRoot, orderedTrieRoot, type TrieChange, updateTrie } from './update-trie.js'
 
 /** Every node that was ever made, decoded from its encoding each time, as from a store. */
 class Nodes {
   readonly encoded = new Map<string, Uint8Array>()
   readonly source = (hash: Uint8Array): TrieNode => decodeNode(this.encodedNode(hash))
-  readonly encodedNode = (hash: Uint8Array): Uint8Array => this.encoded.get(hashKey(hash))!
+  readonly encodedNode = (hash: Uint8Array): Uint8Array => this.encoded.get(bytesToHex(hash))!
   update(root: Uint8Array, changes: readonly TrieChange[]): Uint8Array {
     const updated = updateTrie({ root, changes, source: this.source })
-    for (const { hash, encoded } of updated.nodes) this.encoded.set(hashKey(hash), encoded)
+    for (const { hash, encoded } of updated.nodes) this.encoded.set(bytesToHex(hash), encoded)
     return updated.root
   }
 }
@@ -107,8 +107,8 @@ describe('proveTrie', () => {
       expect(proof.length).toBeGreaterThan(0)
       expect(keccak256(proof[0]!)).toEqual(root)
       const stored = readTrie(root, key, nodes.source)
-      const followed = new Map(proof.map(encoded => [hashKey(keccak256(encoded)), encoded]))
-      expect(readTrie(root, key, hash => decodeNode(followed.get(hashKey(hash))!))).toEqual(stored)
+      const followed = new Map(proof.map(encoded => [bytesToHex(keccak256(encoded)), encoded]))
+      expect(readTrie(root, key, hash => decodeNode(followed.get(bytesToHex(hash))!))).toEqual(stored)
     }
   })
 })

@@ -1,6 +1,6 @@
-import { keccak256 } from '../../../../base/crypto/keccak.js'
-import { DecodeError } from '../../../../base/encoding/decode-error.js'
-import { decodeRlp, encodeRlp, type RlpItem } from '../../../../base/encoding/rlp.js'
+import { DecodeError } from '../../encoding/decode-error.js'
+import { decodeRlp, encodeRlp, type RlpItem } from '../../encoding/rlp.js'
+import { keccak256 } from '../keccak.js'
 
 /** What a parent holds of a child: its hash, or the child itself while it is new or shorter than 32 bytes. */
 export type NodeReference = Uint8Array | TrieNode
@@ -32,11 +32,6 @@ export interface SealedNode {
 }
 
 const empty = new Uint8Array(0)
-
-/** The 32 bytes of a hash as a short map key. */
-export function hashKey(hash: Uint8Array): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1')
-}
 
 /** Each byte as two nibbles. */
 export function toNibbles(bytes: Uint8Array): Uint8Array {
