@@ -84,6 +84,22 @@ export const mutations: readonly Mutation[] = [
       "const checked = validRound === -1 && block.context.proposerIndex !== proposal.proposer ? { ok: false, error: { reason: 'wrong-proposer', detail: '' } } : checkContext({ block, parent, set, protocol });",
     without: [proposalCheck],
     scenario: 'byzantine',
+    shownBy: {
+      seed: 'mutation-18',
+      schedule: {
+        faulty: [3],
+        events: [
+          { atMs: 1_672, kind: 'byzantine', node: 3, behaviour: 'stolen-proposal', forMs: 14_568 },
+          { atMs: 2_863, kind: 'one-way', from: 2, to: 3, forMs: 1_575 },
+          { atMs: 3_866, kind: 'delay', node: 3, ms: 125, forMs: 548 },
+          { atMs: 4_836, kind: 'delay', node: 3, ms: 119, forMs: 7_807 },
+          { atMs: 7_291, kind: 'hidden-decision', node: 1, blind: 3, forMs: 2_820 },
+          { atMs: 8_014, kind: 'byzantine', node: 3, behaviour: 'split-proposal', forMs: 6_696 },
+          { atMs: 8_748, kind: 'one-way', from: 3, to: 1, forMs: 1_800 },
+          { atMs: 10_400, kind: 'partition', side: [1, 2, 3], forMs: 6_050 },
+        ],
+      },
+    },
   },
   {
     name: 'a block is taken with whatever body it comes',

@@ -136,7 +136,7 @@ export class ConsensusEngine {
         counted: this.core,
         onRelay: (vote, from) => this.aggregator.take({ vote, from }, this.route.expected()),
         onVotesSeen: votes => this.route.seen(votes),
-        onStatus: (peer, status) => this.gossip.help(peer, status),
+        onStatus: (from, status) => this.gossip.help(from, status),
         onHeard: ({ member, height }) => {
           this.members.heard(member, height)
           this.progress.hearFrom(member)

@@ -5,6 +5,7 @@ import type { Block } from '../../base/protocol/block.js'
 import { encodeConsensusMessage, type OutgoingConsensusMessage } from '../../base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../base/protocol/proposal.js'
 import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
 import { prevote, type Vote, voteDigest } from '../../base/protocol/vote.js'
 import type { Observation, ObservedMessage } from '../../io/keys/consensus-signer.js'
 import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
@@ -235,6 +236,12 @@ describe('proposals', () => {
     expect(taken()).toEqual([block.hash])
   })
 
+  it('of one block with two valid rounds are two statements', async () => {
+    round = 2
+    await say(0, proposal(block, { round: 2, validRound: 0 }), proposal(block, { round: 2, validRound: 1 }))
+    expect(proposals.map(({ validRound }) => validRound)).toEqual([0, 1])
+  })
+
   it('that equivocate pass twice and no more', async () => {
     await say(0, proposal(block), proposal(otherBlock))
     await say(1, proposal(thirdBlock))
@@ -307,6 +314,21 @@ describe('messages of the next height', () => {
     expect(taken()).toContain(next.hash)
     expect(drops).toEqual(['id-0: forged proposal'])
     expect(passed.map(({ member }) => member).sort()).toEqual([0, 1, 2, 3])
+  })
+
+  it('are of who their bearer is in the next set', async () => {
+    const others = makeSequencerSet(
+      2,
+      [2, 1, 0].map(i => set.members[i]!),
+    )
+    await say(2, votes(2, [0, 1, 2], 3))
+    door.startHeight(2, others)
+    door.deliverBuffered()
+    await settled()
+    expect(drops).toEqual(['peer-2: forged vote'])
+    await say(0, votes(2, [0], 2), votes(2, [1], 1), votes(2, [2], 0))
+    await settled()
+    expect(passed.map(({ member }) => member)).toEqual([0, 1, 2])
   })
 
   it('are delivered once', async () => {

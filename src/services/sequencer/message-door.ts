@@ -1,5 +1,4 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import { type Block, type EncodedBlock, openBlock } from '../../base/protocol/block.js'
 import { type ConsensusMessage, decodeConsensusMessage } from '../../base/protocol/consensus-message.js'
@@ -25,6 +24,10 @@ const maxProposalLead = 8
 const maxBufferedOfMember = 16
 const maxBufferedProposalsOfMember = 1
 
+interface Sender extends Bearer {
+  readonly peer: Peer
+}
+
 export interface MessageDoorPorts {
   readonly verifier: Pick<SignatureVerifier, 'verify' | 'sum'>
   /** Hears of messages that name its key and come from others. */
@@ -40,7 +43,7 @@ export interface MessageDoorPorts {
   readonly onRelay: (vote: Vote, from: PeerId) => void
   /** Votes came, of whatever height, alone or in an aggregate; nothing of them is checked. */
   readonly onVotesSeen: (votes: readonly Vote[]) => void
-  readonly onStatus: (peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
+  readonly onStatus: (from: Bearer, status: Extract<ConsensusMessage, { kind: 'status' }>) => void
   /** A member's node sent a well-formed message about this height, or another says that it has a vote of the member. */
   readonly onHeard: (heard: { member: MemberIndex; height: Height }) => void
   readonly currentRound: () => Round
@@ -55,11 +58,11 @@ export class MessageDoor {
   private readonly own: OwnMessageWatch
   private height: Height = 0
   private set: SequencerSet = { setId: 0, members: [], totalPower: 0n }
-  /** Blocks that each member brought a proposal of, by `round/bearer`. */
-  private readonly proposalsBrought = new Map<string, Set<BlockHash>>()
-  /** Proposals that passed, by round. */
-  private readonly proposalsTaken = new Map<Round, Set<BlockHash>>()
-  private buffered: { message: ConsensusMessage; from: Bearer }[] = []
+  /** What each member brought proposals of (`sayingOf`), by `round/bearer`. */
+  private readonly proposalsBrought = new Map<string, Set<string>>()
+  /** What the proposals that passed say, by round. */
+  private readonly proposalsTaken = new Map<Round, Set<string>>()
+  private buffered: { message: ConsensusMessage; from: Sender }[] = []
 
   constructor(
     private readonly args: {
@@ -102,7 +105,11 @@ export class MessageDoor {
   deliverBuffered(): void {
     const waiting = this.buffered
     this.buffered = []
-    for (const { message, from } of waiting) this.admit(message, from)
+    for (const { message, from } of waiting) {
+      // The set may be another one, in which the same index is somebody else.
+      const again = this.senderOf(from.peer)
+      if (again) this.admit(message, again)
+    }
   }
 
   /** Counts a vote that needs no check here: this node's own, or one read back from the log, which holds only checked ones. */
@@ -121,23 +128,29 @@ export class MessageDoor {
   }
 
   private receive(from: Peer, bytes: Uint8Array): void {
-    const member = from.consensusKey && memberByKey(this.set, from.consensusKey)
-    if (!member || !this.args.ports.isOpen()) return
+    const sender = this.senderOf(from)
+    if (!sender || !this.args.ports.isOpen()) return
     try {
       const message = decodeConsensusMessage(bytes)
-      this.args.ports.onHeard({ member: member.index, height: heightOf(message) })
-      this.admit(message, { id: from.id, member: member.index })
+      this.args.ports.onHeard({ member: sender.member, height: heightOf(message) })
+      this.admit(message, sender)
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.punish(from.id, 'malformed consensus message', error.message)
     }
   }
 
-  private admit(message: ConsensusMessage, from: Bearer): void {
+  /** The peer as a member of the set of this height, if it is one. */
+  private senderOf(peer: Peer): Sender | null {
+    const member = peer.consensusKey && memberByKey(this.set, peer.consensusKey)
+    return member ? { id: peer.id, member: member.index, peer } : null
+  }
+
+  private admit(message: ConsensusMessage, from: Sender): void {
     const { ports } = this.args
     switch (message.kind) {
       case 'status':
-        return ports.onStatus(from.id, message)
+        return ports.onStatus(from, message)
       case 'votes': {
         ports.onVotesSeen(message.votes)
         const next = message.votes.filter(vote => vote.height === this.height + 1)
@@ -178,7 +191,7 @@ export class MessageDoor {
     if (own.length > 0) void this.own.lookAt(own, bearer)
   }
 
-  private buffer(message: ConsensusMessage, from: Bearer): void {
+  private buffer(message: ConsensusMessage, from: Sender): void {
     const ofMember = this.buffered.filter(entry => entry.from.member === from.member)
     if (ofMember.length >= maxBufferedOfMember) return
     const proposals = ofMember.filter(entry => entry.message.kind === 'proposal').length
@@ -195,14 +208,15 @@ export class MessageDoor {
     const proposer = this.set.members[proposal.proposer]
     if (!proposer || proposerOf(this.set, height, round) !== proposal.proposer) return
     // Two proposals of one round are an equivocation to report; more are noise.
-    const taken = this.proposalsTaken.get(round) ?? new Set<BlockHash>()
+    const saying = sayingOf(proposal)
+    const taken = this.proposalsTaken.get(round) ?? new Set<string>()
     this.proposalsTaken.set(round, taken)
-    if (taken.has(proposal.blockHash) || taken.size >= 2) return
+    if (taken.has(saying) || taken.size >= 2) return
     // By bearer, so that what one forges does not shut out the true proposal that another brings.
     const key = `${round}/${from.member}`
-    const brought = this.proposalsBrought.get(key) ?? new Set<BlockHash>()
-    if (brought.has(proposal.blockHash) || brought.size >= 2) return
-    this.proposalsBrought.set(key, brought.add(proposal.blockHash))
+    const brought = this.proposalsBrought.get(key) ?? new Set<string>()
+    if (brought.has(saying) || brought.size >= 2) return
+    this.proposalsBrought.set(key, brought.add(saying))
     const digest = proposalDigest(this.args.config.domain, proposal)
     const [valid] = await this.args.ports.verifier.verify({
       digest,
@@ -213,8 +227,8 @@ export class MessageDoor {
     const block = this.openProposed(proposal, encoded, from)
     if (!block) return
     if (proposal.proposer === this.own.member) await this.own.lookAtProposal(proposal)
-    if (height !== this.height || taken.has(proposal.blockHash)) return
-    taken.add(proposal.blockHash)
+    if (height !== this.height || taken.has(saying)) return
+    taken.add(saying)
     this.args.ports.onProposal(asVerified(proposal), block)
   }
 
@@ -248,6 +262,9 @@ export class MessageDoor {
     this.args.ports.network.drop(peer, { reason, detail })
   }
 }
+
+/** What a member may say once in a round: the same block with another valid round is something else. */
+const sayingOf = ({ blockHash, validRound }: Proposal): string => `${blockHash}/${validRound}`
 
 function heightOf(message: ConsensusMessage): Height {
   switch (message.kind) {

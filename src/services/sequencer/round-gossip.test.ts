@@ -52,7 +52,7 @@ beforeEach(() => {
 })
 
 const help = (theirs: number, at = height) =>
-  gossip.help('peer-1', { kind: 'status', height: at, round: theirs, hasProposal: true })
+  gossip.help({ id: 'peer-1', member: 1 }, { kind: 'status', height: at, round: theirs, hasProposal: true })
 const roundsSent = () =>
   sent
     .flatMap(({ message }) => (message.kind === 'votes' ? message.votes : []))

@@ -1,5 +1,5 @@
 import type { BlockHash } from '../../base/primitives/hashes.js'
-import type { Height, Round } from '../../base/primitives/quantities.js'
+import type { Height, MemberIndex, Round } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import {
   type ConsensusMessage,
@@ -9,9 +9,10 @@ import {
 } from '../../base/protocol/consensus-message.js'
 import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Vote } from '../../base/protocol/vote.js'
-import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import type { Peer, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Clock } from '../../io/time/clock.js'
 import type { RoundMessages } from '../../rules/consensus/core.js'
+import type { Bearer } from './votes/vote-door.js'
 
 /** How often this node tells its peers where it stands while a height stands still. */
 const statusIntervalMs = 200
@@ -47,8 +48,8 @@ export class RoundGossip {
   /** How long heights took of late from their first sign of work to their decision: on long wires, longer than `statusIntervalMs`. */
   private usualMs = 0
   private decisions = 0
-  /** When each peer was helped at this height. */
-  private readonly helpedAtMs = new Map<PeerId, number>()
+  /** When each member was helped at this height, by whichever of its peers. */
+  private readonly helpedAtMs = new Map<MemberIndex, number>()
 
   constructor(
     private readonly ports: {
@@ -85,12 +86,12 @@ export class RoundGossip {
    * Sends a peer of the same height what it may lack: votes and proposals of its round, which it cannot end without them
    * however far ahead this node is, of the last rounds, and of the valid round. Who asks again at once is not answered.
    */
-  help(peer: PeerId, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
+  help({ id: peer, member }: Bearer, status: Extract<ConsensusMessage, { kind: 'status' }>): void {
     const { view, network, clock } = this.ports
     if (status.height !== view.height() || status.round > view.round()) return
     const nowMs = clock.nowMs()
-    if (nowMs - (this.helpedAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < leastHelpMs) return
-    this.helpedAtMs.set(peer, nowMs)
+    if (nowMs - (this.helpedAtMs.get(member) ?? Number.NEGATIVE_INFINITY) < leastHelpMs) return
+    this.helpedAtMs.set(member, nowMs)
     const send = (message: OutgoingConsensusMessage) => network.send(peer, 'consensus', encodeConsensusMessage(message))
     const votes: Vote[] = []
     for (const round of this.roundsSince(status.round)) {

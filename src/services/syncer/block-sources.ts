@@ -2,7 +2,12 @@ import { DecodeError } from '../../base/encoding/decode-error.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { EncodedCertifiedBlock } from '../../base/protocol/block.js'
-import { decodeBlockRange, encodeBlockRangeRequest, maxBlockRange } from '../../base/protocol/sync-message.js'
+import {
+  blockRangeBytes,
+  decodeBlockRange,
+  encodeBlockRangeRequest,
+  maxBlockRange,
+} from '../../base/protocol/sync-message.js'
 import type { PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Clock } from '../../io/time/clock.js'
 
@@ -11,6 +16,8 @@ const strangerMs = 1_000
 /** A peer that takes so long for an answer and brings fewer blocks a second than a chain may make is asked after all others. */
 const slowAnswerMs = 500
 const leastBlocksPerSec = 20
+/** An answer of so many bytes may be cut short. */
+const fullAnswerBytes = blockRangeBytes / 2
 /** Peers whose answers are remembered; the oldest go. */
 const maxRemembered = 1_024
 
@@ -67,8 +74,11 @@ export class BlockSources {
     for (const source of sources) if (!this.hasNews || this.standing(source[0]) !== 'fails') yield source
   }
 
-  /** Certified blocks from a height on, as many as the peer gives; none when it gives nothing good. */
-  async fetch(peer: PeerId, from: Height): Promise<BlockRange> {
+  /**
+   * Certified blocks from a height on, as many as the peer gives; none when it gives nothing good. Up to the head that it
+   * proved it has them all: a short answer is a slow one, though it came at once.
+   */
+  async fetch(peer: PeerId, { from, upTo }: { from: Height; upTo: Height }): Promise<BlockRange> {
     const { network, clock, stopping, onMalformed } = this.ports
     const askedMs = clock.nowMs()
     const abort = new AbortController()
@@ -78,9 +88,12 @@ export class BlockSources {
     stopping.addEventListener('abort', asked.giveUp)
     try {
       const request = encodeBlockRangeRequest({ from, count: maxBlockRange })
-      const blocks = decodeBlockRange(await network.request(peer, 'block-range', request, abort.signal))
+      const answer = await network.request(peer, 'block-range', request, abort.signal)
+      const blocks = decodeBlockRange(answer)
       const tookMs = clock.nowMs() - askedMs
-      return { blocks, isSlow: tookMs >= slowAnswerMs && blocks.length < (leastBlocksPerSec * tookMs) / 1_000 }
+      const isShort = blocks.length < Math.min(maxBlockRange, upTo + 1 - from) && answer.length < fullAnswerBytes
+      const isLate = tookMs >= slowAnswerMs && blocks.length < (leastBlocksPerSec * tookMs) / 1_000
+      return { blocks, isSlow: isShort || isLate }
     } catch (error) {
       if (error instanceof DecodeError) onMalformed(peer, error.message)
       else if (!(error instanceof MorphismError)) throw error

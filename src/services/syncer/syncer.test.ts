@@ -427,11 +427,11 @@ describe('a liar', () => {
     expect(asked).toBeLessThan(15)
   })
 
-  it('that answers with one block at a time, late, holds nobody up', async () => {
+  it.each([0, 20, 480, 900])('that answers with one block at a time, after %i ms, holds nobody up', async afterMs => {
     const liar = hub.join({ id: 'liar' })
     liar.onRequest('block-range', async (_, body) => {
       const { from } = decodeBlockRangeRequest(body)
-      await pause(clock, 900)
+      await pause(clock, afterMs)
       return encodeBlockRange([encodeCertifiedBlock(blockOf(from))])
     })
     join('z', 'sequencer', 200)
@@ -441,6 +441,69 @@ describe('a liar', () => {
     await clock.advance(5_000)
     expect(full.height).toBeGreaterThanOrEqual(200)
     expect(full.drops).toEqual([])
+  })
+
+  it('whose block of the next height is false does not push the true one out', async () => {
+    const liar = hub.join({ id: 'liar' })
+    const honest = join('z', 'sequencer')
+    const full = join('f', 'full')
+    await clock.advance(10)
+    for (const order of [
+      [liar, honest.network],
+      [honest.network, liar],
+    ]) {
+      const height = full.height + 1
+      for (const from of order) {
+        const certified = from === liar ? forgedBlock(height) : blockOf(height)
+        from.send('f', 'blocks', encodeSyncMessage({ kind: 'block', certified }))
+      }
+      await clock.advance(20)
+      expect(full.height).toBe(height)
+    }
+    expect(requests()).toEqual([])
+  })
+
+  it('that asks without end is served so many blocks a second, and members as many as they ask for', async () => {
+    const asker = hub.join({ id: 'asker' })
+    const member = hub.join({ id: 'm', consensusKey: keys[0]!.publicKey() })
+    join('f', 'full', 300)
+    await clock.advance(10)
+    const ask = (network: MemoryNetwork) =>
+      network.request('f', 'block-range', encodeBlockRangeRequest({ from: 1, count: 128 }))
+    let served = 0
+    const askOn = async (): Promise<void> => {
+      for (;;) {
+        const answer = await ask(asker)
+        served += decodeBlockRange(answer).length
+      }
+    }
+    for (let i = 0; i < 8; i++) void askOn()
+    for (let ms = 0; ms < 5_000; ms += 5) await clock.advance(5)
+    expect(served).toBeGreaterThan(8_000)
+    expect(served).toBeLessThan(14_000)
+    const before = clock.nowMs()
+    let tookMs = -1
+    void ask(member).then(() => {
+      tookMs = clock.nowMs() - before
+    })
+    await clock.advance(100)
+    expect(tookMs).toBeLessThan(20)
+    expect(tookMs).toBeGreaterThanOrEqual(0)
+  })
+
+  it('that proves a head of a set which is not in force here yet is asked for what is next, and not blamed', async () => {
+    const ahead = hub.join({ id: 'later' })
+    ahead.onRequest('block-range', async (_, body) => {
+      const { from } = decodeBlockRangeRequest(body)
+      return encodeBlockRange([encodeCertifiedBlock(blockOf(from))])
+    })
+    const full = join('f', 'full')
+    await clock.advance(10)
+    const certificate = { ...blockOf(50).certificate, setId: set.setId + 1 }
+    ahead.send('f', 'blocks', encodeSyncMessage({ kind: 'head', certificate }))
+    await clock.advance(1_000)
+    expect(full.drops).toEqual([])
+    expect(full.height).toBeGreaterThanOrEqual(50)
   })
 
   it('cannot make a node check what it knows', async () => {

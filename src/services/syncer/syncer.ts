@@ -13,6 +13,7 @@ import {
   encodeSyncMessage,
 } from '../../base/protocol/sync-message.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import { TokenBucket } from '../../io/network/token-bucket.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
@@ -30,6 +31,10 @@ const checkMs = 200
 const provedTogether = 32
 /** Pushed blocks beyond the next one that are kept until the gap is filled. */
 const maxAhead = 64
+/** Pushed blocks of the next height that wait while one is imported: the true one may be any of them. */
+const maxPushedNext = 8
+/** Blocks a second that peers without a key of the set are served, all together: each costs 0.1 ms of this node. */
+const servedPerSec = 2_000
 
 /** The chain as the syncer uses it. */
 export interface SyncedChain {
@@ -70,7 +75,9 @@ export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
   private readonly sources: BlockSources
-  private readonly ahead = new Map<Height, { certified: EncodedCertifiedBlock; from: PeerId }>()
+  private readonly served: TokenBucket
+  /** Pushed blocks by height: beyond the next one such as a quorum signed, one of a height; of the next one each that came, one of a peer. */
+  private readonly ahead = new Map<Height, { certified: EncodedCertifiedBlock; from: PeerId }[]>()
   private readonly imported: Counter
   private readonly refused: Counter
   private provider: PeerId | null = null
@@ -90,6 +97,7 @@ export class Syncer {
   ) {
     const { network, chain, metrics, clock } = ports
     this.lastHeadMs = clock.nowMs()
+    this.served = new TokenBucket(servedPerSec, clock.nowMs())
     this.sources = new BlockSources({
       network,
       clock,
@@ -99,7 +107,7 @@ export class Syncer {
     this.imported = metrics.counter('morphism_syncer_imported_blocks_total', 'Certified blocks imported from peers')
     this.refused = metrics.counter('morphism_syncer_refused_blocks_total', 'Certified blocks refused')
     network.onMessage('blocks', (from, bytes) => this.receive(from, bytes))
-    network.onRequest('block-range', (_from, body) => this.serve(body))
+    network.onRequest('block-range', (from, body) => this.serve(from, body))
     network.onConnect(peer => this.greet(peer))
     network.onDisconnect(peer => this.forget(peer.id))
     chain.onCommitted(committed => this.announce(committed))
@@ -201,6 +209,8 @@ export class Syncer {
         set: this.ports.sets.setAt(height),
         domain: this.config.domain,
       })
+      // Its set may be one that comes into force on the way there: what is next shows it.
+      if (!verified.ok && verified.error === 'wrong-set') return this.raiseHead(from, this.ports.chain.height() + 1)
       if (!verified.ok)
         return this.punish(from, { reason: 'forged certificate', detail: `head ${height}: ${verified.error}` })
     }
@@ -220,12 +230,12 @@ export class Syncer {
       return
     }
     // What waits for a gap to be filled takes room: only what a quorum signed may.
+    const entries = this.ahead.get(height) ?? []
     if (height > next) {
-      if (this.ahead.has(height)) return
-      if (!this.isProved(from, certified)) return
+      if (entries.length > 0 || !this.isProved(from, certified)) return
       this.raiseHead(from, height)
-    }
-    this.ahead.set(height, { certified, from })
+    } else if (entries.length >= maxPushedNext || entries.some(entry => entry.from === from)) return
+    this.ahead.set(height, [...entries, { certified, from }])
     this.sources.heardFrom(from)
     this.importAhead()
   }
@@ -239,6 +249,7 @@ export class Syncer {
       domain: this.config.domain,
     })
     if (isItsOwn && verified.ok) return true
+    if (isItsOwn && !verified.ok && verified.error === 'wrong-set') return false
     const detail = `block ${block.header.number}: ${verified.ok ? 'the certificate is of another block' : verified.error}`
     this.punish(from, { reason: 'forged certificate', detail })
     return false
@@ -254,13 +265,11 @@ export class Syncer {
   }
 
   private async importPushed(): Promise<void> {
-    for (;;) {
-      const height = this.ports.chain.height() + 1
-      const entry = this.ahead.get(height)
-      if (!entry || this.stopping.signal.aborted) break
-      this.ahead.delete(height)
-      if (!(await this.importFrom(entry.from, entry.certified))) break
-      this.sources.note(entry.from, 'delivers')
+    this.isHeldUp = false
+    while (!this.isHeldUp && !this.stopping.signal.aborted) {
+      const entry = this.ahead.get(this.ports.chain.height() + 1)?.shift()
+      if (!entry) break
+      if (await this.importFrom(entry.from, entry.certified)) this.sources.note(entry.from, 'delivers')
     }
     for (const height of this.ahead.keys()) if (height <= this.ports.chain.height()) this.ahead.delete(height)
   }
@@ -360,11 +369,11 @@ export class Syncer {
     if (chain.height() >= height) return
     let range: Promise<BlockRange> | null = null
     while (!this.stopping.signal.aborted && !chain.versionHalt()) {
-      const answer: BlockRange = await (range ?? this.sources.fetch(peer, chain.height() + 1))
+      const answer: BlockRange = await (range ?? this.sources.fetch(peer, { from: chain.height() + 1, upTo: height }))
       const { blocks, isSlow } = answer
       const last: Height = blocks.at(-1)?.block.header.number ?? 0
       if (last <= chain.height()) return
-      range = last < height && !isSlow ? this.sources.fetch(peer, last + 1) : null
+      range = last < height && !isSlow ? this.sources.fetch(peer, { from: last + 1, upTo: height }) : null
       if (!(await this.importAll(peer, blocks))) return
       this.sources.note(peer, isSlow ? 'fails' : 'delivers')
       if (isSlow) return
@@ -373,9 +382,8 @@ export class Syncer {
 
   /** Peers to ask and their heads, those that failed last: a sequencer's fellows, who delivered before, strangers; of equals the highest. */
   private byPromise(): [PeerId, Height][] {
-    const set = this.ports.sets.setAt(this.ports.chain.height() + 1)
-    const isMember = ({ consensusKey }: Peer) => consensusKey !== null && memberByKey(set, consensusKey) !== undefined
-    const members = this.config.role === 'sequencer' ? this.ports.network.peers().filter(isMember) : []
+    const isFellow = (peer: Peer) => this.config.role === 'sequencer' && this.isMember(peer)
+    const members = this.ports.network.peers().filter(isFellow)
     const first = new Set(members.map(({ id }) => id))
     const rank = (peer: PeerId) => {
       const standing = this.sources.standing(peer)
@@ -383,6 +391,11 @@ export class Syncer {
       return first.has(peer) ? 0 : standing === 'delivers' ? 1 : 2
     }
     return [...this.heads].sort(([a, heightOfA], [b, heightOfB]) => rank(a) - rank(b) || heightOfB - heightOfA)
+  }
+
+  private isMember({ consensusKey }: Peer): boolean {
+    const set = this.ports.sets.setAt(this.ports.chain.height() + 1)
+    return consensusKey !== null && memberByKey(set, consensusKey) !== undefined
   }
 
   private async importAll(peer: PeerId, blocks: readonly EncodedCertifiedBlock[]): Promise<boolean> {
@@ -395,8 +408,13 @@ export class Syncer {
     return true
   }
 
-  private async serve(body: Uint8Array): Promise<Uint8Array> {
+  private async serve(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
     const { from, count } = decodeBlockRangeRequest(body)
+    const { clock, chain } = this.ports
+    if (!this.isMember(peer)) {
+      const asked = Math.max(0, Math.min(count, chain.height() + 1 - from))
+      await pause(clock, this.served.take(asked, clock.nowMs()), this.stopping.signal)
+    }
     const blocks: Uint8Array[] = []
     let bytes = 0
     for (let height = Math.max(1, from); height < from + count && height <= this.ports.chain.height(); height++) {
