@@ -2,7 +2,7 @@ import { aggregateSignatures, type BlsSecretKey } from '../../src/base/crypto/bl
 import { DecodeError } from '../../src/base/encoding/decode-error.js'
 import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../src/base/primitives/quantities.js'
-import { type Block, type EncodedBlock, openBlock } from '../../src/base/protocol/block.js'
+import { type Block, type EncodedBlock, encodeCertifiedBlock, openBlock } from '../../src/base/protocol/block.js'
 import { contextHash } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../src/base/protocol/block-header.js'
 import {
@@ -13,7 +13,12 @@ import {
 } from '../../src/base/protocol/consensus-message.js'
 import { type Proposal, proposalDigest } from '../../src/base/protocol/proposal.js'
 import type { SigningDomain } from '../../src/base/protocol/signing-domain.js'
-import { encodeSyncMessage } from '../../src/base/protocol/sync-message.js'
+import {
+  decodeBlockRange,
+  decodeSyncMessage,
+  encodeBlockRange,
+  encodeSyncMessage,
+} from '../../src/base/protocol/sync-message.js'
 import { isNil, precommit, prevote, type Vote, type VoteContent, voteDigest } from '../../src/base/protocol/vote.js'
 import { contentOf, type VoteAggregate } from '../../src/base/protocol/vote-aggregate.js'
 import type { Channel, Peer, PeerId, PeerNetwork } from '../../src/io/network/peer-network.js'
@@ -57,6 +62,8 @@ export class ByzantineNetwork implements PeerNetwork {
   }
 
   send(peer: PeerId, channel: Channel, message: Uint8Array): void {
+    if (channel === 'blocks' && this.does('false-body'))
+      return this.args.inner.send(peer, channel, pushedFalsely(message))
     if (!this.args.hostility.isOn || channel !== 'consensus') return this.args.inner.send(peer, channel, message)
     const decoded = decodeConsensusMessage(message)
     for (const twisted of this.twist(peer, decoded)) this.say(peer, twisted)
@@ -78,7 +85,11 @@ export class ByzantineNetwork implements PeerNetwork {
   }
 
   request: PeerNetwork['request'] = (...request) => this.args.inner.request(...request)
-  onRequest: PeerNetwork['onRequest'] = (...handler) => this.args.inner.onRequest(...handler)
+  onRequest: PeerNetwork['onRequest'] = (kind, handler) =>
+    this.args.inner.onRequest(kind, async (from, body) => {
+      const answer = await handler(from, body)
+      return kind === 'block-range' && this.does('false-body') ? answeredFalsely(answer) : answer
+    })
   drop: PeerNetwork['drop'] = (...peer) => this.args.inner.drop(...peer)
 
   close(): Promise<void> {
@@ -313,9 +324,28 @@ function laterBlock(block: Block): Block | null {
   return timestampMs % 1_000 === 0 ? null : changed(block, {}, { timestampMs })
 }
 
+const falseBlock = (block: EncodedBlock): Block => withOtherBody(openBlock(block, block.header))
+
+function pushedFalsely(bytes: Uint8Array): Uint8Array {
+  const message = decodeSyncMessage(bytes)
+  if (message.kind !== 'block') return bytes
+  const { block, certificate } = message.certified
+  return encodeSyncMessage({ kind: 'block', certified: { block: falseBlock(block), certificate } })
+}
+
+function answeredFalsely(bytes: Uint8Array): Uint8Array {
+  const blocks = decodeBlockRange(bytes)
+  return encodeBlockRange(
+    blocks.map(({ block, certificate }) => encodeCertifiedBlock({ block: falseBlock(block), certificate })),
+  )
+}
+
 /** The same header and hash, and a body that is not the header's. */
 function withOtherBody(block: Block): Block {
-  return { ...block, transactions: [...block.transactions, Uint8Array.of(1)] }
+  const credit = { index: 1, validatorIndex: 0, address: block.header.feeRecipient, amount: 10n ** 9n }
+  return block.header.number % 2 === 0
+    ? { ...block, transactions: [...block.transactions, Uint8Array.of(1)] }
+    : { ...block, withdrawals: [...block.withdrawals, credit] }
 }
 
 /** A block that claims a state which its transactions do not give. */

@@ -17,7 +17,7 @@ export type ByzantineBehaviour =
   | 'false-valid-round'
   /** It proposes the block of the round before, which is another's, as a new one, and precommits nothing. */
   | 'stolen-proposal'
-  /** Who proposed what it passes on, and what it proposes, get another body for one side: of the same hash. */
+  /** What others proposed and it passes on, what it proposes, pushes and answers, has another body than its hash says. */
   | 'false-body'
   /** Its aggregates reach one side alone. */
   | 'withheld-aggregate'
