@@ -88,7 +88,10 @@ class Follower implements L1Follower {
   private readonly view: L1View
   private readonly handlers = new Set<() => void>()
   private readonly metrics
-  private finalizedNumber: L1BlockNumber = -1
+  /** What L1 tells to be final; the view may not have come to it yet, or be on a fork that lost. */
+  private toldFinal: L1Block | null = null
+  /** The newest block of the view that is known to be final. */
+  private finalNumber: L1BlockNumber = -1
   private l1Head: L1BlockNumber = 0
   private running: Promise<void> = Promise.resolve()
   private queued: Promise<void> | null = null
@@ -125,9 +128,7 @@ class Follower implements L1Follower {
     const { l1Confirmations } = this.config.parameters
     const head = this.view.head
     if (!head) return null
-    return this.view.block(
-      l1Confirmations === 'finalized' ? Math.min(this.finalizedNumber, head.number) : head.number - l1Confirmations,
-    )
+    return this.view.block(l1Confirmations === 'finalized' ? this.finalNumber : head.number - l1Confirmations)
   }
 
   canonical(number: L1BlockNumber): L1Block | null {
@@ -239,11 +240,10 @@ class Follower implements L1Follower {
   private async poll(): Promise<void> {
     let target = await this.readHead()
     if (this.config.parameters.l1Confirmations === 'finalized') {
-      const { number } = await this.ports.reader.finalized()
-      if (number !== this.finalizedNumber) {
-        this.finalizedNumber = number
-        this.changed()
-      }
+      const told = await this.ports.reader.finalized()
+      const isNew = told.hash !== this.toldFinal?.hash
+      this.toldFinal = told
+      if (isNew) this.changed()
     }
     for (let reorgs = 0; !this.closed; ) {
       const step = await this.advance(target)
@@ -347,7 +347,15 @@ class Follower implements L1Follower {
     return this.view.block(block.number)?.hash === block.hash
   }
 
+  /** Every block below one of the view that is final is final too, so that a view which goes back keeps what it has left. */
+  private followFinal(): void {
+    const { toldFinal } = this
+    if (toldFinal && this.isOurs(toldFinal)) this.finalNumber = toldFinal.number
+    else this.finalNumber = Math.min(this.finalNumber, this.view.head?.number ?? -1)
+  }
+
   private changed(): void {
+    this.followFinal()
     this.metrics.head.set(this.view.head?.number ?? 0)
     this.metrics.committed.set(this.view.lastCommitted)
     this.metrics.finalized.set(this.view.lastFinalized)
