@@ -131,6 +131,47 @@ test('the final block stays what it was while the one that L1 tells is not follo
   expect(origins).toEqual([undefined, undefined, 2, 2, 2, 2, 2, 10, 10])
 })
 
+test.each(['head', 'block', 'events'] as const)(
+  'a stop does not wait for an L1 that hangs: %s',
+  async method => {
+    const l1 = makeL1()
+    l1.mine()
+    l1.mine()
+    let isAsked = () => {}
+    const asked = new Promise<void>(resolve => {
+      isAsked = resolve
+    })
+    const reader = l1.reader()
+    reader[method] = () => {
+      isAsked()
+      return new Promise<never>(() => {})
+    }
+    const { follower, errors } = follow(l1, { reader })
+    await asked
+    await follower[Symbol.asyncDispose]()
+    await follower.refresh()
+    expect(errors).toEqual([])
+  },
+  5_000,
+)
+
+test('a follower that is stopped while it follows a reorg asks L1 nothing more', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 4; i++) l1.mine()
+  const reader = l1.reader()
+  const { follower } = follow(l1, { reader })
+  await follower.refresh()
+  l1.reorg({ depth: 2, blocks: 2 })
+  let stopped: PromiseLike<void> | undefined
+  follower.onChange(() => {
+    stopped ??= follower[Symbol.asyncDispose]()
+    reader.head = () => new Promise<never>(() => {})
+  })
+  await follower.refresh()
+  await stopped
+  expect(follower.head()?.number).toBe(2)
+}, 5_000)
+
 test('before the start block nothing is known', async () => {
   const l1 = makeL1()
   l1.mine()
