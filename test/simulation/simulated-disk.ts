@@ -142,7 +142,7 @@ export class SimulatedLog {
   }
 }
 
-/** A store whose writes without sync may be lost with the power, the newest first. */
+/** A store whose writes without sync may be lost with the power, the newest first. As LevelStore, one write that fails is its last. */
 export class SimulatedStore {
   private readonly content = new MemoryStore()
   /** What undoes each write since the last that was synced. */
@@ -152,10 +152,25 @@ export class SimulatedStore {
 
   open(life: ProcessLife): KeyValueStore {
     const { content } = this
+    let tail: Promise<unknown> = Promise.resolve()
+    let isBroken = false
+    const write = async (changes: readonly StoreChange[], sync: boolean) => {
+      if (isBroken) throw new StorageError('STORE_FAILED', 'the simulated store takes no more writes, for one failed')
+      try {
+        await this.write(life, changes, sync)
+      } catch (error) {
+        isBroken = true
+        throw error
+      }
+    }
     return {
       get: key => content.get(key),
       entries: range => content.entries(range),
-      write: (changes, options) => life.sees(this.write(life, changes, options?.sync ?? false)),
+      write: (changes, options) => {
+        const written = tail.then(() => write(changes, options?.sync ?? false))
+        tail = written.catch(() => {})
+        return life.sees(written)
+      },
       close: async () => {},
     }
   }

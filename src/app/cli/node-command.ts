@@ -4,9 +4,9 @@ import { loadKeyFile } from '../../io/keys/key-file.js'
 import { parseSignerAddress } from '../../io/keys/signer-address.js'
 import { loadSignerToken } from '../../io/keys/signer-token.js'
 import { AppError } from '../app-error.js'
+import { endOnSignal } from '../end-on-signal.js'
 import { readNetworkFile } from '../node/network-file.js'
 import type { NodeConfig, SignerConfig } from '../node/node-config.js'
-import { onParentGone } from '../on-parent-gone.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
@@ -76,17 +76,7 @@ export function nodeCommand(): Command {
     .action(async (flags: NodeFlags) => {
       const [config, { startNode }] = await Promise.all([nodeConfig(flags), import('../node/start-node.js')])
       const node = await startNode(config)
-      let stopping = false
-      const stop = () => {
-        if (stopping) return
-        stopping = true
-        node.stop().then(
-          () => process.exit(0),
-          () => process.exit(1),
-        )
-      }
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop)
-      onParentGone(stop)
+      endOnSignal(() => node.stop())
       await node.failed
       process.exit(1)
     })

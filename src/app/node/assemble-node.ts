@@ -33,6 +33,7 @@ import { Syncer } from '../../services/syncer/syncer.js'
 import { takeCommittedCertificates } from './committed-certificates.js'
 import { Component } from './component.js'
 import { auditDeposits } from './deposit-audit.js'
+import { endOnFailedHead, endOnFailedWrite } from './failed-writes.js'
 import { keepLabels, knownMessages, submittableBatches } from './joints.js'
 import { judgingSet } from './judging-set.js'
 import type { Lifecycle } from './lifecycle.js'
@@ -82,7 +83,7 @@ export interface NodeGround {
   readonly submitter: L1Submitter | null
   /** Wraps the application that the consensus engine calls, for those who watch the calls; `head` is the number of the head block. */
   readonly watchApplication?: (application: Application, head: () => Height) => Application
-  /** A broken invariant or a part that is beyond repair: the node must stop. */
+  /** A broken invariant, a write that failed or a part that is beyond repair: the node must stop. */
   readonly fail: (error: unknown) => void
 }
 
@@ -114,7 +115,8 @@ export async function assembleNode({
 }): Promise<NodeServices> {
   const { protocol, domain, role, genesisSet } = terms
   const parameters = protocol.genesis
-  const { clock, logger, metrics, store, execution, network, reader, verifier, kzg, compression } = ground
+  const { clock, logger, metrics, execution, network, reader, verifier, kzg, compression } = ground
+  const store = endOnFailedWrite(ground.store, ground.fail)
   const sets = createSetSchedule({ genesisSet, minSequencers: parameters.minSequencers })
   const follower = createL1Follower({
     config: { parameters, startBlock: terms.l1StartBlock, pollMs: l1PollMs },
@@ -125,7 +127,7 @@ export async function assembleNode({
   const chain = await Chain.open({
     config: { protocol, domain },
     ports: {
-      execution,
+      execution: endOnFailedHead(execution, ground.fail),
       store,
       verifier,
       sets,

@@ -27,13 +27,11 @@ export async function loadSet({
   const key = asciiToBytes(`sequencer-set/${setId}`)
   const kept = store.get(key)
   if (kept) return decodeSequencerSet(kept)
+  let elected: SequencerSet | null = null
   for (let tries = 0; ; tries++) {
     try {
-      const set = await reader.sequencerSet(setId)
-      if (set) {
-        await store.write([{ key, value: encodeSequencerSet(set) }], { sync: true })
-        return set
-      }
+      elected = await reader.sequencerSet(setId)
+      if (elected) break
       if (tries === 0) logger.info('waiting for the sequencer set to be elected on L1', { setId })
     } catch (error) {
       if (tries === 0) logger.warn('L1 does not answer; trying again', { error })
@@ -42,4 +40,6 @@ export async function loadSet({
     await pause(clock, retryMs, signal)
     signal.throwIfAborted()
   }
+  await store.write([{ key, value: encodeSequencerSet(elected) }], { sync: true })
+  return elected
 }

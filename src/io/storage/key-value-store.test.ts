@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ClassicLevel } from 'classic-level'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bytesToHex, compareBytes } from '../../base/primitives/bytes.js'
 import type { KeyValueStore } from './key-value-store.js'
 import { LevelStore } from './level-store.js'
@@ -170,5 +171,75 @@ describe('LevelStore', () => {
     await store.close()
     await writeFile(join(path, 'CURRENT'), 'garbage')
     await expect(LevelStore.open({ path })).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
+  })
+
+  describe('once a write has failed', () => {
+    const path = () => join(directory, 'db')
+    const put = (store: KeyValueStore, n: number) => store.write([{ key: bytes(n), value: bytes(n) }], { sync: true })
+
+    /** A store that holds 1 and 2, and failed to write 3 for want of space, part of which may be on the disk. */
+    async function broken() {
+      const store = await LevelStore.open({ path: path() })
+      await put(store, 1)
+      await put(store, 2)
+      await failNextWrite(new Error(`IO error: ${path()}/000003.log: No space left on device`))
+      await expect(put(store, 3)).rejects.toMatchObject({ name: 'StorageError', code: 'DISK_FULL' })
+      return store
+    }
+
+    async function failNextWrite(error: Error) {
+      const level = new ClassicLevel(join(directory, 'any'))
+      await level.open()
+      const batch = level.batch()
+      vi.spyOn(Object.getPrototypeOf(batch) as typeof batch, 'write').mockRejectedValueOnce(error)
+      await batch.close()
+      await level.close()
+    }
+    afterEach(() => vi.restoreAllMocks())
+
+    it('takes no other, and says why', async () => {
+      const store = await broken()
+      for (let i = 0; i < 2; i++) {
+        await expect(put(store, 4)).rejects.toMatchObject({
+          name: 'StorageError',
+          code: 'STORE_FAILED',
+          message: expect.stringMatching(/takes no more writes .* no space is left on the disk/),
+          data: { path: path() },
+        })
+      }
+      await store.close()
+    })
+
+    it('is read as before, and opens again with what was acknowledged, to be written on', async () => {
+      const store = await broken()
+      expect(store.get(bytes(2))).toEqual(bytes(2))
+      expect(store.get(bytes(3))).toBeUndefined()
+      await store.close()
+      const again = await LevelStore.open({ path: path() })
+      expect(await list(again, { from: bytes(), to: bytes(255) })).toEqual(['0x01=0x01', '0x02=0x02'])
+      await put(again, 4)
+      expect(again.get(bytes(4))).toEqual(bytes(4))
+      await again.close()
+    })
+
+    it('refuses what was handed in while it failed: it would lie behind a torn record', async () => {
+      const store = await LevelStore.open({ path: path() })
+      await failNextWrite(new Error('IO error: disk quota exceeded'))
+      const [first, second] = await Promise.allSettled([put(store, 1), put(store, 2)])
+      expect(first).toMatchObject({ status: 'rejected', reason: { code: 'DISK_FULL' } })
+      expect(second).toMatchObject({ status: 'rejected', reason: { code: 'STORE_FAILED' } })
+      await store.close()
+    })
+  })
+
+  it('writes what was handed in before its close', async () => {
+    const path = join(directory, 'db')
+    const store = await LevelStore.open({ path })
+    const writes = [1, 2, 3].map(n => store.write([{ key: bytes(n), value: bytes(n) }]))
+    await store.close()
+    await Promise.all(writes)
+    const again = await LevelStore.open({ path })
+    expect(again.get(bytes(3))).toEqual(bytes(3))
+    await again.close()
   })
 })

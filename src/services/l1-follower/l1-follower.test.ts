@@ -96,6 +96,82 @@ test('with confirmations "finalized" the origin is the finalized block', async (
   expect(follower.eligibleOrigin()?.number).toBe(2)
 })
 
+test('a followed block that L1 replaced is never taken for final, nor are its messages', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 5; i++) l1.mine()
+  deposit(l1, 1)
+  l1.mine()
+  const config = { parameters: { l1Confirmations: 'finalized' } } as const
+  const { follower: before, store } = follow(l1, { config })
+  await before.refresh()
+  expect(before.head()?.number).toBe(6)
+  await before[Symbol.asyncDispose]()
+  // The tip is replaced, and the node is away for longer than finality takes.
+  l1.reorg({ depth: 1, blocks: 1 })
+  for (let i = 0; i < 10; i++) l1.mine()
+  const { follower } = follow(l1, { config, store })
+  const origins: (L1Block | null)[] = []
+  follower.onChange(() => origins.push(follower.eligibleOrigin()))
+  await follower.refresh()
+  expect(origins.length).toBeGreaterThan(1)
+  for (const origin of origins)
+    expect(origin && (await l1.reader().block(origin.number))?.hash).toBe(origin?.hash ?? null)
+  expect(origins.at(-1)).toEqual(await l1.reader().finalized())
+})
+
+test('the final block stays what it was while the one that L1 tells is not followed yet', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 5; i++) l1.mine()
+  const { follower } = follow(l1, { config: { parameters: { l1Confirmations: 'finalized' }, windowBlocks: 2 } })
+  const origins: (number | undefined)[] = []
+  follower.onChange(() => origins.push(follower.eligibleOrigin()?.number))
+  await follower.refresh()
+  for (let i = 0; i < 8; i++) l1.mine()
+  await follower.refresh()
+  expect(origins).toEqual([undefined, undefined, 2, 2, 2, 2, 2, 10, 10])
+})
+
+test.each(['head', 'block', 'events'] as const)(
+  'a stop does not wait for an L1 that hangs: %s',
+  async method => {
+    const l1 = makeL1()
+    l1.mine()
+    l1.mine()
+    let isAsked = () => {}
+    const asked = new Promise<void>(resolve => {
+      isAsked = resolve
+    })
+    const reader = l1.reader()
+    reader[method] = () => {
+      isAsked()
+      return new Promise<never>(() => {})
+    }
+    const { follower, errors } = follow(l1, { reader })
+    await asked
+    await follower[Symbol.asyncDispose]()
+    await follower.refresh()
+    expect(errors).toEqual([])
+  },
+  5_000,
+)
+
+test('a follower that is stopped while it follows a reorg asks L1 nothing more', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 4; i++) l1.mine()
+  const reader = l1.reader()
+  const { follower } = follow(l1, { reader })
+  await follower.refresh()
+  l1.reorg({ depth: 2, blocks: 2 })
+  let stopped: PromiseLike<void> | undefined
+  follower.onChange(() => {
+    stopped ??= follower[Symbol.asyncDispose]()
+    reader.head = () => new Promise<never>(() => {})
+  })
+  await follower.refresh()
+  await stopped
+  expect(follower.head()?.number).toBe(2)
+}, 5_000)
+
 test('before the start block nothing is known', async () => {
   const l1 = makeL1()
   l1.mine()

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Hash32 } from '../../base/primitives/hashes.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { BatchIndex, L1BlockNumber } from '../../base/primitives/quantities.js'
@@ -86,9 +87,13 @@ const rememberedIntervals = 8
 
 class Follower implements L1Follower {
   private readonly view: L1View
+  private readonly reader: L1FollowerPorts['reader']
   private readonly handlers = new Set<() => void>()
   private readonly metrics
-  private finalizedNumber: L1BlockNumber = -1
+  /** What L1 tells to be final; the view may not have come to it yet, or be on a fork that lost. */
+  private toldFinal: L1Block | null = null
+  /** The newest block of the view that is known to be final. */
+  private finalNumber: L1BlockNumber = -1
   private l1Head: L1BlockNumber = 0
   private running: Promise<void> = Promise.resolve()
   private queued: Promise<void> | null = null
@@ -98,7 +103,7 @@ class Follower implements L1Follower {
   private error: string | null = null
   /** Where events contradicted those before them, and how often since. */
   private contradiction: { at: L1BlockNumber; times: number } | null = null
-  private closed = false
+  private readonly stopping = new AbortController()
 
   constructor(
     private readonly config: L1FollowerConfig,
@@ -106,6 +111,7 @@ class Follower implements L1Follower {
   ) {
     const { metrics, logger } = ports
     this.view = new L1View(ports.store, config.startBlock)
+    this.reader = unlessAborted(ports.reader, this.stopping.signal)
     if (this.view.isStartChanged)
       logger.warn('L1 was followed from another start block: it is read anew', { startBlock: config.startBlock })
     this.metrics = {
@@ -125,9 +131,7 @@ class Follower implements L1Follower {
     const { l1Confirmations } = this.config.parameters
     const head = this.view.head
     if (!head) return null
-    return this.view.block(
-      l1Confirmations === 'finalized' ? Math.min(this.finalizedNumber, head.number) : head.number - l1Confirmations,
-    )
+    return this.view.block(l1Confirmations === 'finalized' ? this.finalNumber : head.number - l1Confirmations)
   }
 
   canonical(number: L1BlockNumber): L1Block | null {
@@ -180,9 +184,13 @@ class Follower implements L1Follower {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.closed = true
+    this.stopping.abort()
     this.cancelTimer()
     await (this.queued ?? this.running)
+  }
+
+  private get closed(): boolean {
+    return this.stopping.signal.aborted
   }
 
   private async pollOnce(): Promise<void> {
@@ -191,7 +199,7 @@ class Follower implements L1Follower {
       if (!this.closed) await this.poll()
       this.succeeded()
     } catch (error) {
-      this.failed(error)
+      if (!this.closed) this.failed(error)
     }
     if (this.closed) return
     this.cancelTimer = this.ports.clock.schedule(this.pauseMs(), () => void this.refresh())
@@ -239,11 +247,10 @@ class Follower implements L1Follower {
   private async poll(): Promise<void> {
     let target = await this.readHead()
     if (this.config.parameters.l1Confirmations === 'finalized') {
-      const { number } = await this.ports.reader.finalized()
-      if (number !== this.finalizedNumber) {
-        this.finalizedNumber = number
-        this.changed()
-      }
+      const told = await this.reader.finalized()
+      const isNew = told.hash !== this.toldFinal?.hash
+      this.toldFinal = told
+      if (isNew) this.changed()
     }
     for (let reorgs = 0; !this.closed; ) {
       const step = await this.advance(target)
@@ -256,7 +263,7 @@ class Follower implements L1Follower {
   }
 
   private async readHead(): Promise<L1Block> {
-    const head = await this.ports.reader.head()
+    const head = await this.reader.head()
     this.l1Head = head.number
     return head
   }
@@ -279,9 +286,9 @@ class Follower implements L1Follower {
       await this.goBack(ours, blocks[0]!)
       return 'went-back'
     }
-    const events = await this.ports.reader.events({ from, to })
+    const events = await this.reader.events({ from, to })
     // L1 may have changed between the two requests; then the events may be those of other blocks.
-    if ((await this.ports.reader.block(to))?.hash !== blocks.at(-1)!.hash) return 'done'
+    if ((await this.reader.block(to))?.hash !== blocks.at(-1)!.hash) return 'done'
     try {
       await this.view.extend(blocks, events)
     } catch (error) {
@@ -313,7 +320,7 @@ class Follower implements L1Follower {
   /** Blocks of the range, or null when they are not one chain: L1 changed while they were fetched. */
   private async fetchBlocks(from: L1BlockNumber, to: L1BlockNumber): Promise<L1Block[] | null> {
     const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i)
-    const blocks = await Promise.all(numbers.map(number => this.ports.reader.block(number)))
+    const blocks = await Promise.all(numbers.map(number => this.reader.block(number)))
     const chain: L1Block[] = []
     for (const block of blocks) {
       if (!block || (chain.length > 0 && block.parentHash !== chain.at(-1)!.hash)) return null
@@ -328,11 +335,11 @@ class Follower implements L1Follower {
    */
   private async goBack(ours: L1Block, other: L1Block): Promise<void> {
     const { startBlock } = this.config
-    if ((await this.ports.reader.block(ours.number))?.hash === ours.hash)
+    if ((await this.reader.block(ours.number))?.hash === ours.hash)
       throw new L1Error('L1_BAD_ANSWER', 'L1 told a block that is not of its chain', { number: other.number })
     let number = Math.min(ours.number, other.number) - 1
     for (let step = 1, tried = 1; number >= startBlock; tried++) {
-      const block = await this.ports.reader.block(number)
+      const block = await this.reader.block(number)
       if (block && this.isOurs(block)) break
       if (tried > shallowReorg) step *= 2
       number -= step
@@ -347,10 +354,39 @@ class Follower implements L1Follower {
     return this.view.block(block.number)?.hash === block.hash
   }
 
+  /** Every block below one of the view that is final is final too, so that a view which goes back keeps what it has left. */
+  private followFinal(): void {
+    const { toldFinal } = this
+    if (toldFinal && this.isOurs(toldFinal)) this.finalNumber = toldFinal.number
+    else this.finalNumber = Math.min(this.finalNumber, this.view.head?.number ?? -1)
+  }
+
   private changed(): void {
+    this.followFinal()
     this.metrics.head.set(this.view.head?.number ?? 0)
     this.metrics.committed.set(this.view.lastCommitted)
     this.metrics.finalized.set(this.view.lastFinalized)
     for (const handler of [...this.handlers]) handler()
+  }
+}
+
+/** The reader until the signal aborts: then nobody waits for its answers, and a request that hangs holds up no stop. */
+function unlessAborted(reader: L1FollowerPorts['reader'], signal: AbortSignal): L1FollowerPorts['reader'] {
+  // A window of blocks is asked for at once.
+  setMaxListeners(0, signal)
+  const answer = <Value>(ask: () => Promise<Value>) =>
+    new Promise<Value>((resolve, reject) => {
+      signal.throwIfAborted()
+      const abort = () => reject(signal.reason)
+      signal.addEventListener('abort', abort, { once: true })
+      ask()
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', abort))
+    })
+  return {
+    head: () => answer(() => reader.head()),
+    finalized: () => answer(() => reader.finalized()),
+    block: number => answer(() => reader.block(number)),
+    events: range => answer(() => reader.events(range)),
   }
 }
