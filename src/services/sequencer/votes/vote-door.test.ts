@@ -465,6 +465,38 @@ describe('aggregates', () => {
     expect(passedMembers()).toContainEqual([0, 1, 5, 6])
   })
 
+  it('that may make a polka are taken of a peer that brought two values of each member, one at a time', async () => {
+    for (let i = 1; i <= 7; i++)
+      takeAggregate(aggregate([5, 6], { blockHash: `0x${`c${i}`.repeat(32)}` as BlockHash }), 'helper-0')
+    const sums = [
+      [0, 5],
+      [1, 5, 6],
+    ]
+    const helps = async () => {
+      for (const one of sums) takeAggregate(aggregate(one), 'helper-0')
+      await settled()
+      return passedMembers().filter(one => sums.some(sum => String(sum) === String(one)))
+    }
+    take(vote(0), vote(1), vote(3, { blockHash: zeroHash }), vote(4, { blockHash: zeroHash }))
+    await settled()
+    expect(await helps()).toEqual([])
+    take(vote(2))
+    await settled()
+    expect(await helps()).toEqual([[0, 5]])
+    expect(await helps()).toEqual(sums)
+  })
+
+  it('of one peer for nil are kept as far as two values of each member too, while they wait', async () => {
+    for (let i = 1; i < 2 ** 7; i++) {
+      const some = [0, 1, 2, 3, 4, 5, 6].filter(member => i & (1 << member))
+      const content = { blockHash: zeroHash, step: precommit }
+      if (some.length < 4 && some.length > 1) takeAggregate(aggregate(some, content), 'flooder')
+    }
+    await settled()
+    await settled()
+    expect(verifications.reduce((sum, count) => sum + count, 0)).toBeLessThan(10)
+  })
+
   it('of precommits from the log count, and share no member with those that come', async () => {
     door.countCheckedAggregate(aggregate([0, 1], { step: precommit }), 0)
     takeAggregate(aggregate([1, 2, 3], { step: precommit }))

@@ -140,8 +140,10 @@ export class VoteDoor {
     if (!votes.some(vote => this.isOfUse(step, vote))) return
     const brought = broughtBy(step, from)
     if (brought.held.has(idOf(aggregate))) return
-    // As of single votes: two values of each member are evidence, more are noise.
-    if (brought.votes + votes.length > 2 * members.length) return
+    // As of single votes: two values of each member are evidence, more are noise, unless they count for a value that may win. Of
+    // those one waits at a time: it adds a member, so there are few, where a member that votes for anything makes any number.
+    const isOverLimit = brought.votes + votes.length > 2 * members.length
+    if (isOverLimit && (brought.held.size > 0 || !this.ports.counted.countsAsSecond(content))) return
     brought.votes += votes.length
     for (const vote of votes) if (this.isOfUse(step, vote)) this.forget(step, vote)
     this.admit(step, { votes, signature, aggregate, from }, currentRound)
