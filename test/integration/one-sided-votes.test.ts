@@ -72,6 +72,54 @@ describe('votes that only one honest node counted reach the others, so that the 
     expect(net.problems()).toEqual([])
   })
 
+  it('in a sum that an enemy brought to the others too, behind a forged vote', async () => {
+    const { net, lead, height, say, propose, voteOf, heard } = await networkWith(1, 4)
+    const [one, two] = [propose(100), propose(101)]
+    // The honest do not hear one another until the enemy's sum is there.
+    net.loses = ({ from, to }) => ![from, to].includes(`node-${lead}`)
+    for (const to of [0, 2]) say(lead, to, one)
+    say(lead, 1, two)
+    const of = (member: number) => heard.find(vote => vote.member === member && vote.blockHash === one.block.hash)
+    for (let ms = 0; ms < 100 && !(of(0) && of(2)); ms++) await net.clock.advance(1)
+    const votes = [of(0)!, of(2)!, voteOf(lead, one.block.hash)]
+    const signature = aggregateSignatures(votes.map(vote => vote.signature))
+    const sum = { kind: 'aggregate', aggregate: { votes, signature } } as const
+    const forged = { ...voteOf(lead, two.block.hash), signature: net.keys[lead]!.sign(new Uint8Array(32).fill(9)) }
+    for (const to of [1, 2]) {
+      say(lead, to, { kind: 'votes', votes: [forged] })
+      say(lead, to, sum)
+    }
+    say(lead, 0, sum)
+    await net.clock.advance(2)
+    net.loses = () => false
+    await net.clock.advance(10_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(height + 3)
+    expect(net.problems()).toEqual([])
+  })
+
+  it('in a sum that comes after more sums for nothing than are taken of anybody', async () => {
+    const { net, lead, height, say, propose, voteOf, heard } = await networkWith(2, 7)
+    const [locks, other] = [4, lead + 1]
+    const enemiesFor = (blockHash: BlockHash) => [lead, other].map(member => voteOf(member, blockHash))
+    const sumOf = (votes: readonly Vote[]) => {
+      const signature = aggregateSignatures(votes.map(vote => vote.signature))
+      return { kind: 'aggregate', aggregate: { votes, signature } } as const
+    }
+    for (let i = 1; i <= 7; i++) say(lead, locks, sumOf(enemiesFor(`0x${`c${i}`.repeat(32)}` as BlockHash)))
+    const [one, two] = [propose(100), propose(101)]
+    for (const to of [0, 1, 2]) say(lead, to, one)
+    for (const to of [3, locks]) say(lead, to, two)
+    const ofOne = () =>
+      heard.filter(({ blockHash }) => blockHash === one.block.hash).sort((x, y) => x.member - y.member)
+    for (let ms = 0; ms < 100 && ofOne().length < 3; ms++) await net.clock.advance(1)
+    await net.clock.advance(5)
+    say(other, locks, sumOf([...ofOne(), ...enemiesFor(one.block.hash)]))
+    say(lead, locks, one)
+    await net.clock.advance(10_000)
+    expect(Math.min(...net.heights())).toBeGreaterThan(height + 3)
+    expect(net.problems()).toEqual([])
+  })
+
   it('where others counted double votes as a quorum that is none', async () => {
     const { net, honest, lead, height, say, propose, voteOf } = await networkWith(2, 7)
     const blind = 0

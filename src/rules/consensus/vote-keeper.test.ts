@@ -140,6 +140,17 @@ describe('VoteKeeper of aggregates', () => {
     expect(keeper.signatures(null).votes).toEqual([])
   })
 
+  it('keeps a single vote of its own that comes after the sum that has it', () => {
+    const keeper = keeperOf()
+    keeper.addAggregate(aggregateOf('A', 1, 2))
+    keeper.add(voteOf(1, 'A'))
+    keeper.add(voteOf(2, 'A'))
+    expect(keeper.power).toBe(5n)
+    expect(keeper.signatures(2).votes.map(({ member }) => member)).toEqual([2])
+    expect(keeper.signatures(null).votes).toEqual([])
+    expect(keeper.signaturesFor(hashOf('A')).votes).toEqual([])
+  })
+
   it('counts all of one for another value, and names every member that it convicts, once', () => {
     const keeper = keeperOf()
     keeper.add(voteOf(1, 'nil'))

@@ -137,9 +137,9 @@ export class VoteKeeper {
 
   private count(vote: Verified<Vote>): void {
     const tally = this.tallyOf(vote.blockHash)
-    if (tally.votes.has(vote.member) || tally.aggregated.has(vote.member)) return
+    if (tally.votes.has(vote.member)) return
     tally.votes.set(vote.member, vote)
-    this.addPower(tally, vote)
+    if (!tally.aggregated.has(vote.member)) this.addPower(tally, vote)
   }
 
   private tallyOf(blockHash: BlockHash): Tally {

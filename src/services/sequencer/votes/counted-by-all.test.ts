@@ -15,7 +15,8 @@ import { a, b, domain, height, set, vote } from './votes.fixture.js'
 // Of seven members 5 and 6 are enemies; nodes 0 and 1 are those of two honest members.
 const honest = [0, 1, 2, 3, 4]
 const enemies = [5, 6]
-const values: readonly BlockHash[] = [a, b, zeroHash, `0x${'cc'.repeat(32)}` as const, `0x${'dd'.repeat(32)}` as const]
+const junk = Array.from({ length: 7 }, (_, i) => `0x${`c${i}`.repeat(32)}` as BlockHash)
+const values: readonly BlockHash[] = [a, b, zeroHash, ...junk]
 const settled = () => new Promise<void>(resolve => setImmediate(resolve))
 const bearerOf = (member: number): Bearer => ({ id: `peer-${member}`, member })
 
@@ -80,44 +81,69 @@ interface Said {
 }
 
 const valueDrawn = fc.constantFrom(0, 0, 0, 1, 2).map(i => values[i]!)
+const bearing = { to: fc.constantFrom(0, 1), by: fc.constantFrom(...enemies), afterHonest: fc.nat(honest.length) }
 /** What the honest say once each; enemies say anything, alone or in sums with others, with true claims or false ones. */
 const scene = fc.record({
   honestValues: fc.array(valueDrawn, { minLength: honest.length, maxLength: honest.length }),
   says: fc.array(
     fc.record({
-      to: fc.constantFrom(0, 1),
-      by: fc.constantFrom(...enemies),
-      value: fc.constantFrom(0, 0, 0, 1, 2, 3, 4).map(i => values[i]!),
-      members: fc.uniqueArray(fc.constantFrom(...honest, ...enemies), { minLength: 1, maxLength: 4 }),
+      ...bearing,
+      value: fc.constantFrom(0, 0, 0, 0, 1, 2, 3, 4).map(i => values[i]!),
+      members: fc.oneof(
+        fc.uniqueArray(fc.constantFrom(...honest, ...enemies), { minLength: 1, maxLength: 4 }),
+        fc.constant([...honest, ...enemies]),
+      ),
       isClaimTrue: fc.boolean(),
-      afterHonest: fc.nat(honest.length),
+      isForged: fc.constantFrom(true, ...Array<boolean>(7).fill(false)),
+      /** Whether the next comes while this one is checked. */
+      isFollowed: fc.boolean(),
     }),
-    { maxLength: 12 },
+    { maxLength: 16 },
   ),
-  proposedTo: fc.array(fc.constantFrom(0, 1), { minLength: 2, maxLength: 2 }),
+  /** Who brings sums for as much junk as is taken of anybody, to whom. */
+  floods: fc.array(fc.record(bearing), { maxLength: 1 }),
+  /** After whose vote the one node helps the other. */
+  helps: fc.array(fc.record({ by: fc.constantFrom(0, 1), afterHonest: fc.nat(honest.length) }), { maxLength: 3 }),
+  proposedTo: fc.array(fc.constantFrom(0, 1, null), { minLength: 2, maxLength: 2 }),
 })
 
 it('a value that has its quorum of prevotes at one honest node has it at another one, once it was helped', async () => {
-  const junk = vote(5, { round: 900 }).signature
+  const signed = new Map<string, Vote>()
+  const voteOf = (member: number, blockHash: BlockHash) => {
+    const made = signed.get(`${member}/${blockHash}`) ?? vote(member, { blockHash })
+    signed.set(`${member}/${blockHash}`, made)
+    return made
+  }
+  const noSignature = vote(5, { round: 900 }).signature
   let quorums = 0
   await fc.assert(
-    fc.asyncProperty(scene, async ({ honestValues, says, proposedTo }) => {
+    fc.asyncProperty(scene, async ({ honestValues, says, floods, helps, proposedTo }) => {
       const nodes = [new Node(0), new Node(1)] as const
-      nodes[proposedTo[0]!]!.propose(a)
-      nodes[proposedTo[1]!]!.propose(b)
-      const voteOf = (member: number, blockHash: BlockHash) => vote(member, { blockHash })
+      const proposed = [a, b]
+      for (const [i, to] of proposedTo.entries()) if (to !== null) nodes[to]!.propose(proposed[i]!)
+      const sumOf = (members: readonly number[], blockHash: BlockHash) => {
+        const votes = members.map(member => voteOf(member, blockHash))
+        return { votes, signature: aggregateSignatures(votes.map(({ signature }) => signature)) }
+      }
+      const help = async (by: number) => {
+        nodes[by]!.help(nodes[1 - by]!)
+        for (let i = 0; i < 4; i++) await settled()
+      }
       const enemiesSay = async (moment: number) => {
-        for (const { to, by, value, members, isClaimTrue, afterHonest } of says) {
+        for (const { to, by, afterHonest } of floods)
+          if (afterHonest === moment) for (const value of junk) nodes[to]!.take({ ...sumOf(enemies, value), by })
+        for (const { to, by, value, members, isClaimTrue, isForged, afterHonest, isFollowed } of says) {
           if (afterHonest !== moment) continue
           // Nobody has a signature of an honest member that it did not give.
           const signers = members.filter(member => enemies.includes(member) || honestValues[member] === value).sort()
           if (signers.length === 0) continue
-          const votes = signers.map(member => voteOf(member, value))
-          const signature = aggregateSignatures(votes.map(one => one.signature))
-          const claimed = votes.map(one => (isClaimTrue || votes.length === 1 ? one : { ...one, signature: junk }))
-          nodes[to]!.take({ votes: claimed, signature, by })
-          await settled()
+          const { votes, signature } = sumOf(signers, value)
+          const claim = (one: Vote) => ({ ...one, signature: noSignature })
+          const claimed = isForged || (votes.length > 1 && !isClaimTrue) ? votes.map(claim) : votes
+          nodes[to]!.take({ votes: claimed, signature: isForged ? noSignature : signature, by })
+          if (!isFollowed) await settled()
         }
+        for (const { by, afterHonest } of helps) if (afterHonest === moment) await help(by)
       }
       await enemiesSay(0)
       for (const member of honest) {
@@ -129,15 +155,11 @@ it('a value that has its quorum of prevotes at one honest node has it at another
         await settled()
         await enemiesSay(member + 1)
       }
-      for (let turn = 0; turn < 3; turn++) {
-        nodes[0].help(nodes[1])
-        nodes[1].help(nodes[0])
-        for (let i = 0; i < 4; i++) await settled()
-      }
+      for (let turn = 0; turn < 6; turn++) for (const by of [0, 1]) await help(by)
       quorums += nodes[0].quorums().length
       expect(nodes[1].quorums()).toEqual(nodes[0].quorums())
     }),
-    { numRuns: 150 },
+    { numRuns: 200 },
   )
   expect(quorums).toBeGreaterThan(30)
 })

@@ -1,11 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { verifyAggregate } from '../../../base/crypto/bls.js'
+import { BlsSecretKey, verifyAggregate } from '../../../base/crypto/bls.js'
+import { uintToBytes } from '../../../base/primitives/bytes.js'
 import type { BlockHash } from '../../../base/primitives/hashes.js'
 import type { ConsensusMessage } from '../../../base/protocol/consensus-message.js'
+import { setOfKeys } from '../../../base/protocol/sequencer-set.fixture.js'
 import { type Vote, voteDigest } from '../../../base/protocol/vote.js'
 import { inlineSignatureVerifier } from '../../../io/keys/signature-verifier.js'
 import { VoteAggregator } from './vote-aggregator.js'
-import { a, b, domain, height, set, vote } from './votes.fixture.js'
+import { a, b, domain, height, keys, set, vote } from './votes.fixture.js'
 
 let sent: ConsensusMessage[]
 let verified: Vote[]
@@ -60,8 +62,8 @@ describe('VoteAggregator', () => {
     expect(members(verified)).toEqual([4, 0, 1])
     const [{ votes, signature }] = sums() as [ReturnType<typeof sums>[number]]
     expect(members(votes)).toEqual([0, 1, 2, 4])
-    const keys = votes.map(({ member }) => set.members[member]!.publicKey)
-    expect(verifyAggregate({ digest: voteDigest(domain, votes[0]!), keys, signature })).toBe(true)
+    const publicKeys = votes.map(({ member }) => set.members[member]!.publicKey)
+    expect(verifyAggregate({ digest: voteDigest(domain, votes[0]!), keys: publicKeys, signature })).toBe(true)
     await windowEnds()
     expect(sent).toHaveLength(1)
   })
@@ -102,6 +104,20 @@ describe('VoteAggregator', () => {
     await windowEnds()
     expect(forged).toEqual(['1 by peer-1'])
     expect(sums().map(({ votes }) => members(votes))).toEqual([[0, 2]])
+  })
+
+  it('sends the votes themselves where the keys cancel out, since nobody takes the sum', async () => {
+    const order = 0x73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001n
+    const cancelling = [99_999n, order - 99_999n].map(scalar => BlsSecretKey.fromBytes(uintToBytes(scalar, 32)))
+    aggregator.startHeight(height, setOfKeys({ keys: [...keys, ...cancelling] }))
+    const votes = cancelling.map((key, i) => {
+      const { signature: _, ...content } = vote(0)
+      return { ...content, member: 7 + i, signature: key.sign(voteDigest(domain, content)) }
+    })
+    for (const one of votes) relay(one)
+    await windowEnds()
+    expect(sent).toEqual([{ kind: 'votes', votes }])
+    expect(members(verified)).toEqual([7, 8])
   })
 
   it('takes a vote of round 0 once, and two values of a member at most', async () => {

@@ -1,4 +1,4 @@
-import { aggregateSignatures } from '../../../base/crypto/bls.js'
+import { aggregateSignatures, type BlsSignatureBytes } from '../../../base/crypto/bls.js'
 import type { BlockHash } from '../../../base/primitives/hashes.js'
 import type { Height, MemberIndex } from '../../../base/primitives/quantities.js'
 import type { ConsensusMessage } from '../../../base/protocol/consensus-message.js'
@@ -102,11 +102,15 @@ export class VoteAggregator {
 
   private publish(votes: readonly Vote[]): void {
     if (votes.length === 0) return
-    if (votes.length === 1) return this.ports.broadcast({ kind: 'votes', votes })
-    const signature = aggregateSignatures(votes.map(vote => vote.signature))
+    const signature = votes.length > 1 ? aggregateSignatures(votes.map(vote => vote.signature)) : null
+    // A sum of valid votes is valid and needs no check, unless the secret keys add up to zero: that sum nobody takes.
+    if (signature === null || isInfinity(signature)) return this.ports.broadcast({ kind: 'votes', votes })
     this.ports.broadcast({ kind: 'aggregate', aggregate: { votes, signature } })
   }
 }
+
+/** Whether a compressed signature is the point at infinity, by its flag. */
+const isInfinity = (signature: BlsSignatureBytes): boolean => (signature[0]! & 0x40) !== 0
 
 function isNew({ taken }: HeightVotes, vote: Vote): boolean {
   const place = `${vote.step}/${vote.member}`

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { BlockHash } from '../../../base/primitives/hashes.js'
+import { type BlockHash, zeroHash } from '../../../base/primitives/hashes.js'
 import { devnetParameters } from '../../../base/protocol/protocol-parameters.js'
 import { precommit, type Vote } from '../../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../../base/protocol/vote-aggregate.js'
@@ -424,6 +424,77 @@ describe('aggregates', () => {
     await settled()
     expect(verifications.reduce((sum, count) => sum + count, 0)).toBeLessThan(40)
     expect(passedMembers()).toContainEqual([2, 3, 4])
+  })
+
+  it('that a forger brought are taken of another, though they were thrown away unchecked', async () => {
+    door.take(vote(5, { blockHash: b }, 6), by('forger-5'), 0)
+    takeAggregate(aggregate([0, 1, 2, 5, 6]), 'forger-5')
+    await settled()
+    expect(forged).toEqual(['5 by forger-5'])
+    expect(passedMembers()).toEqual([])
+    takeAggregate(aggregate([0, 1, 2, 5, 6]), 'helper-0')
+    await settled()
+    expect(passedMembers()).toEqual([[0, 1, 2, 5, 6]])
+  })
+
+  it('that wait twice are checked once, and still if the first bearer is shut out', async () => {
+    door.take(vote(5, { blockHash: b }, 6), by('forger-5'), 0)
+    take(...[2, 3, 4].map(member => vote(member, { blockHash: zeroHash })))
+    for (const from of ['forger-5', 'helper-0', 'helper-1']) takeAggregate(aggregate([0, 1]), from)
+    await settled()
+    await settled()
+    expect(forged).toEqual(['5 by forger-5'])
+    expect(passedMembers().filter(one => one.includes(0))).toEqual([[0, 1]])
+    expect(verifications).toEqual([1, 1])
+  })
+
+  it('that were dropped as adding nothing are taken again when the core lacks their votes', async () => {
+    take(...[3, 4, 5, 6].map(member => vote(member, { blockHash: zeroHash })), vote(0))
+    await settled()
+    // Second votes for a value that nobody proposed: verified, and not counted.
+    take(vote(5), vote(6))
+    await settled()
+    take(vote(1))
+    takeAggregate(aggregate([0, 1, 5, 6]), 'helper-0')
+    await settled()
+    expect(members().filter(member => member === 1)).toHaveLength(1)
+    take(vote(2))
+    await settled()
+    takeAggregate(aggregate([0, 1, 5, 6]), 'helper-0')
+    await settled()
+    expect(passedMembers()).toContainEqual([0, 1, 5, 6])
+  })
+
+  it('that may make a polka are taken of a peer that brought two values of each member, one at a time', async () => {
+    for (let i = 1; i <= 7; i++)
+      takeAggregate(aggregate([5, 6], { blockHash: `0x${`c${i}`.repeat(32)}` as BlockHash }), 'helper-0')
+    const sums = [
+      [0, 5],
+      [1, 5, 6],
+    ]
+    const helps = async () => {
+      for (const one of sums) takeAggregate(aggregate(one), 'helper-0')
+      await settled()
+      return passedMembers().filter(one => sums.some(sum => String(sum) === String(one)))
+    }
+    take(vote(0), vote(1), vote(3, { blockHash: zeroHash }), vote(4, { blockHash: zeroHash }))
+    await settled()
+    expect(await helps()).toEqual([])
+    take(vote(2))
+    await settled()
+    expect(await helps()).toEqual([[0, 5]])
+    expect(await helps()).toEqual(sums)
+  })
+
+  it('of one peer for nil are kept as far as two values of each member too, while they wait', async () => {
+    for (let i = 1; i < 2 ** 7; i++) {
+      const some = [0, 1, 2, 3, 4, 5, 6].filter(member => i & (1 << member))
+      const content = { blockHash: zeroHash, step: precommit }
+      if (some.length < 4 && some.length > 1) takeAggregate(aggregate(some, content), 'flooder')
+    }
+    await settled()
+    await settled()
+    expect(verifications.reduce((sum, count) => sum + count, 0)).toBeLessThan(10)
   })
 
   it('of precommits from the log count, and share no member with those that come', async () => {

@@ -51,9 +51,16 @@ interface Step {
   readonly verified: Set<string>
   /** Members of the aggregates that were passed on, by value: signatures of another with one of them make no certificate. */
   readonly aggregated: Map<BlockHash, Set<MemberIndex>>
-  /** Aggregates that came, and how many votes each member brought in them. */
-  readonly aggregatesTaken: Set<string>
-  readonly broughtInAggregates: Map<MemberIndex, number>
+  /** Aggregates that each member brought. By bearer, so that those of one who is shut out can still come from another. */
+  readonly aggregatesBrought: Map<MemberIndex, AggregatesBrought>
+}
+
+/** What a member brought in aggregates of a step. */
+interface AggregatesBrought {
+  /** Those that wait for their check, and valid ones that do not count beside others, for their claims were checked already. */
+  readonly held: Set<string>
+  /** How many votes it brought in all of them. */
+  votes: number
 }
 
 /** What the door asks of the core, which may count less than what is verified: a second vote of a member, or one of a round far ahead. */
@@ -131,12 +138,13 @@ export class VoteDoor {
     if (!votes.every(({ member }) => members[member])) return
     const step = this.stepOf(content)
     if (!votes.some(vote => this.isOfUse(step, vote))) return
-    const id = `${membersOf(aggregate)} ${content.blockHash} ${bytesToHex(signature)}`
-    const brought = (step.broughtInAggregates.get(from.member) ?? 0) + votes.length
-    // As of single votes: two values of each member are evidence, more are noise.
-    if (step.aggregatesTaken.has(id) || brought > 2 * members.length) return
-    step.aggregatesTaken.add(id)
-    step.broughtInAggregates.set(from.member, brought)
+    const brought = broughtBy(step, from)
+    if (brought.held.has(idOf(aggregate))) return
+    // As of single votes: two values of each member are evidence, more are noise, unless they count for a value that may win. Of
+    // those one waits at a time: it adds a member, so there are few, where a member that votes for anything makes any number.
+    const isOverLimit = brought.votes + votes.length > 2 * members.length
+    if (isOverLimit && (brought.held.size > 0 || !this.ports.counted.countsAsSecond(content))) return
+    brought.votes += votes.length
     for (const vote of votes) if (this.isOfUse(step, vote)) this.forget(step, vote)
     this.admit(step, { votes, signature, aggregate, from }, currentRound)
   }
@@ -166,8 +174,15 @@ export class VoteDoor {
   }
 
   private await(step: Step, entry: Waiting): void {
-    for (const { member } of entry.votes) this.hear(step, member, 1)
+    const { votes, aggregate, from } = entry
+    for (const { member } of votes) this.hear(step, member, 1)
+    if (aggregate && from) broughtBy(step, from).held.add(idOf(aggregate))
     step.waiting.push(entry)
+  }
+
+  /** It waits no more: if the core comes to lack its votes, it may come again. */
+  private release(step: Step, { aggregate, from }: Waiting): void {
+    if (aggregate && from) broughtBy(step, from).held.delete(idOf(aggregate))
   }
 
   /** Whether this vote was verified or counted already. */
@@ -238,8 +253,16 @@ export class VoteDoor {
     const waiting = step.waiting
     step.waiting = []
     const byValue = new Map<BlockHash, Waiting[]>()
+    const aggregates = new Set<string>()
     for (const entry of waiting) {
       const { blockHash } = entry.votes[0]!
+      const id = entry.aggregate && idOf(entry.aggregate)
+      // The same from two bearers is checked once; the second waits, as the first may be thrown away with its bearer.
+      if (id !== null && aggregates.has(id)) {
+        step.waiting.push(entry)
+        continue
+      }
+      if (id !== null) aggregates.add(id)
       const group = byValue.get(blockHash)
       if (group) group.push(entry)
       else byValue.set(blockHash, [entry])
@@ -279,10 +302,23 @@ export class VoteDoor {
     if (passed.votes.length > 0) this.ports.onVerified(passed.votes)
     for (const aggregate of passed.aggregates) if (generation === this.generation) this.ports.onAggregate(aggregate)
     if (generation !== this.generation) return
-    const lacking = step.waiting.filter(({ votes }) => votes.some(vote => !step.verified.has(identityOf(vote))))
-    step.waiting = lacking.filter(entry => !this.isUnneeded(step, entry))
-    for (const entry of lacking) if (this.isUnneeded(step, entry)) putAside(step, entry)
+    this.dropWaiting(step)
     this.flushIfDecisive(step, round, currentRound)
+  }
+
+  /** Of what waits keeps what still adds something. */
+  private dropWaiting(step: Step): void {
+    const waiting = step.waiting
+    step.waiting = []
+    for (const entry of waiting) {
+      const isLacking = entry.votes.some(vote => !step.verified.has(identityOf(vote)))
+      if (isLacking && !this.isUnneeded(step, entry)) {
+        step.waiting.push(entry)
+        continue
+      }
+      this.release(step, entry)
+      if (isLacking) putAside(step, entry)
+    }
   }
 
   private isForgers({ from }: Waiting): boolean {
@@ -332,7 +368,10 @@ export class VoteDoor {
       if (this.addVerified(step, votes[0]!)) passed.votes.push(asVerified(votes[0]!))
       return
     }
-    if (!this.addAggregate(step, aggregate)) return this.awaitClaims(step, entry)
+    const addsMember = votes.some(vote => !step.verified.has(identityOf(vote)))
+    const counts = this.addAggregate(step, aggregate)
+    if (counts || !addsMember) this.release(step, entry)
+    if (!counts) return this.awaitClaims(step, entry)
     for (const vote of votes) this.addVerified(step, vote)
     passed.aggregates.push(asVerified(aggregate))
   }
@@ -399,8 +438,7 @@ export class VoteDoor {
         checking: 0,
         verified: new Set(),
         aggregated: new Map(),
-        aggregatesTaken: new Set(),
-        broughtInAggregates: new Map(),
+        aggregatesBrought: new Map(),
       }
       this.steps.set(key, found)
     }
@@ -411,6 +449,16 @@ export class VoteDoor {
 function putAside(step: Step, entry: Waiting): void {
   for (const { member } of entry.votes) step.unneeded.set(member, entry)
 }
+
+function broughtBy({ aggregatesBrought }: Step, { member }: Bearer): AggregatesBrought {
+  const brought = aggregatesBrought.get(member) ?? { held: new Set<string>(), votes: 0 }
+  aggregatesBrought.set(member, brought)
+  return brought
+}
+
+/** What an aggregate says, without the single votes that it claims. */
+const idOf = (aggregate: VoteAggregate): string =>
+  `${membersOf(aggregate)} ${contentOf(aggregate).blockHash} ${bytesToHex(aggregate.signature)}`
 
 /** What is known of a group: its sum where that is valid, else a verdict on each of it. */
 interface Verdicts {
