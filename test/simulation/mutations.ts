@@ -163,6 +163,13 @@ export const mutations: readonly Mutation[] = [
     find: 'if (!this.proved.has(certificate) && ',
     replace: 'if (false && ',
     scenario: 'byzantine',
+    shownBy: {
+      seed: 'mutation-3',
+      schedule: {
+        faulty: [1],
+        events: [{ atMs: 1_000, kind: 'byzantine', node: 1, behaviour: 'forgery', forMs: 11_000 }],
+      },
+    },
   },
   {
     name: 'the log is not synced before a vote is signed',
