@@ -6,7 +6,7 @@ import { type NetworkFile, readNetworkFile } from '../../src/app/node/network-fi
 import { loadOrCreateNodeIdentity } from '../../src/app/node/node-identity.js'
 import { aggregateSignatures, type BlsSecretKey } from '../../src/base/crypto/bls.js'
 import type { Height } from '../../src/base/primitives/quantities.js'
-import { type Block, type EncodedCertifiedBlock, openBlock } from '../../src/base/protocol/block.js'
+import { type Block, decodeOwnBlock, type EncodedCertifiedBlock } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../src/base/protocol/block-header.js'
 import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js'
@@ -125,7 +125,7 @@ export class ShadowChain {
       if (blocks.length === 0) return
       for (const { block } of blocks) {
         const { feeCarryWei } = this.attributes(block.context)
-        const { status } = await this.execution.newPayload(openBlock(block, block.header))
+        const { status } = await this.execution.newPayload(decodeOwnBlock(block.encoded))
         if (status !== 'VALID') throw new Error(`an honest block is ${status}`)
         await this.execution.forkchoiceUpdated({ head: block.hash, safe: block.hash, finalized: block.hash })
         this.parent = { hash: block.hash, header: block.header, context: block.context, feeCarryWei }

@@ -3,7 +3,7 @@ import { keccak256Hex } from '../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
 import { ok, type Result } from '../../src/base/primitives/result.js'
-import { type Block, type CertifiedBlock, openBlock } from '../../src/base/protocol/block.js'
+import { type Block, type CertifiedBlock, decodeOwnBlock } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
 import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js'
@@ -143,7 +143,7 @@ export class TestNode {
           import: async certified => {
             const { block, certificate } = certified
             if (block.header.number === disk.chain.length + 1)
-              node.append({ block: openBlock(block, block.header), certificate })
+              node.append({ block: decodeOwnBlock(block.encoded), certificate })
             return ok(undefined)
           },
           onCommitted: listener => node.listeners.push(listener),

@@ -2,7 +2,7 @@ import { aggregateSignatures, type BlsSecretKey } from '../../src/base/crypto/bl
 import { DecodeError } from '../../src/base/encoding/decode-error.js'
 import { type BlockHash, zeroHash } from '../../src/base/primitives/hashes.js'
 import type { Height, MemberIndex, Round } from '../../src/base/primitives/quantities.js'
-import { type Block, type EncodedBlock, encodeCertifiedBlock, openBlock } from '../../src/base/protocol/block.js'
+import { type Block, decodeOwnBlock, type EncodedBlock, encodeCertifiedBlock } from '../../src/base/protocol/block.js'
 import { contextHash } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, headerHash } from '../../src/base/protocol/block-header.js'
 import {
@@ -279,7 +279,7 @@ export class ByzantineNetwork implements PeerNetwork {
   }
 
   private remember(proposal: Proposal, encoded: EncodedBlock): Block {
-    const block = openBlock(encoded, encoded.header)
+    const block = decodeOwnBlock(encoded.encoded)
     this.seen.set(keyOf(proposal), block)
     for (const old of [this.seen, this.variants])
       for (const key of old.keys()) {
@@ -324,7 +324,7 @@ function laterBlock(block: Block): Block | null {
   return timestampMs % 1_000 === 0 ? null : changed(block, {}, { timestampMs })
 }
 
-const falseBlock = (block: EncodedBlock): Block => withOtherBody(openBlock(block, block.header))
+const falseBlock = (block: EncodedBlock): Block => withOtherBody(decodeOwnBlock(block.encoded))
 
 function pushedFalsely(bytes: Uint8Array): Uint8Array {
   const message = decodeSyncMessage(bytes)

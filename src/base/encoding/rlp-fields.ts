@@ -23,7 +23,7 @@ export function rlpUint(value: number | bigint): Uint8Array {
 /** A byte string given as hex. */
 export const rlpHex = (hex: Hex): Uint8Array => hexToBytes(hex)
 
-/** More than any message holds: only the body of a block may. */
+/** More than any message of the network holds. What may hold more says so: a transaction, a block's body. */
 const defaultMaxItems = 8_192
 
 /**

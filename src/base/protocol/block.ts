@@ -45,10 +45,21 @@ export interface EncodedCertifiedBlock {
 
 /** Largest encoded block that a node reads, in bytes. */
 export const maxBlockBytes = 8 * 1024 * 1024
-/** Gas that every transaction costs (yellow paper, appendix G): a block has at most so many that its gas limit allows. */
-const leastTransactionGas = 21_000
-const maxWithdrawals = 4_096
-const maxHeaderItems = 64
+/** Most items of a header, or of a withdrawal, that are read. */
+const maxFields = 64
+
+/** Most that a body may hold; see `bodyLimits` of the block rules. */
+export interface BodyLimits {
+  readonly maxTransactions: number
+  readonly maxTransactionBytes: number
+  readonly maxWithdrawals: number
+}
+
+const noLimits: BodyLimits = {
+  maxTransactions: Number.POSITIVE_INFINITY,
+  maxTransactionBytes: Number.POSITIVE_INFINITY,
+  maxWithdrawals: Number.POSITIVE_INFINITY,
+}
 
 /** A block is written to the log, to peers and to the execution thread: its encoding is made once. */
 const encodings = new WeakMap<Block, Uint8Array>()
@@ -74,14 +85,11 @@ export function readBlock(encoded: Uint8Array): EncodedBlock {
 }
 
 /**
- * The whole block, once its transactions and withdrawals are found to be those of its header, and no more than the chain's gas
- * limit allows: a block that was opened is the block of its hash. @throws DecodeError
+ * The whole block, once its transactions and withdrawals are found to be those of its header: a block that was opened is the
+ * block of its hash. No root is computed of more than the limits allow. @throws DecodeError
  */
-export function openBlock(
-  { hash, header, context, encoded }: EncodedBlock,
-  { gasLimit }: { readonly gasLimit: number },
-): Block {
-  const opened = withBody({ hash, header, context }, encoded, Math.floor(gasLimit / leastTransactionGas))
+export function openBlock({ hash, header, context, encoded }: EncodedBlock, limits: BodyLimits): Block {
+  const opened = withBody({ hash, header, context }, encoded, limits)
   if (transactionsRootOf(opened.transactions) !== header.transactionsRoot)
     throw new DecodeError('block: the transactions are not those of the header')
   if (withdrawalsRootOf(opened.withdrawals) !== header.withdrawalsRoot)
@@ -91,7 +99,7 @@ export function openBlock(
 
 /** A block that this node wrote itself, to its disk or from one thread to another: its body is taken as it is. @throws DecodeError */
 export function decodeOwnBlock(encoded: Uint8Array): Block {
-  return withBody(headOf(encoded), encoded, Number.POSITIVE_INFINITY)
+  return withBody(headOf(encoded), encoded, noLimits)
 }
 
 /** Root of the transactions of a block, in the order of the block. */
@@ -104,19 +112,26 @@ export const withdrawalsRootOf = (withdrawals: readonly Withdrawal[]): Hash32 =>
 
 function headOf(encoded: Uint8Array): BlockHead {
   const parts = partsOf(encoded)
-  const header = headerFromRlp(decodeRlp(parts[0], { maxItems: maxHeaderItems }))
+  const header = headerFromRlp(decodeRlp(parts[0], { maxItems: maxFields }))
   return { hash: headerHash(header), header, context: decodeContext(bytesOf(parts[1], 'the context')) }
 }
 
-function withBody({ hash, header, context }: BlockHead, encoded: Uint8Array, maxTransactions: number): Block {
+function withBody(
+  { hash, header, context }: BlockHead,
+  encoded: Uint8Array,
+  { maxTransactions, maxTransactionBytes, maxWithdrawals }: BodyLimits,
+): Block {
+  let room = maxTransactionBytes
   const [, , transactionList, withdrawalList] = partsOf(encoded)
   const transactions = splitRlpList(transactionList, { maxItems: maxTransactions }).map(item => {
     const transaction = bytesOf(item, 'a transaction')
     if (transaction.length === 0) throw new DecodeError('block: a transaction is empty')
+    room -= transaction.length
+    if (room < 0) throw new DecodeError(`block: above ${maxTransactionBytes} bytes of transactions`)
     return transaction
   })
   const withdrawals = splitRlpList(withdrawalList, { maxItems: maxWithdrawals }).map(item =>
-    withdrawalFromRlp(decodeRlp(item, { maxItems: maxHeaderItems })),
+    withdrawalFromRlp(decodeRlp(item, { maxItems: maxFields })),
   )
   const block: Block = { hash, header, context, transactions, withdrawals }
   // The decoder accepts only what the encoder writes.

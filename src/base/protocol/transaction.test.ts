@@ -174,6 +174,20 @@ describe('what is refused', () => {
     expect(recoverSender(decodeTransaction(raw))).toBeNull()
   })
 
+  it('more items than its bytes can rightly hold, and not the longest access list', async () => {
+    const entry = (i: number) => ({ address: `0x${i.toString(16).padStart(40, '0')}` as const, storageKeys: [] })
+    const long = await sign({ ...given, accessList: Array.from({ length: 5_600 }, (_, i) => entry(i)) })
+    expect(long.length).toBeGreaterThan(128_000)
+    expect(decodeTransaction(long).accessList).toHaveLength(5_600)
+    const tiny = changed(given, items =>
+      items.with(
+        8,
+        Array.from({ length: 30_000 }, () => Uint8Array.of(1)),
+      ),
+    )
+    await expect(tiny.then(decodeTransaction)).rejects.toThrow('too many items')
+  })
+
   it('garbage, with nothing but DecodeError; a changed transaction is not from its sender', async () => {
     const samples = [await sign(given), await sign({ type: 'legacy', nonce: 1, gas: 1n, gasPrice: 5n, to: given.to })]
     const flips = fc.tuple(fc.nat(), fc.nat(7))

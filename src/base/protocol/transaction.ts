@@ -67,6 +67,10 @@ export class UnsupportedTransactionError extends DecodeError {
 
 /** Largest encoded transaction that is read, in bytes (as geth's pool: 128 KiB). */
 export const maxTransactionBytes = 128 * 1024
+/** Gas that every transaction costs (yellow paper, appendix G). */
+export const leastTransactionGas = 21_000
+/** Most items of a transaction: its own fields, and the smallest there are, addresses of an access list without keys, three in 23 bytes. */
+const itemsIn = (raw: Uint8Array) => ({ maxItems: 64 + Math.floor(raw.length / 7) })
 
 /** Decodes an EIP-2718 transaction; the sender is not recovered here. @throws DecodeError @throws UnsupportedTransactionError */
 export function decodeTransaction(raw: Uint8Array): Transaction {
@@ -85,7 +89,7 @@ export function recoverSender(transaction: Transaction): Address | null {
 }
 
 function decodeLegacy(raw: Uint8Array): Transaction {
-  const fields = RlpFields.decode(raw, 'transaction')
+  const fields = RlpFields.decode(raw, 'transaction', itemsIn(raw))
   const nonce = fields.safeUint()
   const gasPrice = fields.uint(256)
   const gasLimit = fields.uint(64)
@@ -123,7 +127,7 @@ function decodeLegacy(raw: Uint8Array): Transaction {
 }
 
 function decodeTyped(raw: Uint8Array, type: 1 | 2 | 4): Transaction {
-  const fields = RlpFields.decode(raw.subarray(1), 'transaction')
+  const fields = RlpFields.decode(raw.subarray(1), 'transaction', itemsIn(raw))
   const unsigned: RlpItem[] = []
   const keep = <Value>(value: Value, item: RlpItem): Value => {
     unsigned.push(item)

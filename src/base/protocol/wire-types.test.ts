@@ -130,7 +130,8 @@ const block: fc.Arbitrary<Block> = fc
     }
     return { ...value, header: bound, hash: headerHash(bound) }
   })
-const open = (encoded: EncodedBlock): Block => openBlock(encoded, { gasLimit: 1_000_000 })
+const limits = { maxTransactions: 48, maxTransactionBytes: 240, maxWithdrawals: 4 }
+const open = (encoded: EncodedBlock): Block => openBlock(encoded, limits)
 /** What carries a block, with that block opened. */
 const withOpened = <Carrier extends { readonly block: EncodedBlock }>(carrier: Carrier) => ({
   ...carrier,
@@ -388,16 +389,19 @@ describe('bounds', () => {
     )
   })
 
-  it('no more is read than the gas limit allows and a message may hold, however small its parts', () => {
+  it('no more is read than a body and a message may hold, however small its parts', () => {
     const transactions = Array.from({ length: 48 }, () => Uint8Array.of(1))
     const value = first(block)
-    const full: Block = {
-      ...value,
-      transactions,
-      header: { ...value.header, transactionsRoot: transactionsRootOf(transactions) },
-    }
-    expect(() => openBlock(readBlock(encodeBlock(full)), { gasLimit: 48 * 21_000 })).not.toThrow()
-    expect(() => openBlock(readBlock(encodeBlock(full)), { gasLimit: 48 * 21_000 - 1 })).toThrow('too many items')
+    const credits = [{ index: 1, validatorIndex: 0, address: value.header.feeRecipient, amount: 1n }]
+    const roots = { transactionsRoot: transactionsRootOf(transactions), withdrawalsRoot: withdrawalsRootOf(credits) }
+    const full: Block = { ...value, transactions, withdrawals: credits, header: { ...value.header, ...roots } }
+    const opened = (changed: Partial<typeof limits>) => () =>
+      openBlock(readBlock(encodeBlock(full)), { ...limits, maxWithdrawals: full.withdrawals.length, ...changed })
+    expect(opened({})).not.toThrow()
+    expect(opened({ maxTransactionBytes: 48 })).not.toThrow()
+    expect(opened({ maxTransactionBytes: 47 })).toThrow('above 47 bytes')
+    expect(opened({ maxTransactions: 47 })).toThrow('too many items')
+    expect(opened({ maxWithdrawals: full.withdrawals.length - 1 })).toThrow('too many items')
     const many = encodeRlp(Array.from({ length: 10_000 }, () => Uint8Array.of(1)))
     for (const decode of [decodeConsensusMessage, decodeSyncMessage, readBlock, readCertifiedBlock])
       expect(() => decode(many)).toThrow('too many items')

@@ -1,12 +1,10 @@
 import type { SetId } from '../../base/primitives/quantities.js'
 import type { Block } from '../../base/protocol/block.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { leastTransactionGas } from '../../base/protocol/transaction.js'
 import { framedCapacity } from './blob-framing.js'
 import { packingOverhead } from './packing.js'
 import { maxPayloadBlocks, maxPayloadBytes, payloadOverhead, transactionOverhead } from './payload.js'
-
-/** Cheapest transaction (yellow paper, G_transaction): bounds how many a block holds. */
-const minTransactionGas = 21_000
 
 /** Bytes that the packed payload of a batch may take. */
 export function batchCapacity({ maxBlobsPerBatch }: Pick<ProtocolParameters, 'maxBlobsPerBatch'>): number {
@@ -57,6 +55,6 @@ function largestBlock({
   maxBlockTransactionBytes,
   gasLimit,
 }: Pick<ProtocolParameters, 'maxBlockTransactionBytes' | 'gasLimit'>): number {
-  const transactions = Math.floor(gasLimit / minTransactionGas)
+  const transactions = Math.floor(gasLimit / leastTransactionGas)
   return payloadOverhead + maxBlockTransactionBytes + transactions * transactionOverhead
 }

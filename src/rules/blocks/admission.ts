@@ -1,6 +1,6 @@
 import type { Address } from '../../base/primitives/hashes.js'
 import type { Wei } from '../../base/primitives/quantities.js'
-import { maxTransactionBytes, type TransactionType } from '../../base/protocol/transaction.js'
+import { leastTransactionGas, maxTransactionBytes, type TransactionType } from '../../base/protocol/transaction.js'
 
 /** What admission asks of a signed transaction. */
 export interface AdmissionFacts {
@@ -70,8 +70,6 @@ export interface AdmissionRefusal {
   readonly message: string
 }
 
-/** Gas of every transaction before its data (yellow paper, G_transaction). */
-const transactionGas = 21_000
 const createGas = 32_000
 const zeroByteGas = 4
 const nonZeroByteGas = 16
@@ -94,7 +92,7 @@ type GasFacts = DataFacts & Pick<AdmissionFacts, 'to' | 'accessListAddresses' | 
 /** Gas that a transaction uses before its first opcode (yellow paper; EIP-2028, 2930, 3860, 7702). */
 export function intrinsicGas(facts: GasFacts): number {
   const { dataLength, zeroDataBytes } = facts
-  let gas = transactionGas + zeroDataBytes * zeroByteGas + (dataLength - zeroDataBytes) * nonZeroByteGas
+  let gas = leastTransactionGas + zeroDataBytes * zeroByteGas + (dataLength - zeroDataBytes) * nonZeroByteGas
   if (facts.to === null) gas += createGas + Math.ceil(dataLength / 32) * initCodeWordGas
   gas += facts.accessListAddresses * accessListAddressGas + facts.accessListKeys * accessListKeyGas
   return gas + facts.authorizations * authorizationGas
@@ -103,7 +101,7 @@ export function intrinsicGas(facts: GasFacts): number {
 /** Least gas that calldata costs whatever else runs (EIP-7623). */
 export function floorDataGas({ dataLength, zeroDataBytes }: DataFacts): number {
   const tokens = zeroDataBytes + (dataLength - zeroDataBytes) * nonZeroByteTokens
-  return transactionGas + tokens * floorTokenGas
+  return leastTransactionGas + tokens * floorTokenGas
 }
 
 /** Refuses an encoded transaction above 128 KiB, before anything else is done with it. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { transactionBytes, transactionRoom } from './block-room.js'
+import { devnetParameters } from '../../base/protocol/protocol-parameters.js'
+import { createProtocolSchedule } from '../upgrades/protocol-schedule.js'
+import { bodyLimits, transactionBytes, transactionRoom } from './block-room.js'
 
 const parameters = { maxBlockTransactionBytes: 700_000 }
 const room = (round: number, validRound = -1) => transactionRoom({ round, validRound, parameters })
@@ -22,6 +24,18 @@ describe('transactionRoom', () => {
   it('sums up to less than five full blocks over all rounds of a height', () => {
     const all = Array.from({ length: 10_000 }, (_, round) => room(round)).reduce((sum, bytes) => sum + bytes, 0)
     expect(all).toBeLessThan(5 * parameters.maxBlockTransactionBytes)
+  })
+})
+
+it('a body may hold what the gas limits so far allow, and the bytes and deposits of its height', () => {
+  const { gasLimit, maxBlockTransactionBytes, maxMessagesPerBlock } = devnetParameters
+  const lowered = { version: 2, activationHeight: 10, parameters: { gasLimit: gasLimit / 2 } }
+  const schedule = createProtocolSchedule({ parameters: devnetParameters, upgrades: [lowered], latestKnown: 2 })
+  const limits = bodyLimits(schedule.at(10))
+  expect(limits.maxTransactions).toBe(Math.floor(gasLimit / 21_000))
+  expect(limits).toMatchObject({
+    maxTransactionBytes: maxBlockTransactionBytes,
+    maxWithdrawals: maxMessagesPerBlock + 1,
   })
 })
 

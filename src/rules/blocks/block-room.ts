@@ -1,6 +1,8 @@
 import type { Round } from '../../base/primitives/quantities.js'
-import type { Block } from '../../base/protocol/block.js'
+import type { Block, BodyLimits } from '../../base/protocol/block.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import { leastTransactionGas } from '../../base/protocol/transaction.js'
+import type { Protocol } from '../upgrades/protocol-schedule.js'
 
 /** First rounds of a height, whose blocks may be full. */
 const fullRounds = 4
@@ -25,6 +27,19 @@ export function transactionRoom({
 }: ProposedIn & { readonly parameters: Pick<ProtocolParameters, 'maxBlockTransactionBytes'> }): number {
   const halvings = validRound === -1 ? Math.max(0, round - fullRounds + 1) : 0
   return maxBlockTransactionBytes >>> Math.min(halvings, maxHalvings)
+}
+
+/** What a body may hold at a height, whatever round its block is of: refused beyond it before anything is computed of it. */
+export function bodyLimits({
+  parameters: { maxBlockTransactionBytes, maxMessagesPerBlock },
+  highestGasLimit,
+}: Pick<Protocol, 'parameters' | 'highestGasLimit'>): BodyLimits {
+  return {
+    maxTransactions: Math.floor(highestGasLimit / leastTransactionGas),
+    maxTransactionBytes: maxBlockTransactionBytes,
+    // One for each deposit, and one for the fees that the parent burned.
+    maxWithdrawals: maxMessagesPerBlock + 1,
+  }
 }
 
 /** Bytes of a block's transactions, as `transactionRoom` counts them. */

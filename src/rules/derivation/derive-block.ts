@@ -48,7 +48,7 @@ export function deriveBlock({
   /** The set that the batch names. */
   set: SequencerSet
   /** What holds at the batch's heights: a batch never spans two versions. */
-  protocol: Protocol
+  protocol: Pick<Protocol, 'version' | 'parameters' | 'isKnown'>
 }): Result<{ attributes: DerivedAttributes; feeCarryWei: Wei }, DerivationRefusal> {
   const { timestampMs, l1OriginNumber, proposerIndex, messagesConsumed } = block
   const before = parent.context

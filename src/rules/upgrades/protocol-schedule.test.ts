@@ -11,17 +11,25 @@ describe('the protocol of a height', () => {
   it('is that of genesis at every height where nothing is scheduled', () => {
     const protocol = createProtocolSchedule({ parameters })
     for (const height of [0, 1, 1_000_000])
-      expect(protocol.at(height)).toEqual({ version: 1, parameters, isKnown: true })
+      expect(protocol.at(height)).toEqual({ version: 1, parameters, highestGasLimit: 30_000_000, isKnown: true })
     expect(protocol.nextAfter(0)).toBeNull()
   })
 
   it('changes at the height of an upgrade, and keeps what the upgrade does not name', () => {
     const protocol = createProtocolSchedule({ parameters, upgrades: [second, third], latestKnown: 3 })
-    expect(protocol.at(99)).toEqual({ version: 1, parameters, isKnown: true })
+    expect(protocol.at(99)).toEqual({ version: 1, parameters, highestGasLimit: 30_000_000, isKnown: true })
     const raised = { ...parameters, gasLimit: 40_000_000 }
-    expect(protocol.at(100)).toEqual({ version: 2, parameters: raised, isKnown: true })
-    expect(protocol.at(101)).toEqual({ version: 3, parameters: { ...raised, batchBlocks: 300 }, isKnown: true })
+    expect(protocol.at(100)).toEqual({ version: 2, parameters: raised, highestGasLimit: 40_000_000, isKnown: true })
+    expect(protocol.at(101)).toMatchObject({ version: 3, parameters: { ...raised, batchBlocks: 300 }, isKnown: true })
     expect(protocol.genesis).toEqual(parameters)
+  })
+
+  it('knows the highest gas limit so far: blocks come down to a lower one by small steps', () => {
+    const lowered: ProtocolUpgrade = { version: 3, activationHeight: 101, parameters: { gasLimit: 20_000_000 } }
+    const protocol = createProtocolSchedule({ parameters, upgrades: [second, lowered], latestKnown: 3 })
+    expect([99, 100, 101].map(height => protocol.at(height).highestGasLimit)).toEqual([
+      30_000_000, 40_000_000, 40_000_000,
+    ])
   })
 
   it('tells what comes next', () => {

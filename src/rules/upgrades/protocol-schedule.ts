@@ -17,6 +17,8 @@ export interface ProtocolUpgrade {
 export interface Protocol {
   readonly version: number
   readonly parameters: ProtocolParameters
+  /** Highest gas limit that held up to the height: that of blocks moves by small steps, and may still be an earlier one. */
+  readonly highestGasLimit: number
   /** Whether this software knows the version: if not, it neither makes nor judges blocks of it. */
   readonly isKnown: boolean
 }
@@ -45,10 +47,17 @@ export function createProtocolSchedule({
 }): ProtocolSchedule {
   const problem = upgradesProblem({ parameters, upgrades })
   invariant(problem === null, 'the upgrades of a schedule were not checked', { problem })
-  let protocol: Protocol = { version: genesisVersion, parameters, isKnown: genesisVersion <= latestKnown }
+  let protocol: Protocol = {
+    version: genesisVersion,
+    parameters,
+    highestGasLimit: parameters.gasLimit,
+    isKnown: genesisVersion <= latestKnown,
+  }
   const turns: { readonly from: Height; readonly protocol: Protocol }[] = [{ from: 0, protocol }]
   for (const { version, activationHeight, parameters: change } of upgrades) {
-    protocol = { version, parameters: { ...protocol.parameters, ...change }, isKnown: version <= latestKnown }
+    const changed = { ...protocol.parameters, ...change }
+    const highestGasLimit = Math.max(protocol.highestGasLimit, changed.gasLimit)
+    protocol = { version, parameters: changed, highestGasLimit, isKnown: version <= latestKnown }
     turns.push({ from: activationHeight, protocol })
   }
   return {

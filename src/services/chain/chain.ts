@@ -9,13 +9,13 @@ import { type Height, type L1BlockNumber, weiPerGwei } from '../../base/primitiv
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import {
   type Block,
+  type BodyLimits,
   type CertifiedBlock,
   type EncodedBlock,
   type EncodedCertifiedBlock,
   openBlock,
 } from '../../base/protocol/block.js'
 import type { L1Message } from '../../base/protocol/l1-message.js'
-import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import {
   certificateClaim,
   decodeCertificate,
@@ -28,6 +28,7 @@ import type { ExecutionClient, HeadChange } from '../../io/execution/execution-c
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { ParentBlock } from '../../rules/blocks/block-attributes.js'
+import { bodyLimits } from '../../rules/blocks/block-room.js'
 import { feesToRecycle } from '../../rules/blocks/block-withdrawals.js'
 import { checkContext, checkFixedAttributes, checkProposal } from '../../rules/blocks/proposal-rules.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
@@ -288,7 +289,7 @@ export class Chain {
       return no('other-version', `protocol version ${context.version} at height ${header.number}`)
     }
     const { parameters } = protocol
-    const opened = bodyOf(encoded, parameters)
+    const opened = bodyOf(encoded, bodyLimits(protocol))
     if (!opened.ok) return no('false-body', opened.error)
     const block = opened.value
     const rules = checkContext({ block, parent: this.current, set, protocol })
@@ -357,9 +358,9 @@ async function labelAt({ store, execution }: ChainPorts, height: Height): Promis
 }
 
 /** The block when its body is the header's, else what is wrong with it: that is the fault of who sent it, whatever a quorum signed. */
-function bodyOf(block: EncodedBlock, parameters: ProtocolParameters): Result<Block, string> {
+function bodyOf(block: EncodedBlock, limits: BodyLimits): Result<Block, string> {
   try {
-    return ok(openBlock(block, parameters))
+    return ok(openBlock(block, limits))
   } catch (error) {
     if (error instanceof DecodeError) return refuse(error.message)
     throw error

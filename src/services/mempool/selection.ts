@@ -1,6 +1,7 @@
 import type { Address } from '../../base/primitives/hashes.js'
 import { Heap } from '../../base/primitives/heap.js'
 import type { Wei } from '../../base/primitives/quantities.js'
+import { leastTransactionGas } from '../../base/protocol/transaction.js'
 import type { PoolAccount } from './pool-account.js'
 import type { PooledTransaction } from './pooled-transaction.js'
 
@@ -21,7 +22,6 @@ export interface Selection {
 
 /** After so many candidates in a row that do not fit, the block counts as full. */
 const maxMisfits = 64
-const leastTransactionGas = 21_000
 
 interface Cursor {
   readonly account: PoolAccount

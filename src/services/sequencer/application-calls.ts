@@ -56,10 +56,16 @@ export class ApplicationCalls {
     try {
       const verdict = await application.processProposal({ proposal, block })
       if (!verdict.ok) {
-        progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
-        const isReproposal = proposal.validRound >= 0 && verdict.error.blame === 'own-view'
-        const said = isReproposal ? 'a proposal is against this node’s own view' : 'proposal refused'
-        logger.warn(said, { height, round, blockHash, ...verdict.error })
+        // One that comes again with a polka is voted for all the same.
+        const isOverruled = proposal.validRound >= 0 && verdict.error.blame === 'own-view'
+        if (!isOverruled)
+          progress.proposalRefused({ height, round, proposer: proposal.proposer, blockHash, ...verdict.error })
+        logger.warn(isOverruled ? 'a proposal with a polka is against this node’s own view' : 'proposal refused', {
+          height,
+          round,
+          blockHash,
+          ...verdict.error,
+        })
         // Nothing is logged as its verdict: with that version at hand the node judges it after a restart.
         if (verdict.error.blame === 'own-version') return
       }

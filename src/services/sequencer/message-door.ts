@@ -11,6 +11,7 @@ import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
+import { bodyLimits } from '../../rules/blocks/block-room.js'
 import { checkProposal } from '../../rules/blocks/proposal-rules.js'
 import { proposerOf } from '../../rules/consensus/proposer-rotation.js'
 import { asVerified, type Verified } from '../../rules/consensus/verified.js'
@@ -224,9 +225,9 @@ export class MessageDoor {
     })
     if (height !== this.height) return
     if (!valid) return this.punish(from.id, 'forged proposal', `height ${height}, round ${round}`)
+    if (proposal.proposer === this.own.member) await this.own.lookAtProposal(proposal)
     const block = this.openProposed(proposal, encoded, from)
     if (!block) return
-    if (proposal.proposer === this.own.member) await this.own.lookAtProposal(proposal)
     if (height !== this.height || taken.has(saying)) return
     taken.add(saying)
     this.args.ports.onProposal(asVerified(proposal), block)
@@ -235,16 +236,16 @@ export class MessageDoor {
   /** The block of a proposal that may be voted for, or null: then its bearer passed on, or made, what nobody should have. */
   private openProposed(proposal: Proposal, encoded: EncodedBlock, from: Bearer): Block | null {
     const { height, round } = proposal
-    const { parameters, version } = this.args.config.protocol.at(height)
+    const protocol = this.args.config.protocol.at(height)
     const no = (reason: string, detail: string) => {
       // Of another version it may be good.
-      if (encoded.context.version === version)
+      if (encoded.context.version === protocol.version)
         this.punish(from.id, `false proposal: ${reason}`, `height ${height}, round ${round}: ${detail}`)
       return null
     }
     try {
-      const block = openBlock(encoded, parameters)
-      const checked = checkProposal({ proposal, block, set: this.set, parameters })
+      const block = openBlock(encoded, bodyLimits(protocol))
+      const checked = checkProposal({ proposal, block, set: this.set, parameters: protocol.parameters })
       return checked.ok ? block : no(checked.error.reason, checked.error.detail)
     } catch (error) {
       if (error instanceof DecodeError) return no('body', error.message)

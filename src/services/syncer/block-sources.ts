@@ -61,17 +61,17 @@ export class BlockSources {
     }
   }
 
-  /** A peer told something new. Who failed is not waited for when one that delivers did. */
+  /** A peer told something new. Nobody else is waited for when one that delivers did. */
   heardFrom(peer: PeerId): void {
     if (this.standing(peer) !== 'delivers') return
     this.hasNews = true
-    if (this.asked && this.standing(this.asked.peer) === 'fails') this.asked.giveUp()
+    if (this.asked && this.standing(this.asked.peer) !== 'delivers') this.asked.giveUp()
   }
 
-  /** These peers in turn, without those that failed once a peer that delivers has told something new. */
+  /** These peers in turn, without those that do not deliver once one that does has told something new. */
   *inTurn<Source extends readonly [PeerId, ...unknown[]]>(sources: Iterable<Source>): Iterable<Source> {
     this.hasNews = false
-    for (const source of sources) if (!this.hasNews || this.standing(source[0]) !== 'fails') yield source
+    for (const source of sources) if (!this.hasNews || this.standing(source[0]) === 'delivers') yield source
   }
 
   /**

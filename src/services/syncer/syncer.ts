@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { Result } from '../../base/primitives/result.js'
@@ -13,11 +14,11 @@ import {
   encodeSyncMessage,
 } from '../../base/protocol/sync-message.js'
 import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
-import { TokenBucket } from '../../io/network/token-bucket.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import { type BlockRange, BlockSources } from './block-sources.js'
+import { ServedBlocks } from './served-blocks.js'
 
 /** How long a sequencer waits for its own consensus to decide a height that others have decided, before it asks for the block. */
 const graceMs = 100
@@ -33,8 +34,6 @@ const provedTogether = 32
 const maxAhead = 64
 /** Pushed blocks of the next height that wait while one is imported: the true one may be any of them. */
 const maxPushedNext = 8
-/** Blocks a second that peers without a key of the set are served, all together: each costs 0.1 ms of this node. */
-const servedPerSec = 2_000
 
 /** The chain as the syncer uses it. */
 export interface SyncedChain {
@@ -75,7 +74,7 @@ export class Syncer {
   private readonly heads = new Map<PeerId, Height>()
   private readonly followers = new Set<PeerId>()
   private readonly sources: BlockSources
-  private readonly served: TokenBucket
+  private readonly served: ServedBlocks
   /** Pushed blocks by height: beyond the next one such as a quorum signed, one of a height; of the next one each that came, one of a peer. */
   private readonly ahead = new Map<Height, { certified: EncodedCertifiedBlock; from: PeerId }[]>()
   private readonly imported: Counter
@@ -97,7 +96,9 @@ export class Syncer {
   ) {
     const { network, chain, metrics, clock } = ports
     this.lastHeadMs = clock.nowMs()
-    this.served = new TokenBucket(servedPerSec, clock.nowMs())
+    this.served = new ServedBlocks(clock)
+    // One for each request that waits, of which there are no more than the network serves at once.
+    setMaxListeners(0, this.stopping.signal)
     this.sources = new BlockSources({
       network,
       clock,
@@ -139,6 +140,7 @@ export class Syncer {
   private forget(peer: PeerId): void {
     this.heads.delete(peer)
     this.followers.delete(peer)
+    this.served.forget(peer)
     if (this.provider === peer) this.changeProvider()
   }
 
@@ -204,13 +206,11 @@ export class Syncer {
     if (height <= (this.heads.get(from) ?? 0)) return
     const isAboveOwn = height > this.ports.chain.height() + 1 || this.config.role === 'full'
     if (isAboveOwn && height > this.bestKnownHeight()) {
-      const verified = verifyCertificate({
-        certificate,
-        set: this.ports.sets.setAt(height),
-        domain: this.config.domain,
-      })
-      // Its set may be one that comes into force on the way there: what is next shows it.
-      if (!verified.ok && verified.error === 'wrong-set') return this.raiseHead(from, this.ports.chain.height() + 1)
+      const set = this.ports.sets.setAt(height)
+      // Its set may come into force on the way there: what is next shows it.
+      if (certificate.setId > set.setId && height > this.ports.chain.height() + 1)
+        return this.raiseHead(from, this.ports.chain.height() + 1)
+      const verified = verifyCertificate({ certificate, set, domain: this.config.domain })
       if (!verified.ok)
         return this.punish(from, { reason: 'forged certificate', detail: `head ${height}: ${verified.error}` })
     }
@@ -243,13 +243,10 @@ export class Syncer {
   private isProved(from: PeerId, { block, certificate }: EncodedCertifiedBlock): boolean {
     const { sets } = this.ports
     const isItsOwn = certificate.height === block.header.number && certificate.blockHash === block.hash
-    const verified = verifyCertificate({
-      certificate,
-      set: sets.setAt(certificate.height),
-      domain: this.config.domain,
-    })
+    const set = sets.setAt(certificate.height)
+    if (certificate.setId > set.setId) return false
+    const verified = verifyCertificate({ certificate, set, domain: this.config.domain })
     if (isItsOwn && verified.ok) return true
-    if (isItsOwn && !verified.ok && verified.error === 'wrong-set') return false
     const detail = `block ${block.header.number}: ${verified.ok ? 'the certificate is of another block' : verified.error}`
     this.punish(from, { reason: 'forged certificate', detail })
     return false
@@ -410,11 +407,8 @@ export class Syncer {
 
   private async serve(peer: Peer, body: Uint8Array): Promise<Uint8Array> {
     const { from, count } = decodeBlockRangeRequest(body)
-    const { clock, chain } = this.ports
-    if (!this.isMember(peer)) {
-      const asked = Math.max(0, Math.min(count, chain.height() + 1 - from))
-      await pause(clock, this.served.take(asked, clock.nowMs()), this.stopping.signal)
-    }
+    const isPaced = !this.isMember(peer)
+    if (isPaced) await this.served.untilDue(peer.id, this.stopping.signal)
     const blocks: Uint8Array[] = []
     let bytes = 0
     for (let height = Math.max(1, from); height < from + count && height <= this.ports.chain.height(); height++) {
@@ -425,6 +419,7 @@ export class Syncer {
       blocks.push(encoded)
       bytes += encoded.length
     }
+    if (isPaced) this.served.served(peer.id, blocks.length)
     return encodeBlockRange(blocks)
   }
 

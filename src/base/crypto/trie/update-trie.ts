@@ -3,7 +3,7 @@ import { bytesEqual } from '../../primitives/bytes.js'
 import { keccak256 } from '../keccak.js'
 import { type NodeReference, type SealedNode, sealTree, type TrieNode, toNibbles } from './trie-node.js'
 
-/** Finds a stored node by its hash. @throws ExecutionError STORE_CORRUPT when it is missing */
+/** Finds a stored node by its hash; what it throws when there is none is its own. */
 export type NodeSource = (hash: Uint8Array) => TrieNode
 
 /** A change of one key: `value` null deletes it. */

@@ -144,6 +144,17 @@ const rows: Row[] = [
     'before a restart',
     { step: 'prevote', proposal: { blockHash, verdict: 'refused', validRound: null } },
   ],
+  // What comes again with a polka is voted for, whatever the own view is.
+  [
+    'WAITING_FOR_PREVOTES',
+    'members 2, 3 not heard, and 25.0 % of the power lacks',
+    {
+      step: 'prevote',
+      round: 2,
+      proposal: { blockHash, verdict: 'own-view', validRound: 1 },
+      prevotes: votes({ 0: blockHash, 1: null }),
+    },
+  ],
   // Others overrule an own view: then the round goes on without this node's consent.
   [
     'WAITING_FOR_PRECOMMITS',

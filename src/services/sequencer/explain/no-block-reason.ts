@@ -52,8 +52,7 @@ export function noBlockReason({ progress, behind, halt, parameters }: NoBlockFac
   if (signerRefusedHere(progress)) return 'SIGNER_REFUSES'
   if (blockMissing(progress)) return 'BLOCK_MISSING'
   if (progress.proposal?.verdict === 'pending') return 'EXECUTION_BUSY'
-  if (progress.proposal && progress.proposal.verdict !== 'accepted' && !progress.prevotes.quorumFor)
-    return 'PROPOSAL_REFUSED'
+  if (proposalRefused(progress) && !progress.prevotes.quorumFor) return 'PROPOSAL_REFUSED'
   switch (progress.step) {
     case 'propose':
       return proposeReason(progress, parameters)
@@ -67,6 +66,12 @@ export function noBlockReason({ progress, behind, halt, parameters }: NoBlockFac
 /** Proposed for this height was a block of a protocol version that this node lacks; whether others take it is not known yet. */
 export function unknownVersionProposed({ refusedProposals, height }: HeightInProgress): RefusedProposal | undefined {
   return refusedProposals.findLast(refusal => refusal.height === height && refusal.reason === 'unknown-version')
+}
+
+/** Its own view does not keep a node from voting for what comes again with a polka. */
+function proposalRefused({ proposal }: HeightInProgress): boolean {
+  if (!proposal || proposal.verdict === 'accepted') return false
+  return proposal.verdict === 'refused' || proposal.validRound === null
 }
 
 function signerRefusedHere({ signerRefuses, refusedSignatures, height, round }: HeightInProgress): boolean {
