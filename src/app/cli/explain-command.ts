@@ -5,7 +5,7 @@ import { compareStateDiffs, type StateDifference, type StateDiffJson } from './c
 import { whole } from './devnet-command.js'
 
 interface ExplainFlags {
-  readonly rpc: string
+  readonly rpcUrl: string
   readonly json?: boolean
   readonly height?: number
   readonly transaction?: string
@@ -17,13 +17,13 @@ interface ExplainFlags {
 export function explainCommand(): Command {
   return new Command('explain')
     .description('Say why there is no block now, who is missing, what the node refused, and which accounts differ.')
-    .option('--rpc <url>', 'JSON-RPC address of the node', 'http://127.0.0.1:9545')
+    .option('--rpc-url <url>', 'JSON-RPC address of the node', 'http://127.0.0.1:9545')
     .option('--json', 'print the data too')
     .option('--height <height>', 'say how this height was decided', whole(0, Number.MAX_SAFE_INTEGER))
     .option('--transaction <hash>', 'say where this transaction is, what it waits for, or why it was dropped')
     .option('--block <hash>', 'compare what this block changed at the node and at another one')
     .option('--against <url>', 'JSON-RPC address of the other node (with --block)')
-    .action(async ({ rpc, json, height, transaction, block, against }: ExplainFlags) => {
+    .action(async ({ rpcUrl: rpc, json, height, transaction, block, against }: ExplainFlags) => {
       if (Boolean(block) !== Boolean(against))
         throw new AppError('BAD_FLAGS', 'Give --block and --against together: one block, at two nodes.')
       if (block && against) return explainBlock({ rpc, against, block, json: json ?? false })
