@@ -30,6 +30,8 @@ export type ApplicationEvent =
       /** Of a refusal. */
       readonly reason?: string
     }
+  /** The call threw, and says nothing of the block. */
+  | { readonly event: 'processFailed'; readonly height: Height; readonly blockHash: BlockHash }
   | { readonly event: 'extendVote'; readonly height: Height }
   | {
       readonly event: 'verifyVoteExtension'
@@ -59,7 +61,13 @@ export function observeApplication(application: Application, onEvent: (event: Ap
       const { height, round, blockHash: proposed } = proposal
       const { hash: blockHash } = block
       onEvent({ event: 'processProposal', height, round, proposed, blockHash, number: block.header.number })
-      const verdict = await application.processProposal(args)
+      let verdict: Awaited<ReturnType<Application['processProposal']>>
+      try {
+        verdict = await application.processProposal(args)
+      } catch (error) {
+        onEvent({ event: 'processFailed', height, blockHash })
+        throw error
+      }
       onEvent({ event: 'processed', height, blockHash, ...verdictOf(verdict.ok ? null : verdict.error) })
       return verdict
     },
