@@ -29,6 +29,8 @@ const certificate = (height: number, { absent = 0n, value = 1, round = 0 } = {})
 const withoutSelf = 1n << BigInt(self)
 
 let clock: VirtualClock
+/** By how much the clock that the node reads has jumped. */
+let jumpedMs: number
 let record: MemorySigningRecord
 let connected: number[]
 let height: number
@@ -48,13 +50,18 @@ function start(signer: ConsensusSigner = guarded()): void {
     height: () => height,
     bestKnownHeight: () => Math.max(best, height),
     latestCertifiedBatch: () => certified,
-    clock,
+    clock: {
+      nowMs: () => clock.nowMs() + jumpedMs,
+      schedule: (delayMs, task) => clock.schedule(delayMs, task),
+      soon: task => clock.soon(task),
+    },
     logger,
   })
 }
 
 beforeEach(() => {
   clock = new VirtualClock(1_000_000)
+  jumpedMs = 0
   record = new MemorySigningRecord()
   connected = [0, 1]
   height = 10
@@ -266,6 +273,19 @@ describe('while it signs', () => {
       await clock.advance(10)
     }
     expect([watch.state(), errors]).toEqual(['active', []])
+  })
+
+  it('listens as after a start when its clock has jumped: the machine may have gone on from a snapshot', async () => {
+    await clock.advance(10_000)
+    const usual = ask(content(height + 1, { round: 1 }))
+    await clock.advance(0)
+    expect(usual.outcome).toBe('signed')
+    jumpedMs = 60_000
+    const after = ask(content(height + 1, { round: 2 }))
+    await clock.advance(400)
+    expect([after.outcome, watch.state()]).toEqual(['held', 'listening'])
+    await clock.advance(600)
+    expect(after.outcome).toBe('signed')
   })
 
   it('listens as after a start when its signer was started again and resumes', async () => {

@@ -26,6 +26,9 @@ const listenMs = 500
 /** Heights decided without this key that are as good: a certificate may lack one third of those who signed. */
 const listenHeights = 4
 const lookMs = 50
+/** How often the clock is looked at, and what it may be ahead of that: beyond it the process stood still, or was put back by a machine that went on from a snapshot. */
+const beatMs = 1_000
+const maxStandstillMs = 5_000
 /** How long a head one above the own, which nobody has proved, holds the first signature back. */
 const unprovedHeadMs = 10_000
 
@@ -61,14 +64,18 @@ export class SigningWatch implements ConsensusSigner {
   /** What peers show of this key before it is known which heights are decided. */
   private shown: Held[] = []
   private cancelLook: () => void = () => {}
+  private cancelBeat: () => void = () => {}
+  private lastBeatMs: number
   private lastPrecommit: { readonly height: Height; readonly round: Round; readonly blockHash: string } | null = null
   private floorWanted: Height = 0
   private raising: Promise<void> | null = null
   private isStopReported = false
 
   constructor(private readonly ports: SigningWatchPorts) {
+    this.lastBeatMs = ports.clock.nowMs()
     this.reportStop()
     this.look()
+    this.beat()
   }
 
   get publicKey(): BlsPublicKeyBytes {
@@ -146,6 +153,7 @@ export class SigningWatch implements ConsensusSigner {
   /** Ends the watch; the signer itself stays open for whom it belongs to. */
   async close(): Promise<void> {
     this.cancelLook()
+    this.cancelBeat()
     releaseAll(this.shown)
   }
 
@@ -166,12 +174,29 @@ export class SigningWatch implements ConsensusSigner {
 
   /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
   private async turn(height: Height): Promise<void> {
+    this.noticeStandstill()
     if (this.isStopReported && !this.stop) this.listenAgain()
     if (!this.isListening || this.stop) return
     if (this.wanted?.height !== height) this.wanted = { height, sinceMs: this.ports.clock.nowMs() }
     await new Promise<void>(release => this.held.push({ height, release }))
     if (height <= this.ports.height())
       throw new SignerRefusal('BELOW_RECORD', 'the height was decided while the network was listened to', { height })
+  }
+
+  private beat(): void {
+    this.noticeStandstill()
+    this.cancelBeat = this.ports.clock.schedule(beatMs, () => this.beat())
+  }
+
+  /** While it stood still, another instance may have signed; and a snapshot of the machine has an older record. */
+  private noticeStandstill(): void {
+    const nowMs = this.ports.clock.nowMs()
+    const stoodMs = nowMs - this.lastBeatMs - beatMs
+    this.lastBeatMs = nowMs
+    if (stoodMs < maxStandstillMs || this.stop) return
+    this.ports.logger.warn('this process stood still: the network is listened to before it signs again', { stoodMs })
+    if (this.isListening) this.startOver()
+    else this.listenAgain()
   }
 
   private look(): void {
