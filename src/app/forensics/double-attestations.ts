@@ -91,8 +91,8 @@ async function claimsByPlace(files: readonly ForensicFile[], sets: SetSource): P
   for (const { height, member, attestation } of claims) {
     if (hashes.get(attestation.batchIndex)!.size === 1) continue
     const set = await sets.setAt(height)
-    const culprit = set.members[member]
-    if (!culprit) continue
+    const culprit = set?.members[member]
+    if (!set || !culprit) continue
     const key = placeOf(culprit, attestation)
     const place = places.get(key) ?? { set, culprit, byHash: new Map() }
     places.set(key, place)

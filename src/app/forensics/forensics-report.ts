@@ -1,5 +1,5 @@
 import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
-import type { SetId } from '../../base/primitives/quantities.js'
+import type { Height, SetId } from '../../base/primitives/quantities.js'
 import { duplicateProposal, duplicateVote, type Evidence, encodeEvidence } from '../../base/protocol/evidence.js'
 import { encodeProposal } from '../../base/protocol/proposal.js'
 import { encodeCertificate } from '../../base/protocol/quorum-certificate.js'
@@ -15,9 +15,10 @@ import type { Forensics, HeightFindings } from './run-forensics.js'
 export const forensicsExitCodes = { nothing: 0, culprits: 2, unanswered: 3 } as const
 
 export function forensicsExitCode(forensics: Forensics): number {
-  const { heights, attestations, unjudged } = forensics
+  const { heights, attestations, unjudged, unknownSetAt } = forensics
   if (attestations.length > 0 || heights.some(({ culprits }) => culprits.length > 0)) return forensicsExitCodes.culprits
-  const isUnanswered = unjudged.length > 0 || refusedOf(forensics) > 0 || heights.some(({ isFork }) => isFork)
+  const isUnjudged = unjudged.length + unknownSetAt.length > 0
+  const isUnanswered = isUnjudged || refusedOf(forensics) > 0 || heights.some(({ isFork }) => isFork)
   return isUnanswered ? forensicsExitCodes.unanswered : forensicsExitCodes.nothing
 }
 
@@ -122,7 +123,7 @@ function sentence(message: ProofMessage): string {
 
 /** The findings for a person. */
 export function forensicsText(forensics: Forensics): string {
-  const { heights, attestations, unjudged, gaps, knownHeights, examinedHeights } = forensics
+  const { heights, attestations, unjudged, unknownSetAt, gaps, knownHeights, examinedHeights } = forensics
   const lines = [`${knownHeights} heights known, ${examinedHeights} examined`]
   if (gaps.length > 0) lines.push('judged as without --complete, since a log does not show all of a height')
   for (const gap of gaps) lines.push(`  ${gapLine(gap)}`)
@@ -130,12 +131,14 @@ export function forensicsText(forensics: Forensics): string {
   if (attestations.length > 0) lines.push('', 'attestations of two hashes for one batch')
   for (const finding of attestations) lines.push(`  ${attestationLine(finding)}`)
   lines.push(...unjudgedLines(unjudged))
+  if (unknownSetAt.length > 0)
+    lines.push(`${whichHeights(unknownSetAt)}: messages differ, and could not be judged: the set is unknown`)
   const refused = refusedOf(forensics)
   if (refused > 0)
     lines.push(
       `${refused} messages and pieces of evidence were not signed as they say: are these the right network and set?`,
     )
-  if (heights.length + attestations.length + unjudged.length + refused === 0)
+  if (heights.length + attestations.length + unjudged.length + unknownSetAt.length + refused === 0)
     lines.push('nobody is seen to have broken the protocol')
   return lines.join('\n')
 }
@@ -151,9 +154,12 @@ function unjudgedLines(unjudged: Forensics['unjudged']): string[] {
 }
 
 function gapLine({ file, reason, heights }: CoverageGap): string {
+  return `${whichHeights(heights)}: ${file === null ? reason : `${file} ${reason}`}`
+}
+
+function whichHeights(heights: readonly Height[]): string {
   const [first, last] = [heights[0], heights.at(-1)]
-  const which = first === last ? `height ${first}` : `${heights.length} heights from ${first} to ${last}`
-  return `${which}: ${file === null ? reason : `${file} ${reason}`}`
+  return first === last ? `height ${first}` : `${heights.length} heights from ${first} to ${last}`
 }
 
 function heightLines(findings: HeightFindings): string[] {

@@ -27,6 +27,8 @@ export interface Forensics extends DoubleAttestations {
   readonly refusedMessages: number
   /** Why examined heights were judged as without `isComplete` though it was said. */
   readonly gaps: readonly CoverageGap[]
+  /** Heights at which messages differ, and whose set is not known. */
+  readonly unknownSetAt: readonly Height[]
   /** How many heights the files know, and how many of them had messages that differ, whose signatures were checked. */
   readonly knownHeights: number
   readonly examinedHeights: number
@@ -41,7 +43,6 @@ interface Gathered {
 
 /**
  * Judges what the files hold. Only heights at which messages differ are examined, all of them or the one asked for.
- * @throws AppError FORENSICS_SET
  */
 export async function runForensics({
   files,
@@ -66,9 +67,14 @@ export async function runForensics({
   const gaps = isComplete ? coverageGaps(files, chosen) : []
   const uncovered = new Set(gaps.flatMap(gap => gap.heights))
   const heights: HeightFindings[] = []
+  const unknownSetAt: Height[] = []
   let refusedMessages = 0
   for (const height of chosen) {
     const set = await sets.setAt(height)
+    if (!set) {
+      unknownSetAt.push(height)
+      continue
+    }
     const messages = verifyMessages({ height, messages: byHeight.get(height)!, set, domain })
     refusedMessages += messages.refused
     const report = investigate({ height, messages, set, isComplete: isComplete && !uncovered.has(height) })
@@ -79,7 +85,15 @@ export async function runForensics({
     only === null
       ? await doubleAttestations(files, { sets, domain })
       : { attestations: [], unjudged: [], refusedEvidence: 0 }
-  return { heights, ...judged, refusedMessages, gaps, knownHeights: byHeight.size, examinedHeights: chosen.length }
+  return {
+    heights,
+    ...judged,
+    refusedMessages,
+    gaps,
+    unknownSetAt,
+    knownHeights: byHeight.size,
+    examinedHeights: chosen.length - unknownSetAt.length,
+  }
 }
 
 function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {

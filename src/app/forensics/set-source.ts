@@ -16,8 +16,8 @@ export interface ActiveSet {
 
 /** Where forensics get the keys from that signatures are checked against. */
 export interface SetSource {
-  /** @throws AppError FORENSICS_SET when no set of that height is known */
-  setAt(height: Height): Promise<SequencerSet>
+  /** Undefined when no set of that height is known. */
+  setAt(height: Height): Promise<SequencerSet | undefined>
   /** Undefined when no such set is known. */
   withId(setId: SetId): Promise<SequencerSet | undefined>
 }
@@ -36,11 +36,7 @@ export async function setsFromFiles(files: readonly string[]): Promise<SetSource
   )
   sets.sort((a, b) => b.activeFrom - a.activeFrom)
   return {
-    async setAt(height) {
-      const found = sets.find(({ activeFrom }) => activeFrom <= height)
-      if (found) return found.set
-      throw new AppError('FORENSICS_SET', `no file given by --set holds the set that signs height ${height}`)
-    },
+    setAt: async height => sets.find(({ activeFrom }) => activeFrom <= height)?.set,
     withId: async setId => sets.find(({ set }) => set.setId === setId)?.set,
   }
 }
@@ -59,11 +55,7 @@ export function setsFromNode(url: string): SetSource {
   }
   const askAt = (height: Height) => ask(`0x${height.toString(16)}`)
   return {
-    async setAt(height) {
-      const found = await askAt(height)
-      if (found) return found.set
-      throw new AppError('FORENSICS_SET', `${url} knows no set of height ${height}`)
-    },
+    setAt: async height => (await askAt(height))?.set,
     async withId(setId) {
       const latest = await ask('latest')
       let newer = [...known.values()].filter(({ set }) => set.setId >= setId).sort(bySetId)[0] ?? latest
