@@ -28,7 +28,7 @@ export interface DoubleAttestations {
 
 /**
  * Contradictions among the attestations that are given as evidence and among those that precommits carry: one for each
- * key and batch, all signatures verified. @throws AppError FORENSICS_SET
+ * key and batch, all signatures verified.
  */
 export async function doubleAttestations(
   files: readonly ForensicFile[],
