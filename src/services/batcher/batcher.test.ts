@@ -650,6 +650,28 @@ describe('certificates', () => {
     expect(network.dropped).toEqual([])
   })
 
+  it('are sent to who asks, but once a second, and not to all strangers at once', async () => {
+    const chain = makeChain({ length: 5 })
+    const network = new FakeNetwork([])
+    const { batcher, decide, clock } = await startNode({ chain, key: null, network })
+    decide(5)
+    await sealed(batcher, 1)
+    expect(await batcher.acceptCertificate(await certificateBy(batcher, 1, [0, 1, 2]))).toBe('stored')
+    const want = encodeBatchMessage({ type: 'want', from: 1 })
+    for (let i = 0; i < 100; i++) network.handler(peer('a'), want)
+    expect(network.sent.length).toBe(8)
+    expect(new Set(network.dropped.map(({ reason }) => reason))).toEqual(new Set(['too-many-certificate-requests']))
+    expect(network.dropped.length).toBe(92)
+    await clock.advance(1_000)
+    network.sent.length = 0
+    for (let i = 0; i < 10; i++) network.handler(peer('a'), want)
+    expect(network.sent.length).toBe(1)
+    for (let i = 0; i < 2_000; i++) network.handler(peer(`stranger ${i}`), want)
+    expect(network.sent.length).toBeLessThanOrEqual(64)
+    network.handler(peer('sequencer', 1), want)
+    expect(network.sent.at(-1)!.to).toBe('sequencer')
+  })
+
   it('that come before the batch is sealed here count when it is', async () => {
     const chain = makeChain({ length: 5 })
     const other = await startNode({ chain, key: 0, head: 5 })

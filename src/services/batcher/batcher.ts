@@ -341,15 +341,18 @@ export class Batcher {
       attestation: (key, attestation) => this.desk.attestation(key, attestation),
       certificate: certificate => this.desk.certificate(certificate),
       certificatesFrom: (index, limit) => {
-        const found: BatchCertificate[] = []
+        const found: Uint8Array[] = []
         for (let at = index; at < index + limit && at <= this.sealer.lastSealed; at++) {
-          const certificate = this.store.certificate(at)
+          const certificate = this.store.encodedCertificate(at)
           if (certificate) found.push(certificate)
         }
         return found
       },
       wanted: () => this.wanted(),
       ownAttestations: () => [...this.desk.openBatches()].flatMap(({ own }) => (own ? [decodeAttestation(own)] : [])),
+      isSequencer: ({ consensusKey }) =>
+        consensusKey !== null && memberByKey(this.ports.sets.setAt(this.decided + 1), consensusKey) !== undefined,
+      nowMs: () => this.ports.clock.nowMs(),
     })
   }
 
