@@ -18,7 +18,7 @@ export type CertificateOutcome = 'stored' | 'known' | 'kept' | 'divergent' | 're
 
 /** What the gossip asks of the batcher. */
 export interface GossipDesk {
-  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome
+  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome | Promise<AttestationOutcome>
   certificate(certificate: BatchCertificate): Promise<CertificateOutcome>
   /** Those that are stored of the batches from this one on, so many; encoded. */
   certificatesFrom(index: BatchIndex, limit: number): Uint8Array[]
@@ -100,7 +100,7 @@ export class BatchGossip {
       return
     }
     if (message.type === 'attestation') {
-      this.takeOf(from, message.attestation)
+      void this.takeOf(from, message.attestation)
     } else if (message.type === 'want') {
       this.answer(from, message.from)
     } else {
@@ -121,8 +121,8 @@ export class BatchGossip {
   }
 
   /** Who vouched for a key speaks for it alone: a forged attestation of it is the peer's own work. */
-  private takeOf(from: Peer, attestation: BatchAttestation): void {
-    if (!from.consensusKey || this.desk.attestation(from.consensusKey, attestation) !== 'forged') return
+  private async takeOf(from: Peer, attestation: BatchAttestation): Promise<void> {
+    if (!from.consensusKey || (await this.desk.attestation(from.consensusKey, attestation)) !== 'forged') return
     this.network.drop(from.id, { reason: 'forged-attestation', detail: `batch ${attestation.batchIndex}` })
   }
 

@@ -138,6 +138,7 @@ interface NodeOptions {
   /** Throws while the signer cannot sign. */
   readonly beforeSigning?: () => void
   readonly onConflict?: BatcherPorts['onConflict']
+  readonly verifier?: BatcherPorts['verifier']
   /** Its process ends without a word: nothing of it is waited for. */
   readonly isKilled?: boolean
 }
@@ -161,7 +162,7 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
       },
       l1View: { rollingHashAt: options.rollingHashAt ?? (() => zeroHash) },
       sets: { setAt },
-      verifier: inlineSignatureVerifier,
+      verifier: options.verifier ?? inlineSignatureVerifier,
       signer:
         key === null
           ? null
@@ -191,6 +192,11 @@ function signerOf({ key, disk, beforeSigning = () => {} }: { key: number; disk: 
       return signer.signAttestation(content)
     },
   }
+}
+
+/** Lets pending work go on for a while. */
+async function settle(turns = 50): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
 /** Lets pending work go on until the condition holds; fails the test when it never does. */
@@ -499,8 +505,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const other: Hash32 = `0x${'66'.repeat(32)}`
     batcher.onExtension({ set: four, member: 2, bytes: await attest(1, 1, other) })
+    await settle()
     expect(errors).toEqual([])
     for (let i = 0; i < 3; i++) batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, other) })
+    await settle()
     expect(errors.length).toBe(1)
     expect(errors[0]![1]).toEqual({ batchIndex: 1, own: batcher.batchHashOf(1), theirs: other })
   })
@@ -518,8 +526,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const own = batcher.batchHashOf(1)!
     const [other, third]: Hash32[] = [`0x${'66'.repeat(32)}`, `0x${'77'.repeat(32)}`]
-    const say = async (member: number, hash: Hash32, signer = member) =>
+    const say = async (member: number, hash: Hash32, signer = member) => {
       batcher.onExtension({ set: four, member, bytes: await attest(signer, 1, hash) })
+      await settle(2)
+    }
     await say(1, other!)
     await say(2, third!)
     await say(3, third!, 1)
@@ -546,11 +556,14 @@ describe('attestations', () => {
     const other: Hash32 = `0x${'66'.repeat(32)}`
     const forged = await attest(2, 1, other)
     batcher.onExtension({ set: four, member: 1, bytes: forged })
+    await settle()
     expect(network.dropped).toEqual([])
     const message = encodeBatchMessage({ type: 'attestation', attestation: decodeAttestation(forged) })
     network.handler(peer('stranger'), message)
+    await settle()
     expect(network.dropped).toEqual([])
     network.handler(peer('one', 1), message)
+    await settle()
     expect(network.dropped).toEqual([{ peer: 'one', reason: 'forged-attestation' }])
   })
 
@@ -565,8 +578,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const own = batcher.batchHashOf(1)!
     const other: Hash32 = `0x${'66'.repeat(32)}`
-    const say = async (member: number, hash: Hash32, signer = member) =>
+    const say = async (member: number, hash: Hash32, signer = member) => {
       batcher.onExtension({ set: four, member, bytes: await attest(signer, 1, hash) })
+      await settle(2)
+    }
     await say(1, own, 2)
     await say(1, other)
     await say(3, other)
@@ -575,6 +590,63 @@ describe('attestations', () => {
     await say(1, own)
     await say(3, own)
     expect(conflicts).toEqual([1, 3])
+  })
+
+  it('that are forged in a name before the true one shut it out of no batch', async () => {
+    const { batcher, decide } = await startNode({ chain: makeChain({ length: 5 }), key: 0 })
+    decide(5)
+    await attesting(batcher, 1)
+    const hash = batcher.batchHashOf(1)!
+    batcher.onExtension({ set: four, member: 1, bytes: await attest(4, 1, hash) })
+    batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, hash) })
+    batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
+    await certified(batcher, 1)
+    expect((await batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
+  })
+
+  it('that are forged cost few checks, none of them on the calling thread', async () => {
+    const checks: number[] = []
+    const verifier: BatcherPorts['verifier'] = {
+      verify: async batch => {
+        await new Promise(resolve => setImmediate(resolve))
+        checks.push(batch.signed.length)
+        return inlineSignatureVerifier.verify(batch)
+      },
+      verifyAggregates: claims => inlineSignatureVerifier.verifyAggregates(claims),
+    }
+    const chain = makeChain({ length: 10 })
+    const { batcher, decide, errors } = await startNode({ chain, key: 0, verifier })
+    decide(5)
+    await attesting(batcher, 1)
+    const hash = batcher.batchHashOf(1)!
+    // Of other hashes: few a height, and a known one not at all.
+    const say = (n: number, of: Hash32 = `0x${'77'.repeat(32)}`) =>
+      batcher.onExtension({
+        set: four,
+        member: 1,
+        bytes: encodeAttestation({ batchIndex: 1, batchHash: of, signature: noise(`${n}`, 96) }),
+      })
+    for (let n = 0; n < 50; n++) say(n)
+    await settle()
+    expect(checks.length).toBe(4)
+    decide(6)
+    for (let n = 0; n < 50; n++) say(3)
+    await settle()
+    expect(checks.length).toBe(4)
+    say(51)
+    await settle()
+    expect(checks.length).toBe(5)
+    // Of this node's hash: all that a quorum needs as one.
+    checks.length = 0
+    decide(7)
+    say(60, hash)
+    batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
+    await settle()
+    expect(checks).toEqual([3])
+    batcher.onExtension({ set: four, member: 3, bytes: await attest(3, 1, hash) })
+    await certified(batcher, 1)
+    expect(checks).toEqual([3, 1])
+    expect(errors).toEqual([])
   })
 
   it('that could not be signed are signed soon after, in order, without another batch', async () => {
@@ -625,6 +697,33 @@ describe('attestations', () => {
     inbox.handler(peer('zero', 0), message)
     await certified(receiver.batcher, 1)
     expect((await receiver.batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
+  })
+
+  it('of a member that leaves are shut out neither by what votes say in its name nor by invented keys', async () => {
+    const next = setOf(2, [1, 2, 3, 4])
+    const setAt = (height: number) => (height <= 3 ? four : next)
+    const chain = makeChain({ length: 8, setAt })
+    const probe = await startNode({ chain, key: null, setAt })
+    probe.decide(4)
+    await sealed(probe.batcher, 1)
+    const hash = probe.batcher.batchHashOf(1)!
+    const inbox = new FakeNetwork([])
+    const receiver = await startNode({ chain, key: 2, setAt, network: inbox })
+    const garbage = { batchIndex: 1, batchHash: hash, signature: noise('x', 96) }
+    receiver.batcher.onExtension({ set: four, member: 0, bytes: encodeAttestation(garbage) })
+    const bytes = encodeBatchMessage({ type: 'attestation', attestation: garbage })
+    for (let n = 0; n < 1_100; n++) {
+      const seed = concatBytes(new Uint8Array(28), uintToBytes(n + 1_000, 4))
+      inbox.handler({ id: `stranger ${n}`, consensusKey: BlsSecretKey.fromSeed(seed).publicKey() }, bytes)
+    }
+    const attestation = decodeAttestation(await attest(0, 1, hash))
+    inbox.handler(peer('zero', 0), encodeBatchMessage({ type: 'attestation', attestation }))
+    receiver.decide(8)
+    await attesting(receiver.batcher, 1)
+    receiver.batcher.onExtension({ set: next, member: 0, bytes: await attest(1, 1, hash) })
+    await certified(receiver.batcher, 1)
+    expect((await receiver.batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
+    expect(inbox.dropped).toEqual([])
   })
 })
 

@@ -1,3 +1,4 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { bytesEqual } from '../../base/primitives/bytes.js'
 import type { BatchHash, Hash32 } from '../../base/primitives/hashes.js'
@@ -47,7 +48,7 @@ export interface BatcherPorts {
   readonly l1View: { rollingHashAt(messagesConsumed: number): Hash32 | null }
   /** The set that signs a height; asked for heights up to the one after the last decided. */
   readonly sets: { setAt(height: Height): SequencerSet }
-  readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
+  readonly verifier: Pick<SignatureVerifier, 'verify' | 'verifyAggregates'>
   /** Null in a node that signs nothing. */
   readonly signer: Pick<ConsensusSigner, 'publicKey' | 'signAttestation'> | null
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'> | null
@@ -122,7 +123,16 @@ export class Batcher {
     this.decided = start.head
     this.sealedIndex = metrics.gauge('morphism_batcher_sealed_index', 'Newest sealed batch')
     this.ignoredExtensions = metrics.counter('morphism_batcher_malformed_extensions_total', 'Unreadable extensions')
-    this.desk = new CertificateDesk(config.domain, { store: this.store, verifier, logger, metrics, onConflict })
+    this.desk = new CertificateDesk(config.domain, {
+      store: this.store,
+      verifier,
+      logger,
+      metrics,
+      onConflict,
+      isMember: key =>
+        [this.decided + 1, Math.min(this.sealer.next, this.decided + 1)].some(height => this.isMember(key, height)),
+    })
+    this.desk.onDecided(this.decided)
     const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
     const { batchIndex, lastBlock } = parent
     this.sealedBefore = batchIndex
@@ -143,6 +153,7 @@ export class Batcher {
   onDecided(block: Block): void {
     const height = block.header.number
     this.decided = Math.max(this.decided, height)
+    this.desk.onDecided(this.decided)
     this.recent.set(height, block)
     this.recent.delete(height - maxRecent)
     this.wake()
@@ -159,7 +170,8 @@ export class Batcher {
     const signer = set.members[member]
     if (!signer || bytes.length === 0) return
     try {
-      this.desk.attestation(signer.publicKey.bytes, decodeAttestation(bytes))
+      const attestation = decodeAttestation(bytes)
+      void this.desk.attestation({ key: signer.publicKey.bytes, attestation, bearer: 'vote' })
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.ignoredExtensions.inc()
@@ -294,7 +306,7 @@ export class Batcher {
   }
 
   private async signOpen(): Promise<void> {
-    const { signer, sets, clock } = this.ports
+    const { signer, clock } = this.ports
     if (!signer) return
     const isFirstTry = this.signAgainMs === null
     this.signAgainMs = null
@@ -304,8 +316,8 @@ export class Batcher {
       try {
         const attestation = this.store.attestation(batchIndex) ?? (await this.sign(signer, sealed))
         this.desk.ownAttestation(signer.publicKey, attestation)
-        const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
-        if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
+        if (!this.isMember(signer.publicKey, this.decided + 1))
+          this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
         const level = isExpected(error) || !isFirstTry ? 'debug' : 'error'
         this.ports.logger[level]('the batch attestation was not signed', { batchIndex, error: String(error) })
@@ -327,6 +339,11 @@ export class Batcher {
     return attestation
   }
 
+  /** Whether the key is of the set that signs the height. */
+  private isMember(key: BlsPublicKeyBytes, height: Height): boolean {
+    return memberByKey(this.ports.sets.setAt(height), key) !== undefined
+  }
+
   /** The oldest open batch, if others have had time to certify it: older than the newest, or sealed before this start. */
   private wanted(): BatchIndex | null {
     for (const { sealed } of this.desk.openBatches()) {
@@ -338,7 +355,7 @@ export class Batcher {
 
   private createGossip(network: NonNullable<BatcherPorts['network']>): BatchGossip {
     return new BatchGossip(network, {
-      attestation: (key, attestation) => this.desk.attestation(key, attestation),
+      attestation: (key, attestation) => this.desk.attestation({ key, attestation, bearer: 'signer' }),
       certificate: certificate => this.desk.certificate(certificate),
       certificatesFrom: (index, limit) => {
         const found: Uint8Array[] = []
@@ -350,8 +367,7 @@ export class Batcher {
       },
       wanted: () => this.wanted(),
       ownAttestations: () => [...this.desk.openBatches()].flatMap(({ own }) => (own ? [decodeAttestation(own)] : [])),
-      isSequencer: ({ consensusKey }) =>
-        consensusKey !== null && memberByKey(this.ports.sets.setAt(this.decided + 1), consensusKey) !== undefined,
+      isSequencer: ({ consensusKey }) => consensusKey !== null && this.isMember(consensusKey, this.decided + 1),
       nowMs: () => this.ports.clock.nowMs(),
     })
   }

@@ -1,5 +1,5 @@
 import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
-import type { BatchIndex } from '../../base/primitives/quantities.js'
+import type { BatchIndex, Height } from '../../base/primitives/quantities.js'
 import {
   attestationDigest,
   type BatchAttestation,
@@ -15,6 +15,7 @@ import {
   type AttestationConflict,
   type AttestationOutcome,
   AttestationPool,
+  type BroughtAttestation,
   type OpenBatch,
 } from './attestation-pool.js'
 import type { CertificateOutcome } from './batch-gossip.js'
@@ -38,13 +39,15 @@ export class CertificateDesk {
     private readonly domain: SigningDomain,
     private readonly ports: {
       readonly store: BatchStore
-      readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
+      readonly verifier: Pick<SignatureVerifier, 'verify' | 'verifyAggregates'>
       readonly logger: Logger
       readonly metrics: Metrics
       readonly onConflict: (conflict: AttestationConflict) => void
+      /** Whether the key may be of the set of a batch that this node has not sealed. */
+      readonly isMember: (key: BlsPublicKeyBytes) => boolean
     },
   ) {
-    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo(), ports.onConflict)
+    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo(), ports)
     this.certified = ports.metrics.gauge('morphism_batcher_certified_index', 'All batches up to it have a certificate')
     this.divergences = ports.metrics.counter('morphism_batcher_divergences_total', 'Valid signatures for other hashes')
   }
@@ -76,18 +79,21 @@ export class CertificateDesk {
       this.pool.pass(batchIndex)
       return
     }
-    for (const { outcome, attestation } of this.pool.begin(sealed, set)) this.react(outcome, attestation)
+    for (const brought of this.pool.begin(sealed, set)) void this.attestation(brought)
     for (const certificate of early) void this.certificate(certificate)
   }
 
-  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
-    const outcome = this.pool.add(key, attestation)
-    this.react(outcome, attestation)
-    return outcome
+  /** A block was decided. */
+  onDecided(height: Height): void {
+    this.pool.height = height
+  }
+
+  attestation(brought: BroughtAttestation): Promise<AttestationOutcome> {
+    return this.taken(brought.attestation, () => this.pool.add(brought))
   }
 
   ownAttestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void {
-    this.react(this.pool.addOwn(key, attestation), attestation)
+    void this.taken(attestation, () => this.pool.addOwn(key, attestation))
   }
 
   /** Takes a certificate from anywhere; verified before it counts. */
@@ -105,18 +111,30 @@ export class CertificateDesk {
   /** Takes nothing more; resolves when what was asked so far is done. */
   async close(): Promise<void> {
     this.isClosed = true
+    await this.pool.settled()
     await this.queue
   }
 
-  private react(outcome: AttestationOutcome, attestation: BatchAttestation): void {
-    if (outcome === 'ready') this.certify(attestation.batchIndex)
-    if (outcome === 'divergent')
-      this.reportDivergence('a sequencer signed another batch than this node sealed', attestation)
+  private async taken(
+    attestation: BatchAttestation,
+    add: () => Promise<AttestationOutcome>,
+  ): Promise<AttestationOutcome> {
+    if (this.isClosed) return 'ignored'
+    try {
+      const outcome = await add()
+      if (outcome === 'ready') this.certify(attestation.batchIndex)
+      if (outcome === 'divergent')
+        this.reportDivergence('a sequencer signed another batch than this node sealed', attestation)
+      return outcome
+    } catch (error) {
+      if (!this.isClosed) this.ports.logger.error('verifying a batch attestation failed', { error: String(error) })
+      return 'ignored'
+    }
   }
 
   private certify(index: BatchIndex): void {
     void this.serialized(async () => {
-      const certificate = this.pool.certify(index)
+      const certificate = await this.pool.certify(index)
       if (certificate) await this.store(certificate)
     })
   }
