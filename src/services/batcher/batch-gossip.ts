@@ -19,7 +19,7 @@ export type CertificateOutcome = 'stored' | 'known' | 'kept' | 'divergent' | 're
 /** What the gossip asks of the batcher. */
 export interface GossipDesk {
   attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome | Promise<AttestationOutcome>
-  certificate(certificate: BatchCertificate): Promise<CertificateOutcome>
+  certificate(certificate: BatchCertificate, from: Peer): Promise<CertificateOutcome>
   /** Those that are stored of the batches from this one on, so many; encoded. */
   certificatesFrom(index: BatchIndex, limit: number): Uint8Array[]
   /** Oldest batch without a certificate, if others may have one by now. */
@@ -69,11 +69,20 @@ export class BatchGossip {
     for (const peer of this.network.peers()) this.network.send(peer.id, 'batches', bytes)
   }
 
-  /** Asks one peer, another each time, for the oldest certificate that is missing. */
+  /** Asks one peer, another each time, for the oldest certificate that is missing; every second time one of the set. */
   ask(): void {
     const peers = this.network.peers()
-    const peer = peers[this.turn++ % Math.max(peers.length, 1)]
+    const sequencers = peers.filter(peer => this.desk.isSequencer(peer))
+    const turn = this.turn++
+    const [asked, at] =
+      sequencers.length === 0 ? [peers, turn] : [turn % 2 === 0 ? sequencers : peers, Math.floor(turn / 2)]
+    const peer = asked[at % Math.max(asked.length, 1)]
     if (peer) this.askPeer(peer)
+  }
+
+  /** The peer sent a certificate that does not hold. */
+  punish(peer: Peer, { batchIndex }: BatchCertificate): void {
+    this.network.drop(peer.id, { reason: 'forged-batch-certificate', detail: `batch ${batchIndex}` })
   }
 
   private askPeer(peer: Peer): void {
@@ -129,11 +138,10 @@ export class BatchGossip {
   private async take(from: Peer, certificates: readonly BatchCertificate[]): Promise<void> {
     let stored = 0
     for (const certificate of certificates) {
-      const outcome = await this.desk.certificate(certificate)
+      const outcome = await this.desk.certificate(certificate, from)
       if (outcome === 'stored') stored++
       if (outcome !== 'refused') continue
-      const detail = `batch ${certificate.batchIndex}`
-      this.network.drop(from.id, { reason: 'forged-batch-certificate', detail })
+      this.punish(from, certificate)
       return
     }
     // A full answer that was of use: there may be more.

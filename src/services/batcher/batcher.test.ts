@@ -699,6 +699,31 @@ describe('attestations', () => {
     expect((await receiver.batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
   })
 
+  it('of a member that leaves are sent again, also those that it signed before, until there is a certificate', async () => {
+    const next = setOf(2, [1, 2, 3, 4])
+    const setAt = (height: number) => (height <= 6 ? four : next)
+    const chain = makeChain({ length: 7, setAt })
+    const network = new FakeNetwork([peer('one', 1)])
+    const { batcher, decide, clock } = await startNode({ chain, key: 0, setAt, network })
+    decide(5)
+    await attesting(batcher, 1)
+    const attestation = decodeAttestation(batcher.extension())
+    const message = encodeBatchMessage({ type: 'attestation', attestation })
+    await clock.advance(20_000)
+    expect(network.has('one', message)).toBe(false)
+    decide(7)
+    await sealed(batcher, 2)
+    for (let times = 0; times < 2; times++) {
+      await clock.advance(5_000)
+      expect(network.has('one', message)).toBe(true)
+      network.sent.length = 0
+    }
+    for (const index of [1, 2]) await batcher.acceptCertificate(await certificateBy(batcher, index, [1, 2, 3]))
+    network.sent.length = 0
+    await clock.advance(60_000)
+    expect(network.sent).toEqual([])
+  })
+
   it('of a member that leaves are shut out neither by what votes say in its name nor by invented keys', async () => {
     const next = setOf(2, [1, 2, 3, 4])
     const setAt = (height: number) => (height <= 3 ? four : next)
@@ -781,6 +806,68 @@ describe('certificates', () => {
     decide(5)
     await certified(batcher, 1)
     expect(await batcher.acceptCertificate(certificate)).toBe('known')
+  })
+
+  it('that come early and false shut out no true one, and cost their senders the connection', async () => {
+    const chain = makeChain({ length: 5 })
+    const probe = await startNode({ chain, key: null })
+    probe.decide(5)
+    await sealed(probe.batcher, 1)
+    const network = new FakeNetwork([])
+    const { batcher, decide } = await startNode({ chain, key: null, network })
+    const certificate = (n: number) => ({
+      batchIndex: 1,
+      batchHash: zeroHash,
+      absent: 0n,
+      signature: noise(`${n}`, 96),
+    })
+    const send = (from: Peer, ...certificates: BatchCertificate[]) =>
+      network.handler(from, encodeBatchMessage({ type: 'certificates', certificates }))
+    for (let n = 0; n < 16; n++) send(peer('evil'), certificate(n))
+    send(peer('second'), certificate(0))
+    send(peer('honest'), await certificateBy(probe.batcher, 1, [0, 1, 2]))
+    for (let n = 100; n < 300; n++) send(peer(`stranger ${n}`), certificate(n))
+    await settle()
+    decide(5)
+    await certified(batcher, 1)
+    expect(network.dropped.slice(0, 2).map(({ peer: id }) => id)).toEqual(['evil', 'second'])
+
+    // All places of strangers are taken: one of the set has its own, and its turn before them.
+    const other = await startNode({ chain, key: null, network })
+    network.dropped.length = 0
+    for (let n = 100; n < 300; n++) send(peer(`stranger ${n}`), certificate(n))
+    send(peer('sequencer', 1), await certificateBy(probe.batcher, 1, [0, 1, 2]))
+    await settle()
+    other.decide(5)
+    await certified(other.batcher, 1)
+    await settle()
+    expect(network.dropped).toEqual([])
+  })
+
+  it('are asked for again and again, of sequencers first, and stored again when that failed', async () => {
+    const disk = newDisk()
+    let isFull = true
+    const store: KeyValueStore = Object.create(disk.store)
+    store.write = async changes => {
+      if (isFull && changes.length === 2) throw new Error('the disk is full')
+      return disk.store.write(changes)
+    }
+    const chain = makeChain({ length: 5 })
+    const network = new FakeNetwork([peer('a'), peer('b'), peer('one', 1)])
+    const { batcher, decide, clock } = await startNode({ chain, key: 0, disk, store, network })
+    decide(5)
+    await attesting(batcher, 1)
+    await clock.advance(30_000)
+    const want = encodeBatchMessage({ type: 'want', from: 1 })
+    const asked = network.sent.filter(({ message }) => bytesEqual(message, want)).map(({ to }) => to)
+    expect(asked.slice(0, 4)).toEqual(['one', 'a', 'one', 'b'])
+    const hash = batcher.batchHashOf(1)!
+    for (const member of [1, 2]) batcher.onExtension({ set: four, member, bytes: await attest(member, 1, hash) })
+    await settle()
+    expect((await batcher.batch(1))!.certificate).toBeNull()
+    isFull = false
+    await clock.advance(5_000)
+    await certified(batcher, 1)
   })
 
   it('that are forged cost the sender its connection', async () => {

@@ -75,6 +75,10 @@ const waitMs = 500
 const longestWaitMs = 30_000
 /** How long after a signature that failed (a full disk, a signer that does not answer) it is asked for again. */
 const signAgainAfterMs = 500
+/** How often what an open batch lacks is done again: asked for, sent, stored. */
+const againMs = 4_000
+/** Most own attestations that are sent again at once. */
+const maxSentAgain = 16
 /** Newest decided blocks kept at hand, so that the head need not be read again. */
 const maxRecent = 32
 
@@ -100,8 +104,6 @@ export class Batcher {
   private readonly recent = new Map<Height, Block>()
   private readonly sealedIndex: Gauge
   private readonly ignoredExtensions: Counter
-  /** Newest batch that was sealed when this batcher began. */
-  private readonly sealedBefore: BatchIndex
   private decided: Height
   private failures = 0
   /** When attestations that failed are tried again. */
@@ -111,6 +113,10 @@ export class Batcher {
   private isClosed = false
   private run: Promise<void> = Promise.resolve()
   private cancelRetry: () => void = () => {}
+  /** Stops what is done again while a batch is open; null while none is. */
+  private cancelAgain: (() => void) | null = null
+  /** Newest batch that was sealed long enough ago for others to have its certificate. */
+  private overdue: BatchIndex
 
   /** Use `createBatcher`. */
   constructor(
@@ -131,11 +137,12 @@ export class Batcher {
       onConflict,
       isMember: key =>
         [this.decided + 1, Math.min(this.sealer.next, this.decided + 1)].some(height => this.isMember(key, height)),
+      onForged: (sender, certificate) => this.gossip?.punish(sender, certificate),
     })
     this.desk.onDecided(this.decided)
     const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
     const { batchIndex, lastBlock } = parent
-    this.sealedBefore = batchIndex
+    this.overdue = batchIndex
     this.sealer = new BatchSealer(
       config.protocol,
       { ...ports, sets, store: this.store, blockAt: height => this.blockAt(height) },
@@ -181,7 +188,7 @@ export class Batcher {
 
   /** Takes a certificate that was seen elsewhere, such as in a commitBatch transaction; verified before it counts. */
   acceptCertificate(certificate: BatchCertificate): Promise<CertificateOutcome> {
-    return this.desk.certificate(certificate)
+    return this.desk.certificate(certificate, null)
   }
 
   /** Called with each certificate once it is stored. */
@@ -221,6 +228,7 @@ export class Batcher {
     this.isClosed = true
     this.gossip?.close()
     this.cancelRetry()
+    this.cancelAgain?.()
     await this.run
     await this.desk.close()
   }
@@ -303,6 +311,37 @@ export class Batcher {
     await this.signOpen()
     this.desk.certifyOpen()
     if (this.wanted() !== null) this.gossip?.ask()
+    if (!this.cancelAgain) this.scheduleAgain()
+  }
+
+  /** A certificate may be lost on its way or on its way to disk, and an attestation too. */
+  private scheduleAgain(): void {
+    const sealed = this.desk.last
+    const [oldest] = this.desk.openBatches()
+    if (!oldest || this.isClosed) {
+      this.cancelAgain = null
+      return
+    }
+    this.cancelAgain = this.ports.clock.schedule(againMs, () => {
+      this.overdue = Math.max(this.overdue, sealed)
+      this.desk.certifyOpen()
+      this.sendOwnAgain()
+      if (this.wanted() !== null) this.gossip?.ask()
+      this.scheduleAgain()
+    })
+  }
+
+  /** Votes carry the attestations of who is of the set; the others have nobody else to carry theirs. */
+  private sendOwnAgain(): void {
+    const { signer } = this.ports
+    if (!signer || !this.gossip || this.isMember(signer.publicKey, this.decided + 1)) return
+    for (const attestation of this.ownAttestations()) this.gossip.broadcast({ type: 'attestation', attestation })
+  }
+
+  /** This node's attestations that may still be needed, the oldest first, so many. */
+  private ownAttestations(): BatchAttestation[] {
+    const own = [...this.desk.openBatches()].flatMap(batch => (batch.own ? [batch.own] : []))
+    return own.slice(0, maxSentAgain).map(decodeAttestation)
   }
 
   private async signOpen(): Promise<void> {
@@ -344,11 +383,11 @@ export class Batcher {
     return memberByKey(this.ports.sets.setAt(height), key) !== undefined
   }
 
-  /** The oldest open batch, if others have had time to certify it: older than the newest, or sealed before this start. */
+  /** The oldest open batch, if others have had time to certify it: older than the newest, or sealed a while ago. */
   private wanted(): BatchIndex | null {
     for (const { sealed } of this.desk.openBatches()) {
       const { batchIndex } = sealed.header
-      return batchIndex < this.desk.last || batchIndex <= this.sealedBefore ? batchIndex : null
+      return batchIndex < this.desk.last || batchIndex <= this.overdue ? batchIndex : null
     }
     return null
   }
@@ -356,7 +395,7 @@ export class Batcher {
   private createGossip(network: NonNullable<BatcherPorts['network']>): BatchGossip {
     return new BatchGossip(network, {
       attestation: (key, attestation) => this.desk.attestation({ key, attestation, bearer: 'signer' }),
-      certificate: certificate => this.desk.certificate(certificate),
+      certificate: (certificate, from) => this.desk.certificate(certificate, from),
       certificatesFrom: (index, limit) => {
         const found: Uint8Array[] = []
         for (let at = index; at < index + limit && at <= this.sealer.lastSealed; at++) {
@@ -366,7 +405,7 @@ export class Batcher {
         return found
       },
       wanted: () => this.wanted(),
-      ownAttestations: () => [...this.desk.openBatches()].flatMap(({ own }) => (own ? [decodeAttestation(own)] : [])),
+      ownAttestations: () => this.ownAttestations(),
       isSequencer: ({ consensusKey }) => consensusKey !== null && this.isMember(consensusKey, this.decided + 1),
       nowMs: () => this.ports.clock.nowMs(),
     })
