@@ -35,6 +35,8 @@ export const maxPiecesPerKey = 16
 export const maxPieces = 4_096
 /** Most pieces of one peer that wait for their height; the oldest go. */
 const maxWaiting = 2 * maxEvidencePerMessage
+/** Pieces that waited and are judged at once, at two pairings each. */
+const judgedPerTurn = 4
 
 const prefix = asciiToBytes('evidence/')
 const prefixEnd = asciiToBytes('evidence0')
@@ -66,6 +68,8 @@ export class EvidencePool {
   private readonly count: Gauge
   /** What peers told and this node, being behind, has no set for yet. */
   private readonly waiting = new Map<PeerId, Evidence[]>()
+  /** What waited before the head came, and is judged a few at a time. */
+  private due: { readonly from: PeerId; readonly evidence: Evidence }[] = []
   private writing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -81,16 +85,16 @@ export class EvidencePool {
     for await (const [, value] of ports.store.entries({ from: prefix, to: prefixEnd })) pool.index(decodeKept(value))
     ports.network.onMessage('evidence', (from, bytes) => pool.receive(from, bytes))
     ports.network.onConnect(peer => pool.tell(peer.id, [...pool.pieces.values()]))
-    ports.network.onDisconnect(peer => pool.waiting.delete(peer.id))
+    ports.network.onDisconnect(peer => pool.forget(peer.id))
     return pool
   }
 
   /** Judges what waited for its set; call it as the chain grows. */
   onHead(): void {
-    for (const [peer, pieces] of [...this.waiting]) {
-      this.waiting.delete(peer)
-      this.judge(peer, pieces)
-    }
+    if (this.due.length > 0) return
+    for (const [from, pieces] of this.waiting) for (const evidence of pieces) this.due.push({ from, evidence })
+    this.waiting.clear()
+    this.judgeDue()
   }
 
   /** Takes two messages of one member that this node's consensus found to conflict. */
@@ -136,12 +140,30 @@ export class EvidencePool {
     }
   }
 
-  private judge(from: PeerId, pieces: readonly Evidence[]): void {
+  private judgeDue(): void {
+    for (let count = 0; count < judgedPerTurn && this.due.length > 0; count++) {
+      const { from, evidence } = this.due.shift()!
+      if (!this.judge(from, [evidence])) this.due = this.due.filter(piece => piece.from !== from)
+    }
+    if (this.due.length > 0) setImmediate(() => this.judgeDue())
+  }
+
+  private forget(peer: PeerId): void {
+    this.waiting.delete(peer)
+    this.due = this.due.filter(({ from }) => from !== peer)
+  }
+
+  /** Judges up to the first false piece; says whether there was none. */
+  private judge(from: PeerId, pieces: readonly Evidence[]): boolean {
     for (const evidence of pieces) {
       const refusal = this.take(evidence)
       if (refusal === 'unknown-set') this.wait(from, evidence)
-      else if (refusal) return this.punish(from, { reason: 'false-evidence', detail: refusal })
+      else if (refusal) {
+        this.punish(from, { reason: 'false-evidence', detail: refusal })
+        return false
+      }
     }
+    return true
   }
 
   private wait(from: PeerId, evidence: Evidence): void {
