@@ -37,6 +37,8 @@ class ChannelReader {
   private next: Uint8Array | null = null
   /** A turn is to come; the stream is paused until all is handed on. */
   private isWaiting = false
+  /** More bytes came than the rate lets pass by now. */
+  private owesBytes = false
   private isOver = false
   private cancel = () => {}
 
@@ -57,36 +59,49 @@ class ChannelReader {
     const { kind, channel, clock } = this.source
     const nowMs = clock.nowMs()
     if (this.rates.kind !== kind()) this.rates = new ChannelRates(channel, kind(), nowMs)
-    this.rates.takeBytes(byteLength, nowMs)
-    const messages = this.cut(data)
-    this.rest = this.rest ? chained(this.rest, messages) : messages
+    this.owesBytes = this.rates.takeBytes(byteLength, nowMs) > 0
+    try {
+      const messages = byteLength <= turnLimits.cutBytes ? this.cutAll(data).values() : this.cut(data)
+      this.rest = this.rest ? chained(this.rest, messages) : messages
+    } catch (error) {
+      this.fail(error as Error)
+      return
+    }
     if (this.isWaiting) return
     if (kind() !== 'stranger') this.turn()
-    else if (!strangersTurns.tryRun(clock, () => this.turn())) this.goOn()
+    else if (!strangersTurns.tryRun(clock, this.turn)) this.goOn()
   }
 
-  /** Cuts piece by piece, as the messages are asked for: a part may hold hundreds of thousands of them. */
+  private cutAll(data: Part): Uint8Array[] {
+    if (data instanceof Uint8Array) return this.frames.read(data)
+    const messages: Uint8Array[] = []
+    for (const part of data) messages.push(...this.frames.read(part))
+    return messages
+  }
+
+  /** Cuts piece by piece, as the messages are asked for: a large part may hold hundreds of thousands of them. */
   private *cut(data: Part): Generator<Uint8Array> {
     for (const part of data instanceof Uint8Array ? [data] : data)
       for (let at = 0; at < part.length; at += turnLimits.cutBytes)
         yield* this.frames.read(part.subarray(at, at + turnLimits.cutBytes))
   }
 
-  private turn(): void {
+  private readonly turn = (): void => {
     this.isWaiting = false
     if (this.isOver) return
     const { clock, received, held, stream } = this.source
-    const endMs = clock.nowMs() + turnLimits.ms
+    let nowMs = clock.nowMs()
+    const endMs = nowMs + turnLimits.ms
     try {
       for (let count = 0; ; count++) {
-        const nowMs = clock.nowMs()
-        if (count === turnLimits.messages || nowMs >= endMs) return this.goOn()
         if (!this.next) {
           const { value, done } = this.rest!.next()
           if (done) break
           this.next = value
+          if (count > 0) nowMs = clock.nowMs()
           const waitMs = this.rates.takeMessage(nowMs)
           if (waitMs > 0) return this.goOn(waitMs)
+          if (count === turnLimits.messages || nowMs >= endMs) return this.goOn()
         }
         const message = this.next!
         this.next = null
@@ -94,8 +109,7 @@ class ChannelReader {
         if (stream.status !== 'open') return this.end()
       }
     } catch (error) {
-      this.end()
-      this.source.failed(error as Error)
+      this.fail(error as Error)
       return
     }
     this.rest = null
@@ -108,14 +122,14 @@ class ChannelReader {
     this.isWaiting = true
     this.pause()
     if (waitMs > 0) this.cancel = this.source.clock.schedule(waitMs, () => this.goOn())
-    else if (this.source.kind() === 'stranger') strangersTurns.queue(this.source.clock, () => this.turn())
-    else this.source.clock.soon(() => this.turn())
+    else if (this.source.kind() === 'stranger') strangersTurns.queue(this.source.clock, this.turn)
+    else this.source.clock.soon(this.turn)
   }
 
   /** All that came is handed on: more is read once its bytes are within the rate. */
   private readOn(): void {
     const { clock } = this.source
-    const waitMs = this.rates.takeBytes(0, clock.nowMs())
+    const waitMs = this.owesBytes ? this.rates.takeBytes(0, clock.nowMs()) : 0
     if (waitMs > 0) {
       this.pause()
       this.cancel = clock.schedule(waitMs, () => this.resume())
@@ -138,6 +152,11 @@ class ChannelReader {
   private resume(): void {
     const { stream } = this.source
     if (!this.isOver && stream.status === 'open' && this.isPaused) stream.resume()
+  }
+
+  private fail(error: Error): void {
+    this.end()
+    this.source.failed(error)
   }
 
   private end(): void {
