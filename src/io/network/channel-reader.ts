@@ -174,7 +174,7 @@ function* chained(first: Iterator<Uint8Array>, second: Iterable<Uint8Array>): Ge
 
 /** Turns that together take one turn's time in each go of the event loop, in the order in which they ask. */
 class SharedTurns {
-  private waiting: (() => void)[] = []
+  private readonly waiting: (() => void)[] = []
   private usedMs = 0
   private isBegun = false
 
@@ -204,13 +204,13 @@ class SharedTurns {
     clock.soon(() => {
       this.isBegun = false
       this.usedMs = 0
-      // What these turns put off is for the next go.
-      const turns = this.waiting
-      this.waiting = []
-      let at = 0
-      while (at < turns.length && this.usedMs < turnLimits.ms) this.run(clock, turns[at++]!)
-      this.waiting = [...turns.slice(at), ...this.waiting]
-      if (this.waiting.length > 0) this.begin(clock)
+      try {
+        // What these turns put off is for the next go.
+        let left = this.waiting.length
+        while (left-- > 0 && this.usedMs < turnLimits.ms) this.run(clock, this.waiting.shift()!)
+      } finally {
+        if (this.waiting.length > 0) this.begin(clock)
+      }
     })
   }
 }

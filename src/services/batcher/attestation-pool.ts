@@ -164,7 +164,7 @@ export class AttestationPool {
     if (before.refuted && isSame(before.refuted, attestation)) return 'forged'
     if (batchHash !== batch.sealed.batchHash) return this.addDivergent(batch, member, brought)
     if (record.agreed || (before.claim && bytesEqual(before.claim, signature))) return 'ignored'
-    if (before.claim || record.divergent) return this.addChecked(batch, { member, bearer, signature })
+    if (before.claim || before.refuted || record.divergent) return this.addChecked(batch, { member, bearer, signature })
     before.claim = signature
     return this.progress(batch)
   }
@@ -235,7 +235,7 @@ export class AttestationPool {
     return hasQuorum(batch) ? 'ready' : 'added'
   }
 
-  /** A claim that is not the first: the first may be forged, and hide it for good when it comes but once. */
+  /** A claim that is not the first: the first may be forged and hide it for good when it comes but once, or this one be forged again. */
   private addChecked(batch: Collected, claim: Claim): Promise<AttestationOutcome> {
     const { member, bearer, signature } = claim
     const record = batch.records[member]!

@@ -567,6 +567,28 @@ describe('attestations', () => {
     expect(network.dropped).toEqual([{ peer: 'one', reason: 'forged-attestation' }])
   })
 
+  it('forged for this node’s own hash are believed once, and then cost the peer its connection', async () => {
+    const network = new FakeNetwork([peer('one', 1)])
+    const { batcher, decide } = await startNode({ chain: makeChain({ length: 5 }), key: 0, network })
+    decide(5)
+    await attesting(batcher, 1)
+    const hash = batcher.batchHashOf(1)!
+    const forge = async (n: number) => {
+      const attestation = { batchIndex: 1, batchHash: hash, signature: noise(`${n}`, 96) }
+      network.handler(peer('one', 1), encodeBatchMessage({ type: 'attestation', attestation }))
+      await settle()
+    }
+    await forge(1)
+    batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
+    await settle()
+    expect(network.dropped).toEqual([])
+    await forge(2)
+    await forge(2)
+    expect(network.dropped.map(({ reason }) => reason)).toEqual(Array(2).fill('forged-attestation'))
+    batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, hash) })
+    await certified(batcher, 1)
+  })
+
   it('that are forged in a name hide no conflict of the member', async () => {
     const conflicts: number[] = []
     const { batcher, decide } = await startNode({
@@ -620,10 +642,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const hash = batcher.batchHashOf(1)!
     // Of other hashes: few a height, and a known one not at all.
-    const say = (n: number, of: Hash32 = `0x${'77'.repeat(32)}`) =>
+    const say = (n: number, member = 1, of: Hash32 = `0x${'77'.repeat(32)}`) =>
       batcher.onExtension({
         set: four,
-        member: 1,
+        member,
         bytes: encodeAttestation({ batchIndex: 1, batchHash: of, signature: noise(`${n}`, 96) }),
       })
     for (let n = 0; n < 50; n++) say(n)
@@ -639,7 +661,7 @@ describe('attestations', () => {
     // Of this node's hash: all that a quorum needs as one.
     checks.length = 0
     decide(7)
-    say(60, hash)
+    say(60, 3, hash)
     batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
     await settle()
     expect(checks).toEqual([3])
