@@ -35,8 +35,11 @@ export const maxPiecesPerKey = 16
 export const maxPieces = 4_096
 /** Most pieces of one peer that wait for their height; the oldest go. */
 const maxWaiting = 2 * maxEvidencePerMessage
-/** Pieces that waited and are judged at once, at two pairings each. */
-const judgedPerTurn = 4
+/** Pieces that are verified at once, at two pairings each, and that are looked at. */
+const verifiedPerTurn = 4
+const lookedAtPerTurn = 512
+/** Most pieces to be judged; of more a peer tells again when it connects. */
+const maxDue = 8_192
 
 const prefix = asciiToBytes('evidence/')
 const prefixEnd = asciiToBytes('evidence0')
@@ -68,8 +71,10 @@ export class EvidencePool {
   private readonly count: Gauge
   /** What peers told and this node, being behind, has no set for yet. */
   private readonly waiting = new Map<PeerId, Evidence[]>()
-  /** What waited before the head came, and is judged a few at a time. */
+  /** What came, or waited until now, and is judged a few pieces at a time; a turn is to come while there is any. */
   private due: { readonly from: PeerId; readonly evidence: Evidence }[] = []
+  /** How many pieces were verified so far. */
+  private verified = 0
   private writing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -92,9 +97,9 @@ export class EvidencePool {
   /** Judges what waited for its set; call it as the chain grows. */
   onHead(): void {
     if (this.due.length > 0) return
-    for (const [from, pieces] of this.waiting) for (const evidence of pieces) this.due.push({ from, evidence })
+    const waited = [...this.waiting].flatMap(([from, pieces]) => pieces.map(evidence => ({ from, evidence })))
     this.waiting.clear()
-    this.judgeDue()
+    this.judge(waited)
   }
 
   /** Takes two messages of one member that this node's consensus found to conflict. */
@@ -133,17 +138,31 @@ export class EvidencePool {
 
   private receive(from: Peer, bytes: Uint8Array): void {
     try {
-      this.judge(from.id, decodeEvidenceMessage(bytes))
+      this.judge(decodeEvidenceMessage(bytes).map(evidence => ({ from: from.id, evidence })))
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.punish(from.id, { reason: 'malformed-evidence', severity: 'heavy', detail: error.message })
     }
   }
 
+  private judge(pieces: readonly { readonly from: PeerId; readonly evidence: Evidence }[]): void {
+    const isJudging = this.due.length > 0
+    this.due.push(...pieces.slice(0, maxDue - this.due.length))
+    if (!isJudging) this.judgeDue()
+  }
+
   private judgeDue(): void {
-    for (let count = 0; count < judgedPerTurn && this.due.length > 0; count++) {
-      const { from, evidence } = this.due.shift()!
-      if (!this.judge(from, [evidence])) this.due = this.due.filter(piece => piece.from !== from)
+    const enough = this.verified + verifiedPerTurn
+    for (let looks = 0; looks < lookedAtPerTurn && this.verified < enough; looks++) {
+      const piece = this.due.shift()
+      if (!piece) return
+      const { from, evidence } = piece
+      const refusal = this.take(evidence)
+      if (refusal === 'unknown-set') this.wait(from, evidence)
+      else if (refusal) {
+        this.punish(from, { reason: 'false-evidence', detail: refusal })
+        this.due = this.due.filter(other => other.from !== from)
+      }
     }
     if (this.due.length > 0) setImmediate(() => this.judgeDue())
   }
@@ -151,19 +170,6 @@ export class EvidencePool {
   private forget(peer: PeerId): void {
     this.waiting.delete(peer)
     this.due = this.due.filter(({ from }) => from !== peer)
-  }
-
-  /** Judges up to the first false piece; says whether there was none. */
-  private judge(from: PeerId, pieces: readonly Evidence[]): boolean {
-    for (const evidence of pieces) {
-      const refusal = this.take(evidence)
-      if (refusal === 'unknown-set') this.wait(from, evidence)
-      else if (refusal) {
-        this.punish(from, { reason: 'false-evidence', detail: refusal })
-        return false
-      }
-    }
-    return true
   }
 
   private wait(from: PeerId, evidence: Evidence): void {
@@ -179,6 +185,7 @@ export class EvidencePool {
     if (!set) return 'unknown-set'
     const accused = set.members[accusedOf(evidence)]
     if (accused && !this.isWanted(evidence, accused.publicKey.bytes)) return null
+    this.verified++
     const verdict = verifyEvidence({ evidence, set, domain: this.domain })
     if (!verdict.ok) return verdict.error
     this.keep({ evidence, hash: evidenceHash(evidence), publicKey: verdict.value.publicKey.bytes })
