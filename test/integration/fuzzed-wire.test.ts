@@ -192,6 +192,8 @@ describe('the gossip of transactions and batches', () => {
           certificatesFrom: () => [],
           wanted: () => null,
           ownAttestations: () => [],
+          isSequencer: () => false,
+          nowMs: () => clock.nowMs(),
         })
         for (const { channel, which, told } of messages) {
           const valid = channel === 'batches' ? batches[which]! : encodeTransactionBatch({ relay: false, transactions })

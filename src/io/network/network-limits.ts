@@ -96,6 +96,16 @@ export function limitsOf(channel: Channel, kind: PeerKind): ChannelLimits {
   return { ...limits, bytesPerSec: limits.bytesPerSec * share, messagesPerSec: limits.messagesPerSec * share }
 }
 
+/** How much of what came on a channel at once is handed on before the node does other work. */
+export const turnLimits = {
+  /** Of one peer that is known, and of all strangers together. */
+  ms: 4,
+  /** Handlers may put work off to the end of the turn, which the clock does not see. */
+  messages: 128,
+  /** Cut into frames at a time. */
+  cutBytes: 8 << 10,
+} as const
+
 /** Limits of the multiplexer, per connection. */
 export const muxLimits = {
   /** No honest frame is longer than the largest window of a stream. */

@@ -28,12 +28,17 @@ export function encodeBatchMessage(message: BatchMessage): Uint8Array {
   const kind = rlpUint(kinds[message.type])
   switch (message.type) {
     case 'certificates':
-      return encodeRlp([kind, message.certificates.map(encodeBatchCertificate)])
+      return encodeCertificates(message.certificates.map(encodeBatchCertificate))
     case 'attestation':
       return encodeRlp([kind, encodeAttestation(message.attestation)])
     case 'want':
       return encodeRlp([kind, rlpUint(message.from)])
   }
+}
+
+/** The message 'certificates' of certificates that are encoded already. */
+export function encodeCertificates(certificates: readonly Uint8Array[]): Uint8Array {
+  return encodeRlp([rlpUint(kinds.certificates), certificates])
 }
 
 /** @throws DecodeError */

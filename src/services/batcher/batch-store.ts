@@ -48,8 +48,12 @@ export class BatchStore {
   }
 
   certificate(index: BatchIndex): BatchCertificate | null {
-    const bytes = this.store.get(indexKey(certificatePrefix, index))
+    const bytes = this.encodedCertificate(index)
     return bytes ? decodeBatchCertificate(bytes) : null
+  }
+
+  encodedCertificate(index: BatchIndex): Uint8Array | null {
+    return this.store.get(indexKey(certificatePrefix, index)) ?? null
   }
 
   /** Every batch up to this one has a certificate here; 0 when the first has none. */

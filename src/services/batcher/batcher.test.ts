@@ -138,6 +138,7 @@ interface NodeOptions {
   /** Throws while the signer cannot sign. */
   readonly beforeSigning?: () => void
   readonly onConflict?: BatcherPorts['onConflict']
+  readonly verifier?: BatcherPorts['verifier']
   /** Its process ends without a word: nothing of it is waited for. */
   readonly isKilled?: boolean
 }
@@ -161,7 +162,7 @@ async function startNode({ chain, key, disk = newDisk(), head = 0, setAt = () =>
       },
       l1View: { rollingHashAt: options.rollingHashAt ?? (() => zeroHash) },
       sets: { setAt },
-      verifier: inlineSignatureVerifier,
+      verifier: options.verifier ?? inlineSignatureVerifier,
       signer:
         key === null
           ? null
@@ -191,6 +192,11 @@ function signerOf({ key, disk, beforeSigning = () => {} }: { key: number; disk: 
       return signer.signAttestation(content)
     },
   }
+}
+
+/** Lets pending work go on for a while. */
+async function settle(turns = 50): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
 /** Lets pending work go on until the condition holds; fails the test when it never does. */
@@ -499,8 +505,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const other: Hash32 = `0x${'66'.repeat(32)}`
     batcher.onExtension({ set: four, member: 2, bytes: await attest(1, 1, other) })
+    await settle()
     expect(errors).toEqual([])
     for (let i = 0; i < 3; i++) batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, other) })
+    await settle()
     expect(errors.length).toBe(1)
     expect(errors[0]![1]).toEqual({ batchIndex: 1, own: batcher.batchHashOf(1), theirs: other })
   })
@@ -518,8 +526,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const own = batcher.batchHashOf(1)!
     const [other, third]: Hash32[] = [`0x${'66'.repeat(32)}`, `0x${'77'.repeat(32)}`]
-    const say = async (member: number, hash: Hash32, signer = member) =>
+    const say = async (member: number, hash: Hash32, signer = member) => {
       batcher.onExtension({ set: four, member, bytes: await attest(signer, 1, hash) })
+      await settle(2)
+    }
     await say(1, other!)
     await say(2, third!)
     await say(3, third!, 1)
@@ -546,12 +556,37 @@ describe('attestations', () => {
     const other: Hash32 = `0x${'66'.repeat(32)}`
     const forged = await attest(2, 1, other)
     batcher.onExtension({ set: four, member: 1, bytes: forged })
+    await settle()
     expect(network.dropped).toEqual([])
     const message = encodeBatchMessage({ type: 'attestation', attestation: decodeAttestation(forged) })
     network.handler(peer('stranger'), message)
+    await settle()
     expect(network.dropped).toEqual([])
     network.handler(peer('one', 1), message)
+    await settle()
     expect(network.dropped).toEqual([{ peer: 'one', reason: 'forged-attestation' }])
+  })
+
+  it('forged for this node’s own hash are believed once, and then cost the peer its connection', async () => {
+    const network = new FakeNetwork([peer('one', 1)])
+    const { batcher, decide } = await startNode({ chain: makeChain({ length: 5 }), key: 0, network })
+    decide(5)
+    await attesting(batcher, 1)
+    const hash = batcher.batchHashOf(1)!
+    const forge = async (n: number) => {
+      const attestation = { batchIndex: 1, batchHash: hash, signature: noise(`${n}`, 96) }
+      network.handler(peer('one', 1), encodeBatchMessage({ type: 'attestation', attestation }))
+      await settle()
+    }
+    await forge(1)
+    batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
+    await settle()
+    expect(network.dropped).toEqual([])
+    await forge(2)
+    await forge(2)
+    expect(network.dropped.map(({ reason }) => reason)).toEqual(Array(2).fill('forged-attestation'))
+    batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, hash) })
+    await certified(batcher, 1)
   })
 
   it('that are forged in a name hide no conflict of the member', async () => {
@@ -565,8 +600,10 @@ describe('attestations', () => {
     await attesting(batcher, 1)
     const own = batcher.batchHashOf(1)!
     const other: Hash32 = `0x${'66'.repeat(32)}`
-    const say = async (member: number, hash: Hash32, signer = member) =>
+    const say = async (member: number, hash: Hash32, signer = member) => {
       batcher.onExtension({ set: four, member, bytes: await attest(signer, 1, hash) })
+      await settle(2)
+    }
     await say(1, own, 2)
     await say(1, other)
     await say(3, other)
@@ -575,6 +612,63 @@ describe('attestations', () => {
     await say(1, own)
     await say(3, own)
     expect(conflicts).toEqual([1, 3])
+  })
+
+  it('that are forged in a name before the true one shut it out of no batch', async () => {
+    const { batcher, decide } = await startNode({ chain: makeChain({ length: 5 }), key: 0 })
+    decide(5)
+    await attesting(batcher, 1)
+    const hash = batcher.batchHashOf(1)!
+    batcher.onExtension({ set: four, member: 1, bytes: await attest(4, 1, hash) })
+    batcher.onExtension({ set: four, member: 1, bytes: await attest(1, 1, hash) })
+    batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
+    await certified(batcher, 1)
+    expect((await batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
+  })
+
+  it('that are forged cost few checks, none of them on the calling thread', async () => {
+    const checks: number[] = []
+    const verifier: BatcherPorts['verifier'] = {
+      verify: async batch => {
+        await new Promise(resolve => setImmediate(resolve))
+        checks.push(batch.signed.length)
+        return inlineSignatureVerifier.verify(batch)
+      },
+      verifyAggregates: claims => inlineSignatureVerifier.verifyAggregates(claims),
+    }
+    const chain = makeChain({ length: 10 })
+    const { batcher, decide, errors } = await startNode({ chain, key: 0, verifier })
+    decide(5)
+    await attesting(batcher, 1)
+    const hash = batcher.batchHashOf(1)!
+    // Of other hashes: few a height, and a known one not at all.
+    const say = (n: number, member = 1, of: Hash32 = `0x${'77'.repeat(32)}`) =>
+      batcher.onExtension({
+        set: four,
+        member,
+        bytes: encodeAttestation({ batchIndex: 1, batchHash: of, signature: noise(`${n}`, 96) }),
+      })
+    for (let n = 0; n < 50; n++) say(n)
+    await settle()
+    expect(checks.length).toBe(4)
+    decide(6)
+    for (let n = 0; n < 50; n++) say(3)
+    await settle()
+    expect(checks.length).toBe(4)
+    say(51)
+    await settle()
+    expect(checks.length).toBe(5)
+    // Of this node's hash: all that a quorum needs as one.
+    checks.length = 0
+    decide(7)
+    say(60, 3, hash)
+    batcher.onExtension({ set: four, member: 2, bytes: await attest(2, 1, hash) })
+    await settle()
+    expect(checks).toEqual([3])
+    batcher.onExtension({ set: four, member: 3, bytes: await attest(3, 1, hash) })
+    await certified(batcher, 1)
+    expect(checks).toEqual([3, 1])
+    expect(errors).toEqual([])
   })
 
   it('that could not be signed are signed soon after, in order, without another batch', async () => {
@@ -626,6 +720,58 @@ describe('attestations', () => {
     await certified(receiver.batcher, 1)
     expect((await receiver.batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
   })
+
+  it('of a member that leaves are sent again, also those that it signed before, until there is a certificate', async () => {
+    const next = setOf(2, [1, 2, 3, 4])
+    const setAt = (height: number) => (height <= 6 ? four : next)
+    const chain = makeChain({ length: 7, setAt })
+    const network = new FakeNetwork([peer('one', 1)])
+    const { batcher, decide, clock } = await startNode({ chain, key: 0, setAt, network })
+    decide(5)
+    await attesting(batcher, 1)
+    const attestation = decodeAttestation(batcher.extension())
+    const message = encodeBatchMessage({ type: 'attestation', attestation })
+    await clock.advance(20_000)
+    expect(network.has('one', message)).toBe(false)
+    decide(7)
+    await sealed(batcher, 2)
+    for (let times = 0; times < 2; times++) {
+      await clock.advance(5_000)
+      expect(network.has('one', message)).toBe(true)
+      network.sent.length = 0
+    }
+    for (const index of [1, 2]) await batcher.acceptCertificate(await certificateBy(batcher, index, [1, 2, 3]))
+    network.sent.length = 0
+    await clock.advance(60_000)
+    expect(network.sent).toEqual([])
+  })
+
+  it('of a member that leaves are shut out neither by what votes say in its name nor by invented keys', async () => {
+    const next = setOf(2, [1, 2, 3, 4])
+    const setAt = (height: number) => (height <= 3 ? four : next)
+    const chain = makeChain({ length: 8, setAt })
+    const probe = await startNode({ chain, key: null, setAt })
+    probe.decide(4)
+    await sealed(probe.batcher, 1)
+    const hash = probe.batcher.batchHashOf(1)!
+    const inbox = new FakeNetwork([])
+    const receiver = await startNode({ chain, key: 2, setAt, network: inbox })
+    const garbage = { batchIndex: 1, batchHash: hash, signature: noise('x', 96) }
+    receiver.batcher.onExtension({ set: four, member: 0, bytes: encodeAttestation(garbage) })
+    const bytes = encodeBatchMessage({ type: 'attestation', attestation: garbage })
+    for (let n = 0; n < 1_100; n++) {
+      const seed = concatBytes(new Uint8Array(28), uintToBytes(n + 1_000, 4))
+      inbox.handler({ id: `stranger ${n}`, consensusKey: BlsSecretKey.fromSeed(seed).publicKey() }, bytes)
+    }
+    const attestation = decodeAttestation(await attest(0, 1, hash))
+    inbox.handler(peer('zero', 0), encodeBatchMessage({ type: 'attestation', attestation }))
+    receiver.decide(8)
+    await attesting(receiver.batcher, 1)
+    receiver.batcher.onExtension({ set: next, member: 0, bytes: await attest(1, 1, hash) })
+    await certified(receiver.batcher, 1)
+    expect((await receiver.batcher.batch(1))!.certificate!.absent).toBe(0b1000n)
+    expect(inbox.dropped).toEqual([])
+  })
 })
 
 describe('certificates', () => {
@@ -650,6 +796,28 @@ describe('certificates', () => {
     expect(network.dropped).toEqual([])
   })
 
+  it('are sent to who asks, but once a second, and not to all strangers at once', async () => {
+    const chain = makeChain({ length: 5 })
+    const network = new FakeNetwork([])
+    const { batcher, decide, clock } = await startNode({ chain, key: null, network })
+    decide(5)
+    await sealed(batcher, 1)
+    expect(await batcher.acceptCertificate(await certificateBy(batcher, 1, [0, 1, 2]))).toBe('stored')
+    const want = encodeBatchMessage({ type: 'want', from: 1 })
+    for (let i = 0; i < 100; i++) network.handler(peer('a'), want)
+    expect(network.sent.length).toBe(8)
+    expect(new Set(network.dropped.map(({ reason }) => reason))).toEqual(new Set(['too-many-certificate-requests']))
+    expect(network.dropped.length).toBe(92)
+    await clock.advance(1_000)
+    network.sent.length = 0
+    for (let i = 0; i < 10; i++) network.handler(peer('a'), want)
+    expect(network.sent.length).toBe(1)
+    for (let i = 0; i < 2_000; i++) network.handler(peer(`stranger ${i}`), want)
+    expect(network.sent.length).toBeLessThanOrEqual(64)
+    network.handler(peer('sequencer', 1), want)
+    expect(network.sent.at(-1)!.to).toBe('sequencer')
+  })
+
   it('that come before the batch is sealed here count when it is', async () => {
     const chain = makeChain({ length: 5 })
     const other = await startNode({ chain, key: 0, head: 5 })
@@ -660,6 +828,68 @@ describe('certificates', () => {
     decide(5)
     await certified(batcher, 1)
     expect(await batcher.acceptCertificate(certificate)).toBe('known')
+  })
+
+  it('that come early and false shut out no true one, and cost their senders the connection', async () => {
+    const chain = makeChain({ length: 5 })
+    const probe = await startNode({ chain, key: null })
+    probe.decide(5)
+    await sealed(probe.batcher, 1)
+    const network = new FakeNetwork([])
+    const { batcher, decide } = await startNode({ chain, key: null, network })
+    const certificate = (n: number) => ({
+      batchIndex: 1,
+      batchHash: zeroHash,
+      absent: 0n,
+      signature: noise(`${n}`, 96),
+    })
+    const send = (from: Peer, ...certificates: BatchCertificate[]) =>
+      network.handler(from, encodeBatchMessage({ type: 'certificates', certificates }))
+    for (let n = 0; n < 16; n++) send(peer('evil'), certificate(n))
+    send(peer('second'), certificate(0))
+    send(peer('honest'), await certificateBy(probe.batcher, 1, [0, 1, 2]))
+    for (let n = 100; n < 300; n++) send(peer(`stranger ${n}`), certificate(n))
+    await settle()
+    decide(5)
+    await certified(batcher, 1)
+    expect(network.dropped.slice(0, 2).map(({ peer: id }) => id)).toEqual(['evil', 'second'])
+
+    // All places of strangers are taken: one of the set has its own, and its turn before them.
+    const other = await startNode({ chain, key: null, network })
+    network.dropped.length = 0
+    for (let n = 100; n < 300; n++) send(peer(`stranger ${n}`), certificate(n))
+    send(peer('sequencer', 1), await certificateBy(probe.batcher, 1, [0, 1, 2]))
+    await settle()
+    other.decide(5)
+    await certified(other.batcher, 1)
+    await settle()
+    expect(network.dropped).toEqual([])
+  })
+
+  it('are asked for again and again, of sequencers first, and stored again when that failed', async () => {
+    const disk = newDisk()
+    let isFull = true
+    const store: KeyValueStore = Object.create(disk.store)
+    store.write = async changes => {
+      if (isFull && changes.length === 2) throw new Error('the disk is full')
+      return disk.store.write(changes)
+    }
+    const chain = makeChain({ length: 5 })
+    const network = new FakeNetwork([peer('a'), peer('b'), peer('one', 1)])
+    const { batcher, decide, clock } = await startNode({ chain, key: 0, disk, store, network })
+    decide(5)
+    await attesting(batcher, 1)
+    await clock.advance(30_000)
+    const want = encodeBatchMessage({ type: 'want', from: 1 })
+    const asked = network.sent.filter(({ message }) => bytesEqual(message, want)).map(({ to }) => to)
+    expect(asked.slice(0, 4)).toEqual(['one', 'a', 'one', 'b'])
+    const hash = batcher.batchHashOf(1)!
+    for (const member of [1, 2]) batcher.onExtension({ set: four, member, bytes: await attest(member, 1, hash) })
+    await settle()
+    expect((await batcher.batch(1))!.certificate).toBeNull()
+    isFull = false
+    await clock.advance(5_000)
+    await certified(batcher, 1)
   })
 
   it('that are forged cost the sender its connection', async () => {

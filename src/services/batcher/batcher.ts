@@ -1,3 +1,4 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { bytesEqual } from '../../base/primitives/bytes.js'
 import type { BatchHash, Hash32 } from '../../base/primitives/hashes.js'
@@ -47,7 +48,7 @@ export interface BatcherPorts {
   readonly l1View: { rollingHashAt(messagesConsumed: number): Hash32 | null }
   /** The set that signs a height; asked for heights up to the one after the last decided. */
   readonly sets: { setAt(height: Height): SequencerSet }
-  readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
+  readonly verifier: Pick<SignatureVerifier, 'verify' | 'verifyAggregates'>
   /** Null in a node that signs nothing. */
   readonly signer: Pick<ConsensusSigner, 'publicKey' | 'signAttestation'> | null
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'drop'> | null
@@ -74,6 +75,10 @@ const waitMs = 500
 const longestWaitMs = 30_000
 /** How long after a signature that failed (a full disk, a signer that does not answer) it is asked for again. */
 const signAgainAfterMs = 500
+/** How often what an open batch lacks is done again: asked for, sent, stored. */
+const againMs = 4_000
+/** Most own attestations that are sent again at once. */
+const maxSentAgain = 16
 /** Newest decided blocks kept at hand, so that the head need not be read again. */
 const maxRecent = 32
 
@@ -99,8 +104,6 @@ export class Batcher {
   private readonly recent = new Map<Height, Block>()
   private readonly sealedIndex: Gauge
   private readonly ignoredExtensions: Counter
-  /** Newest batch that was sealed when this batcher began. */
-  private readonly sealedBefore: BatchIndex
   private decided: Height
   private failures = 0
   /** When attestations that failed are tried again. */
@@ -110,6 +113,10 @@ export class Batcher {
   private isClosed = false
   private run: Promise<void> = Promise.resolve()
   private cancelRetry: () => void = () => {}
+  /** Stops what is done again while a batch is open; null while none is. */
+  private cancelAgain: (() => void) | null = null
+  /** Newest batch that was sealed long enough ago for others to have its certificate. */
+  private overdue: BatchIndex
 
   /** Use `createBatcher`. */
   constructor(
@@ -122,10 +129,20 @@ export class Batcher {
     this.decided = start.head
     this.sealedIndex = metrics.gauge('morphism_batcher_sealed_index', 'Newest sealed batch')
     this.ignoredExtensions = metrics.counter('morphism_batcher_malformed_extensions_total', 'Unreadable extensions')
-    this.desk = new CertificateDesk(config.domain, { store: this.store, verifier, logger, metrics, onConflict })
+    this.desk = new CertificateDesk(config.domain, {
+      store: this.store,
+      verifier,
+      logger,
+      metrics,
+      onConflict,
+      isMember: key =>
+        [this.decided + 1, Math.min(this.sealer.next, this.decided + 1)].some(height => this.isMember(key, height)),
+      onForged: (sender, certificate) => this.gossip?.punish(sender, certificate),
+    })
+    this.desk.onDecided(this.decided)
     const { header: parent, batchHash: parentHash } = start.last ?? this.genesis()
     const { batchIndex, lastBlock } = parent
-    this.sealedBefore = batchIndex
+    this.overdue = batchIndex
     this.sealer = new BatchSealer(
       config.protocol,
       { ...ports, sets, store: this.store, blockAt: height => this.blockAt(height) },
@@ -143,6 +160,7 @@ export class Batcher {
   onDecided(block: Block): void {
     const height = block.header.number
     this.decided = Math.max(this.decided, height)
+    this.desk.onDecided(this.decided)
     this.recent.set(height, block)
     this.recent.delete(height - maxRecent)
     this.wake()
@@ -159,7 +177,8 @@ export class Batcher {
     const signer = set.members[member]
     if (!signer || bytes.length === 0) return
     try {
-      this.desk.attestation(signer.publicKey.bytes, decodeAttestation(bytes))
+      const attestation = decodeAttestation(bytes)
+      void this.desk.attestation({ key: signer.publicKey.bytes, attestation, bearer: 'vote' })
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.ignoredExtensions.inc()
@@ -169,7 +188,7 @@ export class Batcher {
 
   /** Takes a certificate that was seen elsewhere, such as in a commitBatch transaction; verified before it counts. */
   acceptCertificate(certificate: BatchCertificate): Promise<CertificateOutcome> {
-    return this.desk.certificate(certificate)
+    return this.desk.certificate(certificate, null)
   }
 
   /** Called with each certificate once it is stored. */
@@ -209,6 +228,7 @@ export class Batcher {
     this.isClosed = true
     this.gossip?.close()
     this.cancelRetry()
+    this.cancelAgain?.()
     await this.run
     await this.desk.close()
   }
@@ -291,10 +311,41 @@ export class Batcher {
     await this.signOpen()
     this.desk.certifyOpen()
     if (this.wanted() !== null) this.gossip?.ask()
+    if (!this.cancelAgain) this.scheduleAgain()
+  }
+
+  /** A certificate may be lost on its way or on its way to disk, and an attestation too. */
+  private scheduleAgain(): void {
+    const sealed = this.desk.last
+    const [oldest] = this.desk.openBatches()
+    if (!oldest || this.isClosed) {
+      this.cancelAgain = null
+      return
+    }
+    this.cancelAgain = this.ports.clock.schedule(againMs, () => {
+      this.overdue = Math.max(this.overdue, sealed)
+      this.desk.certifyOpen()
+      this.sendOwnAgain()
+      if (this.wanted() !== null) this.gossip?.ask()
+      this.scheduleAgain()
+    })
+  }
+
+  /** Votes carry the attestations of who is of the set; the others have nobody else to carry theirs. */
+  private sendOwnAgain(): void {
+    const { signer } = this.ports
+    if (!signer || !this.gossip || this.isMember(signer.publicKey, this.decided + 1)) return
+    for (const attestation of this.ownAttestations()) this.gossip.broadcast({ type: 'attestation', attestation })
+  }
+
+  /** This node's attestations that may still be needed, the oldest first, so many. */
+  private ownAttestations(): BatchAttestation[] {
+    const own = [...this.desk.openBatches()].flatMap(batch => (batch.own ? [batch.own] : []))
+    return own.slice(0, maxSentAgain).map(decodeAttestation)
   }
 
   private async signOpen(): Promise<void> {
-    const { signer, sets, clock } = this.ports
+    const { signer, clock } = this.ports
     if (!signer) return
     const isFirstTry = this.signAgainMs === null
     this.signAgainMs = null
@@ -304,8 +355,8 @@ export class Batcher {
       try {
         const attestation = this.store.attestation(batchIndex) ?? (await this.sign(signer, sealed))
         this.desk.ownAttestation(signer.publicKey, attestation)
-        const isLeaving = !memberByKey(sets.setAt(this.decided + 1), signer.publicKey)
-        if (isLeaving) this.gossip?.broadcast({ type: 'attestation', attestation })
+        if (!this.isMember(signer.publicKey, this.decided + 1))
+          this.gossip?.broadcast({ type: 'attestation', attestation })
       } catch (error) {
         const level = isExpected(error) || !isFirstTry ? 'debug' : 'error'
         this.ports.logger[level]('the batch attestation was not signed', { batchIndex, error: String(error) })
@@ -327,29 +378,36 @@ export class Batcher {
     return attestation
   }
 
-  /** The oldest open batch, if others have had time to certify it: older than the newest, or sealed before this start. */
+  /** Whether the key is of the set that signs the height. */
+  private isMember(key: BlsPublicKeyBytes, height: Height): boolean {
+    return memberByKey(this.ports.sets.setAt(height), key) !== undefined
+  }
+
+  /** The oldest open batch, if others have had time to certify it: older than the newest, or sealed a while ago. */
   private wanted(): BatchIndex | null {
     for (const { sealed } of this.desk.openBatches()) {
       const { batchIndex } = sealed.header
-      return batchIndex < this.desk.last || batchIndex <= this.sealedBefore ? batchIndex : null
+      return batchIndex < this.desk.last || batchIndex <= this.overdue ? batchIndex : null
     }
     return null
   }
 
   private createGossip(network: NonNullable<BatcherPorts['network']>): BatchGossip {
     return new BatchGossip(network, {
-      attestation: (key, attestation) => this.desk.attestation(key, attestation),
-      certificate: certificate => this.desk.certificate(certificate),
+      attestation: (key, attestation) => this.desk.attestation({ key, attestation, bearer: 'signer' }),
+      certificate: (certificate, from) => this.desk.certificate(certificate, from),
       certificatesFrom: (index, limit) => {
-        const found: BatchCertificate[] = []
+        const found: Uint8Array[] = []
         for (let at = index; at < index + limit && at <= this.sealer.lastSealed; at++) {
-          const certificate = this.store.certificate(at)
+          const certificate = this.store.encodedCertificate(at)
           if (certificate) found.push(certificate)
         }
         return found
       },
       wanted: () => this.wanted(),
-      ownAttestations: () => [...this.desk.openBatches()].flatMap(({ own }) => (own ? [decodeAttestation(own)] : [])),
+      ownAttestations: () => this.ownAttestations(),
+      isSequencer: ({ consensusKey }) => consensusKey !== null && this.isMember(consensusKey, this.decided + 1),
+      nowMs: () => this.ports.clock.nowMs(),
     })
   }
 

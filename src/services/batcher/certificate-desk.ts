@@ -1,33 +1,44 @@
-import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
-import type { BatchIndex } from '../../base/primitives/quantities.js'
+import { type BlsPublicKeyBytes, blsKeyId } from '../../base/crypto/bls.js'
+import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
+import type { BatchIndex, Height } from '../../base/primitives/quantities.js'
 import {
   attestationDigest,
   type BatchAttestation,
   type BatchCertificate,
+  encodeBatchCertificate,
 } from '../../base/protocol/batch-attestation.js'
 import { quorumClaim } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
+import type { Peer } from '../../io/network/peer-network.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../../io/telemetry/metrics.js'
 import {
   type AttestationConflict,
   type AttestationOutcome,
   AttestationPool,
+  type BroughtAttestation,
   type OpenBatch,
 } from './attestation-pool.js'
 import type { CertificateOutcome } from './batch-gossip.js'
 import type { BatchStore, SealedBatch } from './batch-store.js'
 
-/** How far ahead of this node's own batches certificates are kept, and how many for one batch. */
+/** How far ahead of this node's own batches certificates are kept, and of how many peers outside the set for one batch. */
 const maxAhead = 64
-const maxKept = 8
+const maxKeptOfOthers = 64
+
+/** A certificate that came before its batch was sealed here; null stands for this node itself. */
+interface EarlyCertificate {
+  readonly certificate: BatchCertificate
+  readonly sender: Peer | null
+}
 
 /** Brings open batches to their certificates, from attestations or from peers, and stores each once. */
 export class CertificateDesk {
   private readonly pool: AttestationPool
-  private readonly early = new Map<BatchIndex, BatchCertificate[]>()
+  /** By sender, which has one each. */
+  private readonly early = new Map<BatchIndex, Map<string, EarlyCertificate>>()
   private readonly listeners: ((certificate: BatchCertificate) => void)[] = []
   private readonly certified: Gauge
   private readonly divergences: Counter
@@ -38,13 +49,17 @@ export class CertificateDesk {
     private readonly domain: SigningDomain,
     private readonly ports: {
       readonly store: BatchStore
-      readonly verifier: Pick<SignatureVerifier, 'verifyAggregates'>
+      readonly verifier: Pick<SignatureVerifier, 'verify' | 'verifyAggregates'>
       readonly logger: Logger
       readonly metrics: Metrics
       readonly onConflict: (conflict: AttestationConflict) => void
+      /** Whether the key may be of the set of a batch that this node has not sealed. */
+      readonly isMember: (key: BlsPublicKeyBytes) => boolean
+      /** The peer sent a certificate that does not hold. */
+      readonly onForged: (sender: Peer, certificate: BatchCertificate) => void
     },
   ) {
-    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo(), ports.onConflict)
+    this.pool = new AttestationPool(domain, ports.store.certifiedUpTo(), ports)
     this.certified = ports.metrics.gauge('morphism_batcher_certified_index', 'All batches up to it have a certificate')
     this.divergences = ports.metrics.counter('morphism_batcher_divergences_total', 'Valid signatures for other hashes')
   }
@@ -70,29 +85,32 @@ export class CertificateDesk {
   /** Opens the batch after `last`; one that has its certificate is passed over. */
   openBatch(sealed: SealedBatch, set: SequencerSet): void {
     const { batchIndex } = sealed.header
-    const early = this.early.get(batchIndex) ?? []
+    const early = [...(this.early.get(batchIndex)?.values() ?? [])]
     for (const index of this.early.keys()) if (index <= batchIndex) this.early.delete(index)
     if (this.ports.store.certificate(batchIndex)) {
       this.pool.pass(batchIndex)
       return
     }
-    for (const { outcome, attestation } of this.pool.begin(sealed, set)) this.react(outcome, attestation)
-    for (const certificate of early) void this.certificate(certificate)
+    for (const brought of this.pool.begin(sealed, set)) void this.attestation(brought)
+    void this.takeEarly(early)
   }
 
-  attestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): AttestationOutcome {
-    const outcome = this.pool.add(key, attestation)
-    this.react(outcome, attestation)
-    return outcome
+  /** A block was decided. */
+  onDecided(height: Height): void {
+    this.pool.height = height
+  }
+
+  attestation(brought: BroughtAttestation): Promise<AttestationOutcome> {
+    return this.taken(brought.attestation, () => this.pool.add(brought))
   }
 
   ownAttestation(key: BlsPublicKeyBytes, attestation: BatchAttestation): void {
-    this.react(this.pool.addOwn(key, attestation), attestation)
+    void this.taken(attestation, () => this.pool.addOwn(key, attestation))
   }
 
   /** Takes a certificate from anywhere; verified before it counts. */
-  async certificate(certificate: BatchCertificate): Promise<CertificateOutcome> {
-    if (certificate.batchIndex > this.pool.last) return this.keep(certificate)
+  async certificate(certificate: BatchCertificate, sender: Peer | null): Promise<CertificateOutcome> {
+    if (certificate.batchIndex > this.pool.last) return this.keep({ certificate, sender })
     if (!this.pool.get(certificate.batchIndex)) return 'known'
     return (await this.serialized(() => this.judge(certificate))) ?? 'known'
   }
@@ -105,18 +123,30 @@ export class CertificateDesk {
   /** Takes nothing more; resolves when what was asked so far is done. */
   async close(): Promise<void> {
     this.isClosed = true
+    await this.pool.settled()
     await this.queue
   }
 
-  private react(outcome: AttestationOutcome, attestation: BatchAttestation): void {
-    if (outcome === 'ready') this.certify(attestation.batchIndex)
-    if (outcome === 'divergent')
-      this.reportDivergence('a sequencer signed another batch than this node sealed', attestation)
+  private async taken(
+    attestation: BatchAttestation,
+    add: () => Promise<AttestationOutcome>,
+  ): Promise<AttestationOutcome> {
+    if (this.isClosed) return 'ignored'
+    try {
+      const outcome = await add()
+      if (outcome === 'ready') this.certify(attestation.batchIndex)
+      if (outcome === 'divergent')
+        this.reportDivergence('a sequencer signed another batch than this node sealed', attestation)
+      return outcome
+    } catch (error) {
+      if (!this.isClosed) this.ports.logger.error('verifying a batch attestation failed', { error: String(error) })
+      return 'ignored'
+    }
   }
 
   private certify(index: BatchIndex): void {
     void this.serialized(async () => {
-      const certificate = this.pool.certify(index)
+      const certificate = await this.pool.certify(index)
       if (certificate) await this.store(certificate)
     })
   }
@@ -156,12 +186,38 @@ export class CertificateDesk {
     return true
   }
 
-  private keep(certificate: BatchCertificate): CertificateOutcome {
+  private keep(early: EarlyCertificate): CertificateOutcome {
+    const { certificate, sender } = early
     const { batchIndex } = certificate
-    const kept = this.early.get(batchIndex) ?? []
-    if (batchIndex > this.pool.last + maxAhead || kept.length === maxKept) return 'known'
-    this.early.set(batchIndex, [...kept, certificate])
+    if (batchIndex > this.pool.last + maxAhead) return 'known'
+    const kept = this.early.get(batchIndex) ?? new Map<string, EarlyCertificate>()
+    const isOther = !this.isTrusted(early)
+    const id = isOther ? sender!.id : sender?.consensusKey ? blsKeyId(sender.consensusKey) : ''
+    if (kept.has(id)) return 'known'
+    const others = isOther ? [...kept.values()].filter(one => !this.isTrusted(one)).length : 0
+    if (others >= maxKeptOfOthers) return 'known'
+    this.early.set(batchIndex, kept.set(id, early))
     return 'kept'
+  }
+
+  /** Of this node itself or of a key of a set: strangers leave them their place, and their turn. */
+  private isTrusted({ sender }: EarlyCertificate): boolean {
+    return sender === null || (sender.consensusKey !== null && this.ports.isMember(sender.consensusKey))
+  }
+
+  /** Equal ones are judged as one, and each of their senders answers for it. */
+  private async takeEarly(early: readonly EarlyCertificate[]): Promise<void> {
+    const trusted = early.filter(one => this.isTrusted(one))
+    const groups = new Map<Hex, EarlyCertificate[]>()
+    for (const one of [...trusted, ...early.filter(other => !trusted.includes(other))]) {
+      const id = bytesToHex(encodeBatchCertificate(one.certificate))
+      groups.set(id, [...(groups.get(id) ?? []), one])
+    }
+    for (const group of groups.values()) {
+      const { certificate } = group[0]!
+      if ((await this.certificate(certificate, null)) !== 'refused') continue
+      for (const { sender } of group) if (sender) this.ports.onForged(sender, certificate)
+    }
   }
 
   private reportDivergence(message: string, other: BatchAttestation | BatchCertificate): void {

@@ -169,8 +169,20 @@ describe('the evidence pool', () => {
     for (let i = 0; i < 16; i++) give(...pieces)
     known = set
     pool.onHead()
+    // A few at a time: each is two pairings.
+    expect(pool.list().length).toBeLessThanOrEqual(4)
+    for (let turn = 0; turn < 40; turn++) await new Promise(resolve => setImmediate(resolve))
     expect(pool.list().length).toBe(16)
     expect(pool.list({ publicKey: keys[2]!.publicKey() })).toEqual([])
+  })
+
+  it('judges a few pieces at a time, however many come in one message', async () => {
+    const pool = await openPool()
+    give(...[0, 1, 2].flatMap(member => Array.from({ length: 16 }, (_, i) => doubleVote(member, 5 + i))))
+    expect(pool.list().length).toBeLessThanOrEqual(4)
+    for (let turn = 0; turn < 40; turn++) await new Promise(resolve => setImmediate(resolve))
+    expect(pool.list().length).toBe(48)
+    expect(dropped).toEqual([])
   })
 
   it('keeps one piece of a key and height, and so many of a key that nobody can fill it', async () => {

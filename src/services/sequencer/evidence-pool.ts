@@ -35,6 +35,11 @@ export const maxPiecesPerKey = 16
 export const maxPieces = 4_096
 /** Most pieces of one peer that wait for their height; the oldest go. */
 const maxWaiting = 2 * maxEvidencePerMessage
+/** Pieces that are verified at once, at two pairings each, and that are looked at. */
+const verifiedPerTurn = 4
+const lookedAtPerTurn = 512
+/** Most pieces to be judged; of more a peer tells again when it connects. */
+const maxDue = 8_192
 
 const prefix = asciiToBytes('evidence/')
 const prefixEnd = asciiToBytes('evidence0')
@@ -66,6 +71,10 @@ export class EvidencePool {
   private readonly count: Gauge
   /** What peers told and this node, being behind, has no set for yet. */
   private readonly waiting = new Map<PeerId, Evidence[]>()
+  /** What came, or waited until now, and is judged a few pieces at a time; a turn is to come while there is any. */
+  private due: { readonly from: PeerId; readonly evidence: Evidence }[] = []
+  /** How many pieces were verified so far. */
+  private verified = 0
   private writing: Promise<void> = Promise.resolve()
 
   private constructor(
@@ -81,16 +90,16 @@ export class EvidencePool {
     for await (const [, value] of ports.store.entries({ from: prefix, to: prefixEnd })) pool.index(decodeKept(value))
     ports.network.onMessage('evidence', (from, bytes) => pool.receive(from, bytes))
     ports.network.onConnect(peer => pool.tell(peer.id, [...pool.pieces.values()]))
-    ports.network.onDisconnect(peer => pool.waiting.delete(peer.id))
+    ports.network.onDisconnect(peer => pool.forget(peer.id))
     return pool
   }
 
   /** Judges what waited for its set; call it as the chain grows. */
   onHead(): void {
-    for (const [peer, pieces] of [...this.waiting]) {
-      this.waiting.delete(peer)
-      this.judge(peer, pieces)
-    }
+    if (this.due.length > 0) return
+    const waited = [...this.waiting].flatMap(([from, pieces]) => pieces.map(evidence => ({ from, evidence })))
+    this.waiting.clear()
+    this.judge(waited)
   }
 
   /** Takes two messages of one member that this node's consensus found to conflict. */
@@ -129,19 +138,38 @@ export class EvidencePool {
 
   private receive(from: Peer, bytes: Uint8Array): void {
     try {
-      this.judge(from.id, decodeEvidenceMessage(bytes))
+      this.judge(decodeEvidenceMessage(bytes).map(evidence => ({ from: from.id, evidence })))
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
       this.punish(from.id, { reason: 'malformed-evidence', severity: 'heavy', detail: error.message })
     }
   }
 
-  private judge(from: PeerId, pieces: readonly Evidence[]): void {
-    for (const evidence of pieces) {
+  private judge(pieces: readonly { readonly from: PeerId; readonly evidence: Evidence }[]): void {
+    const isJudging = this.due.length > 0
+    this.due.push(...pieces.slice(0, maxDue - this.due.length))
+    if (!isJudging) this.judgeDue()
+  }
+
+  private judgeDue(): void {
+    const enough = this.verified + verifiedPerTurn
+    for (let looks = 0; looks < lookedAtPerTurn && this.verified < enough; looks++) {
+      const piece = this.due.shift()
+      if (!piece) return
+      const { from, evidence } = piece
       const refusal = this.take(evidence)
       if (refusal === 'unknown-set') this.wait(from, evidence)
-      else if (refusal) return this.punish(from, { reason: 'false-evidence', detail: refusal })
+      else if (refusal) {
+        this.punish(from, { reason: 'false-evidence', detail: refusal })
+        this.due = this.due.filter(other => other.from !== from)
+      }
     }
+    if (this.due.length > 0) setImmediate(() => this.judgeDue())
+  }
+
+  private forget(peer: PeerId): void {
+    this.waiting.delete(peer)
+    this.due = this.due.filter(({ from }) => from !== peer)
   }
 
   private wait(from: PeerId, evidence: Evidence): void {
@@ -157,6 +185,7 @@ export class EvidencePool {
     if (!set) return 'unknown-set'
     const accused = set.members[accusedOf(evidence)]
     if (accused && !this.isWanted(evidence, accused.publicKey.bytes)) return null
+    this.verified++
     const verdict = verifyEvidence({ evidence, set, domain: this.domain })
     if (!verdict.ok) return verdict.error
     this.keep({ evidence, hash: evidenceHash(evidence), publicKey: verdict.value.publicKey.bytes })
