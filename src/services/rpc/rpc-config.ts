@@ -28,7 +28,7 @@ export interface RpcConfig {
   /** A query of the execution client is aborted after this. */
   readonly executionTimeoutMs: number
   readonly maxSubscriptionsPerConnection: number
-  /** Of all connections: each costs some microseconds of every head. */
+  /** Of all connections: what a head or a transaction brings them goes out over as many turns as it takes. */
   readonly maxSubscriptions: number
   /** Of one host, as for connections. */
   readonly maxSubscriptionsPerHost: number
@@ -36,6 +36,13 @@ export interface RpcConfig {
   readonly maxLogTermsPerConnection: number
   /** The same of all connections together. */
   readonly maxLogTerms: number
+  /**
+   * Notifications of one block's logs that a connection may have; one that its subscriptions bring more is disconnected, unless
+   * every log goes to it once at most.
+   */
+  readonly maxLogNotificationsPerConnection: number
+  /** The same of one host's connections together. */
+  readonly maxLogNotificationsPerHost: number
   /** A WebSocket peer with more bytes unread, or in notifications that wait for an answer, than this is disconnected. */
   readonly maxUnsentBytes: number
   /** Installed filters of all callers together. */
@@ -71,6 +78,8 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   maxSubscriptionsPerHost: 2_048,
   maxLogTermsPerConnection: 10_000,
   maxLogTerms: 1_000_000,
+  maxLogNotificationsPerConnection: 20_000,
+  maxLogNotificationsPerHost: 40_000,
   maxUnsentBytes: 32 * 1024 * 1024,
   maxFilters: 1_000,
   maxFilterTerms: 100_000,

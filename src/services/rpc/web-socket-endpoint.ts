@@ -17,6 +17,8 @@ import { UnfinishedMessage } from './unfinished-message.js'
 const pingIntervalMs = 30_000
 /** Messages of one connection under way at once; above, it is not read. */
 const maxUnderWay = 128
+/** Who has not taken more than this is behind. */
+const behindBytes = 64 * 1024
 const goingAway = 1001
 const serviceRestart = 1012
 const tryAgainLater = 1013
@@ -145,15 +147,28 @@ class Connection implements Subscriber {
 
   notify(text: string): void {
     if (!this.isOpen) return
-    if (this.isBehind()) {
+    if (this.holdsTooMuch()) {
       this.disconnect('notifications are not read')
       return
     }
+    this.gather()
     this.webSocket.send(text)
     this.account()
   }
 
+  get isBehind(): boolean {
+    return this.webSocket.bufferedAmount > behindBytes
+  }
+
+  /** What is sent until the turn ends goes to the system in one piece: a call of it costs more than the frame. */
+  private gather(): void {
+    if (this.socket.writableCorked > 0) return
+    this.socket.cork()
+    process.nextTick(() => this.socket.uncork())
+  }
+
   disconnect(reason: string): void {
+    this.socket.uncork()
     this.options.logger.info('rpc connection dropped', { remote: this.remote, reason })
     this.sayGoodbye(tryAgainLater, reason)
     this.cut()
@@ -184,12 +199,12 @@ class Connection implements Subscriber {
   holdBack(bytes: number): boolean {
     if (!this.isOpen) return false
     this.heldBackBytes += bytes
-    if (this.isBehind()) this.disconnect('notifications are not read')
+    if (this.holdsTooMuch()) this.disconnect('notifications are not read')
     else this.account()
     return this.isOpen
   }
 
-  private isBehind(): boolean {
+  private holdsTooMuch(): boolean {
     return this.webSocket.bufferedAmount + this.heldBackBytes > this.options.config.maxUnsentBytes
   }
 
@@ -209,7 +224,7 @@ class Connection implements Subscriber {
   private async onMessage(data: RawData): Promise<void> {
     this.unfinished.onMessage()
     if (!this.isOpen) return
-    if (this.isBehind()) {
+    if (this.holdsTooMuch()) {
       this.disconnect('answers are not read')
       return
     }
