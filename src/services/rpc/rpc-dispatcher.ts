@@ -66,6 +66,9 @@ export class RpcDispatcher {
 
   /** Answers one message or batch; `remote` is the caller's IP address. Never rejects. */
   async answer(text: string, remote: string, context: CallContext): Promise<RpcAnswer> {
+    const weight = messageWeight(text)
+    if (weight === null)
+      return { text: errorText(null, invalidRequest('too many values, or too long besides plain strings')) }
     let message: unknown
     try {
       message = JSON.parse(text)
@@ -73,8 +76,6 @@ export class RpcDispatcher {
       this.errors.inc()
       return { text: errorText(null, { code: parseErrorCode, message: 'parse error' }) }
     }
-    const weight = typeof message === 'object' && message !== null ? messageWeight(message) : 0
-    if (weight === null) return { text: errorText(null, invalidRequest('too many values')) }
     context.holds(weight)
     if (context.isGone) return nothing
     if (Array.isArray(message)) return this.answerBatch(message, { remote, context, weight })
