@@ -3,7 +3,9 @@ import http from 'node:http'
 import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { JsonText } from '../../base/encoding/json.js'
 import { chainId, token } from './fake-node.fixture.js'
+import { FilterRegistry } from './filter-registry.js'
 import type { RpcConfig } from './rpc-config.js'
 import { createRpcServer } from './rpc-server.js'
 import { type Json, message, RunningServer } from './running-server.fixture.js'
@@ -131,6 +133,30 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     isOver = true
     expect(answers.map(answer => answer.error)).toEqual(Array(4).fill(undefined))
     expect(new Set(seen).size).toBe(3)
+  })
+
+  it('lets other work come between polls of filters, of one batch or of many callers', async () => {
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const seen: number[] = []
+    vi.spyOn(FilterRegistry.prototype, 'changes').mockImplementation(() => {
+      seen.push(turns)
+      return new JsonText('[]')
+    })
+    const poll = message('eth_getFilterChanges', ['0x1'])
+    expect(JSON.parse((await server.post(JSON.stringify(Array(4).fill(poll)))).text)).toHaveLength(4)
+    const { socket, received, send } = await server.openSocket()
+    for (let i = 0; i < 4; i++) send(poll)
+    await expect.poll(() => received.length).toBe(4)
+    isOver = true
+    vi.restoreAllMocks()
+    expect(new Set(seen).size).toBe(8)
+    socket.terminate()
   })
 
   it('shows no pool that is too large for one answer', async () => {

@@ -1,9 +1,7 @@
 /** What a step yields: what it cost, in bytes of text or what takes as long as they do. */
-export type Steps = Iterator<number, void>
+export type Steps = Generator<number, void>
 
-/** Longest that steps take of a turn of the event loop. */
-const turnMs = 2
-/** The same in bytes, for what is written goes out when the turn ends. */
+/** Most that the steps of a turn cost, for what they write goes out when the turn ends. */
 const turnBytes = 512 * 1024
 
 /**
@@ -16,6 +14,11 @@ export class PacedWork<Lane extends string> {
   private spentBytes = 0
   private next: NodeJS.Immediate | null = null
   private isRunning = false
+
+  constructor(
+    /** Longest that steps take of a turn of the event loop. */
+    private readonly turnMs = 2,
+  ) {}
 
   /** Work of one lane is done in its order. */
   add(lane: Lane, steps: Steps): void {
@@ -36,7 +39,7 @@ export class PacedWork<Lane extends string> {
     this.isRunning = true
     const startMs = performance.now() - this.spentMs
     try {
-      while (this.lanes.size > 0 && this.spentMs < turnMs && this.spentBytes < turnBytes) {
+      while (this.lanes.size > 0 && this.spentMs < this.turnMs && this.spentBytes < turnBytes) {
         for (const [lane, waiting] of this.lanes) this.step(lane, waiting)
         this.spentMs = performance.now() - startMs
       }

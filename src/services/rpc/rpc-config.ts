@@ -47,14 +47,20 @@ export interface RpcConfig {
   readonly maxUnsentBytes: number
   /** Installed filters of all callers together. */
   readonly maxFilters: number
+  /** Of one host, as for connections. */
+  readonly maxFiltersPerHost: number
   /** Addresses and topics that installed filters of all callers may name together. */
   readonly maxFilterTerms: number
+  /** The same of one host. */
+  readonly maxFilterTermsPerHost: number
   /** Entries that wait in one filter; a filter that is not read and passes it is removed. */
   readonly maxFilterEntries: number
-  /** The same in bytes: one answer brings them all. */
+  /** The same in bytes. */
   readonly maxFilterBytes: number
   /** Bytes of the entries of all filters, each counted in every filter that it waits in; above, the fullest filter is removed. */
   readonly maxFilterBytesOfAll: number
+  /** Bytes of entries in one answer, unless one alone has more; the rest waits for the next. */
+  readonly maxFilterAnswerBytes: number
   /** A filter that nobody asks is removed after this. */
   readonly filterLifetimeMs: number
 }
@@ -82,9 +88,12 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   maxLogNotificationsPerHost: 40_000,
   maxUnsentBytes: 32 * 1024 * 1024,
   maxFilters: 1_000,
+  maxFiltersPerHost: 250,
   maxFilterTerms: 100_000,
+  maxFilterTermsPerHost: 25_000,
   maxFilterEntries: 10_000,
   maxFilterBytes: 8 * 1024 * 1024,
   maxFilterBytesOfAll: 64 * 1024 * 1024,
+  maxFilterAnswerBytes: 1024 * 1024,
   filterLifetimeMs: 5 * 60_000,
 }

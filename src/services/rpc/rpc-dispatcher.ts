@@ -28,8 +28,8 @@ export interface RpcAnswer {
 
 /** Calls of a batch that run at the same time. */
 const batchParallelism = 50
-/** Methods that work long on the main thread: other work of the node comes between two of them. */
-const slowMethods: ReadonlySet<string> = new Set(['txpool_content', 'txpool_inspect'])
+/** Methods that work long on the main thread: other work of the node comes between two of them, whoever calls. */
+const slowMethods: ReadonlySet<string> = new Set(['txpool_content', 'txpool_inspect', 'eth_getFilterChanges'])
 const maxParamsDepth = 32
 const latencyBuckets = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const nothing: RpcAnswer = { text: null }
@@ -43,6 +43,8 @@ interface Entry {
 export class RpcDispatcher {
   private readonly methods: ReadonlyMap<string, Entry>
   private underWay = 0
+  /** When the last slow call had its turn. */
+  private slowTurn: Promise<unknown> = Promise.resolve()
   private readonly errors: Counter
   private readonly latency
 
@@ -109,14 +111,12 @@ export class RpcDispatcher {
       context.holds(weight + bytes)
       return text
     }
-    // One that holds the thread leaves others their turn.
-    const hasSlow = requests.some(isSlow)
-    const together = hasSlow ? 1 : batchParallelism
+    // Of slow ones none works in vain when the answers are too large together.
+    const together = requests.some(isSlow) ? 1 : batchParallelism
     for (let at = 0; at < requests.length; at += together) {
       if (context.isGone) return nothing
       const part = requests.slice(at, at + together)
       const texts = isFull ? part.map(tooLarge) : await Promise.all(part.map(answerWithin))
-      if (hasSlow) await nextTurn()
       for (const text of texts) if (text !== null) answers.push(text)
     }
     return answers.length > 0 ? { text: `[${answers.join(',')}]` } : nothing
@@ -156,7 +156,17 @@ export class RpcDispatcher {
     if (this.underWay > this.options.config.maxConcurrentRequests)
       throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent requests' })
     const list = positional(params)
+    if (slowMethods.has(name)) {
+      await this.waitForSlowTurn()
+      if (context.isGone) return null
+    }
     return method.run({ args: new RpcArguments(list), params: list, context })
+  }
+
+  private waitForSlowTurn(): Promise<unknown> {
+    const turn = this.slowTurn
+    this.slowTurn = turn.then(() => nextTurn())
+    return turn
   }
 
   private toRpcError(error: unknown, method: string): RpcErrorShape {

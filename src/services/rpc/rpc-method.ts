@@ -21,6 +21,8 @@ export interface Subscriber extends Caller {
 export interface CallContext {
   /** Null where no notification can be sent (HTTP). */
   readonly subscriber: Subscriber | null
+  /** Where the caller is; null or left out on this machine. */
+  readonly host?: string | null
   /** Runs the listener when the caller is gone; the returned function takes it back. */
   whenGone(listener: () => void): () => void
   /** Whether nobody waits for the answer any more. */

@@ -62,9 +62,9 @@ export async function createRpcServer({
   limitConnectionsPerHost(server, config.maxConnectionsPerHost)
   const address = await listen(server, config)
 
-  const work = new PacedWork<'heads' | 'logs' | 'transactions' | 'held'>()
+  const work = new PacedWork<'heads' | 'logs' | 'transactions' | 'held' | 'filters'>()
   const hub = new SubscriptionHub({ ...ports, config, work })
-  const filters = new FilterRegistry({ config, heads: ports.heads, mempool: ports.mempool, clock })
+  const filters = new FilterRegistry({ config, heads: ports.heads, mempool: ports.mempool, clock, work })
   const dispatcher = new RpcDispatcher({
     config,
     methods: allMethods({ config, ports, hub, filters }),

@@ -37,7 +37,7 @@ beforeEach(() => {
   node = new FakeNode()
   config = { maxLogNotificationsPerConnection: 5_000, maxLogNotificationsPerHost: 5_000 }
   const { heads, mempool, network } = node.ports()
-  hub = new SubscriptionHub({ heads, mempool, network, config, work: new PacedWork() })
+  hub = new SubscriptionHub({ heads, mempool, network, config, work: new PacedWork(60_000) })
 })
 
 it('holds notifications back until the subscriber knows its id', () => {

@@ -7,7 +7,8 @@ import type { LogJson } from '../../io/execution/embedded/queries/receipt-json.j
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import { logsOf } from './head-logs.js'
 import { LogWatchers } from './log-watchers.js'
-import type { PacedWork, Steps } from './paced-work.js'
+import { PacedEvents } from './paced-events.js'
+import type { PacedWork } from './paced-work.js'
 import { pooledToJson } from './pooled-transaction-json.js'
 import { randomId } from './random-id.js'
 import type { RpcConfig } from './rpc-config.js'
@@ -35,8 +36,6 @@ interface Subscription {
 /** What a notification, or a look at what concerns nobody, takes: as long as this many bytes of text. */
 const notificationCost = 1_000
 const lookCost = 20
-/** Most bytes of events not told yet; above, the subscriptions are too many for them. */
-const maxWaitingBytes = 32 * 1024 * 1024
 /** From so many characters on a waiting transaction is large. */
 const largeText = 8_192
 
@@ -58,9 +57,7 @@ export class SubscriptionHub {
   private readonly stops: readonly (() => void)[]
   private wasSyncing: boolean
   private events = 0
-  private waitingBytes = 0
-  /** How many times subscribers were given up since nothing waited. */
-  private reliefs = 0
+  private readonly paced: PacedEvents<'heads' | 'logs' | 'transactions'>
 
   constructor(
     private readonly options: {
@@ -68,10 +65,11 @@ export class SubscriptionHub {
       mempool: Pick<TransactionPool, 'onPending'>
       network: Pick<NetworkStatus, 'syncing'>
       config: Pick<RpcConfig, 'maxLogNotificationsPerConnection' | 'maxLogNotificationsPerHost'>
-      work: PacedWork<'heads' | 'logs' | 'transactions' | 'held'>
+      work: Pick<PacedWork<'heads' | 'logs' | 'transactions' | 'held'>, 'add'>
     },
   ) {
     this.wasSyncing = options.network.syncing() !== null
+    this.paced = new PacedEvents(options.work, () => this.relieve())
     this.stops = [
       options.heads.onHead(change => this.onHead(change)),
       options.mempool.onPending(transactions => this.onPending(transactions)),
@@ -150,11 +148,11 @@ export class SubscriptionHub {
     const { hash, header } = change.block
     const { newHeads } = this.byKind
     if (newHeads.size > 0)
-      this.add('heads', notificationCost, tellAll(newHeads, { event, text: toJson(headerToJson(hash, header)) }))
+      this.paced.add('heads', notificationCost, tellAll(newHeads, { event, text: toJson(headerToJson(hash, header)) }))
     const logs = logsOf(change)
     if (this.logSubscriptions > 0 && logs.length > 0) {
       const bytes = logs.reduce((sum, { data }) => sum + notificationCost + data.length, 0)
-      this.add('logs', bytes, this.tellLogs(logs, { height: header.number, event }))
+      this.paced.add('logs', bytes, this.tellLogs(logs, { height: header.number, event }))
     }
     this.onSyncing(event)
   }
@@ -165,33 +163,18 @@ export class SubscriptionHub {
     if (isSyncing === this.wasSyncing) return
     this.wasSyncing = isSyncing
     const text = toJson(progress ? { syncing: true, status: syncingJson(progress) } : false)
-    this.add('heads', notificationCost, tellAll(this.byKind.syncing, { event, text }))
+    this.paced.add('heads', notificationCost, tellAll(this.byKind.syncing, { event, text }))
   }
 
   private onPending(transactions: readonly PooledTransaction[]): void {
     if (this.byKind.newPendingTransactions.size === 0) return
     const event = ++this.events
     const bytes = transactions.reduce((sum, { raw }) => sum + notificationCost + raw.length, 0)
-    this.add('transactions', bytes, this.tellPending(transactions, event))
-  }
-
-  /** Begins to tell of an event that keeps this many bytes until all is told. */
-  private add(lane: 'heads' | 'logs' | 'transactions', bytes: number, steps: Steps): void {
-    const isFirst = this.waitingBytes === 0
-    this.waitingBytes += bytes
-    if (isFirst) this.reliefs = 0
-    else if (this.waitingBytes > maxWaitingBytes * (this.reliefs + 1)) this.relieve()
-    this.options.work.add(lane, this.counted(bytes, steps))
-  }
-
-  private *counted(bytes: number, steps: Steps): Generator<number, void> {
-    for (let step = steps.next(); !step.done; step = steps.next()) yield step.value
-    this.waitingBytes -= bytes
+    this.paced.add('transactions', bytes, this.tellPending(transactions, event))
   }
 
   /** Gives up those with most subscriptions, until half of all are gone. */
   private relieve(): void {
-    this.reliefs++
     let tooMany = this.countOf(() => true) / 2
     for (const [subscriber, { size }] of [...this.bySubscriber].sort(([, a], [, b]) => b.size - a.size)) {
       if (tooMany <= 0) return

@@ -3,10 +3,10 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { HeldBytes } from '../../base/primitives/held-bytes.js'
-import { isLoopback, remoteHost } from '../../io/network/remote-host.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Gauge } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
+import { callerHost } from './caller-host.js'
 import { isOriginAllowed } from './origin.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { RpcDispatcher } from './rpc-dispatcher.js'
@@ -115,8 +115,7 @@ class Connection implements Subscriber {
     private readonly options: Options,
   ) {
     this.remote = socket.remoteAddress ?? ''
-    const host = remoteHost(this.remote)
-    this.host = isLoopback(host) ? null : host
+    this.host = callerHost(this.remote)
     // Before ws reads the chunk.
     socket.prependListener('data', chunk => this.onChunk(chunk))
     socket.on('drain', () => this.account())
@@ -248,6 +247,10 @@ class WebSocketCall implements CallContext {
     private readonly messageBytes: number,
   ) {
     subscriber.weigh(messageBytes)
+  }
+
+  get host(): string | null {
+    return this.subscriber.host
   }
 
   get isGone(): boolean {
