@@ -135,7 +135,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     expect(new Set(seen).size).toBe(3)
   })
 
-  it('lets other work come between polls of filters, of one batch or of many callers', async () => {
+  it('lets other work come between large polls of filters, of one batch or of many callers', async () => {
     let turns = 0
     let isOver = false
     const turn = () => {
@@ -146,7 +146,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     const seen: number[] = []
     vi.spyOn(FilterRegistry.prototype, 'changes').mockImplementation(() => {
       seen.push(turns)
-      return new JsonText('[]')
+      return new JsonText(`["${'x'.repeat(100_000)}"]`)
     })
     const poll = message('eth_getFilterChanges', ['0x1'])
     expect(JSON.parse((await server.post(JSON.stringify(Array(4).fill(poll)))).text)).toHaveLength(4)

@@ -28,8 +28,14 @@ export interface RpcAnswer {
 
 /** Calls of a batch that run at the same time. */
 const batchParallelism = 50
-/** Methods that work long on the main thread: other work of the node comes between two of them, whoever calls. */
-const slowMethods: ReadonlySet<string> = new Set(['txpool_content', 'txpool_inspect', 'eth_getFilterChanges'])
+/** Characters of slow answers after which other work of the node has its turn. */
+const slowAnswers = 64 * 1024
+/** Methods that work long on the main thread when they have much to tell, and what one takes besides its answer. */
+const slowMethods: ReadonlyMap<string, number> = new Map([
+  ['txpool_content', slowAnswers],
+  ['txpool_inspect', slowAnswers],
+  ['eth_getFilterChanges', 0],
+])
 const maxParamsDepth = 32
 const latencyBuckets = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const nothing: RpcAnswer = { text: null }
@@ -43,8 +49,10 @@ interface Entry {
 export class RpcDispatcher {
   private readonly methods: ReadonlyMap<string, Entry>
   private underWay = 0
-  /** When the last slow call had its turn. */
-  private slowTurn: Promise<unknown> = Promise.resolve()
+  /** Until the slow calls before are answered. */
+  private slowLine: Promise<unknown> = Promise.resolve()
+  /** Characters of theirs since others had a turn. */
+  private slowLength = 0
   private readonly errors: Counter
   private readonly latency
 
@@ -131,8 +139,11 @@ export class RpcDispatcher {
     const startMs = performance.now()
     this.underWay++
     try {
-      const result = await this.call(request.method, request.params, context)
-      return request.id === undefined ? null : resultText(request.id, result)
+      const { id = null, method, params } = request
+      const make = async () => resultText(id, await this.call(method, params, context))
+      const cost = slowMethods.get(method)
+      const text = await (cost === undefined ? make() : this.inLine(cost, context, make))
+      return request.id === undefined ? null : text
     } catch (error) {
       this.errors.inc()
       const shape = this.toRpcError(error, request.method)
@@ -156,17 +167,23 @@ export class RpcDispatcher {
     if (this.underWay > this.options.config.maxConcurrentRequests)
       throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent requests' })
     const list = positional(params)
-    if (slowMethods.has(name)) {
-      await this.waitForSlowTurn()
-      if (context.isGone) return null
-    }
     return method.run({ args: new RpcArguments(list), params: list, context })
   }
 
-  private waitForSlowTurn(): Promise<unknown> {
-    const turn = this.slowTurn
-    this.slowTurn = turn.then(() => nextTurn())
-    return turn
+  /** Makes slow answers one after the other, whoever calls, and lets other work come between when they are long. */
+  private inLine(cost: number, context: CallContext, make: () => Promise<string>): Promise<string> {
+    const answer = this.slowLine.then(async () => {
+      if (this.slowLength >= slowAnswers) {
+        await nextTurn()
+        this.slowLength = 0
+      }
+      if (context.isGone) return ''
+      const text = await make()
+      this.slowLength += cost + text.length
+      return text
+    })
+    this.slowLine = answer.catch(() => {})
+    return answer
   }
 
   private toRpcError(error: unknown, method: string): RpcErrorShape {
