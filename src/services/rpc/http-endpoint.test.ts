@@ -102,7 +102,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     const most = Array(25_000).fill([0])
     expect((await server.ask('eth_none', most)).error).toMatchObject({
       code: -32600,
-      message: 'too many values, or too long besides plain strings',
+      message: 'message or batch has too many values, or too much besides plain strings',
     })
     expect((await server.ask('eth_none', [most.slice(0, 24_000)])).error).toMatchObject({ code: -32601 })
     expect((await server.ask('eth_none', ['[{,"'.repeat(100_000)])).error).toMatchObject({ code: -32601 })
@@ -111,7 +111,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
   it('reads nothing of such a message', async () => {
     const { text } = await server.post(`[${'[],'.repeat(500_000)}`)
     expect(JSON.parse(text)).toMatchObject({
-      error: { code: -32600, message: 'too many values, or too long besides plain strings' },
+      error: { code: -32600, message: 'message or batch has too many values, or too much besides plain strings' },
     })
   })
 

@@ -78,7 +78,12 @@ export class RpcDispatcher {
   async answer(text: string, remote: string, context: CallContext): Promise<RpcAnswer> {
     const weight = messageWeight(text)
     if (weight === null)
-      return { text: errorText(null, invalidRequest('too many values, or too long besides plain strings')) }
+      return {
+        text: errorText(
+          null,
+          invalidRequest('message or batch has too many values, or too much besides plain strings'),
+        ),
+      }
     let message: unknown
     try {
       message = JSON.parse(text)
