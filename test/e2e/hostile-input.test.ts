@@ -65,7 +65,7 @@ describe('JSON-RPC', () => {
     await survive(full, async () => {
       const codeOf = async (body: string | Uint8Array) => (JSON.parse((await post(body)).text) as Answer).error?.code
       for (let i = 0; i < 50; i++) expect(await codeOf(randomBytes(20 + i * 50))).toBe(-32700)
-      for (const body of ['', '{', '[1', 'nul', `${'['.repeat(100_000)}`]) expect(await codeOf(body)).toBe(-32700)
+      for (const body of ['', '{', '[1', 'nul', `${'['.repeat(40_000)}`]) expect(await codeOf(body)).toBe(-32700)
       for (const body of [
         '{}',
         '1',

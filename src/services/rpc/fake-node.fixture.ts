@@ -129,6 +129,11 @@ export class FakeNode {
     for (const handler of this.headHandlers) handler({ block, touched: [], logs })
   }
 
+  /** Tells that these became executable. */
+  announce(pooled: readonly PooledTransaction[]): void {
+    for (const handler of this.pendingHandlers) handler(pooled)
+  }
+
   /** Mines what waits. */
   mineAll(): void {
     this.mine([...this.pool.values()])
@@ -213,7 +218,7 @@ export class FakeNode {
           const pooled = { raw, hash, nonce, sender: recoverSender(transaction)! }
           if (this.pool.has(hash)) return refuse({ code: -32000, message: 'already known' })
           this.pool.set(hash, pooled)
-          for (const handler of this.pendingHandlers) handler([pooled])
+          this.announce([pooled])
           return ok(hash)
         },
         pendingNonce: async () => 7,

@@ -1,3 +1,4 @@
+import { JsonText, toJson } from '../../base/encoding/json.js'
 import type { Hex } from '../../base/primitives/bytes.js'
 import { invariant } from '../../base/primitives/invariant.js'
 import { type LogFilter, termsOf } from '../../io/execution/embedded/queries/log-filter.js'
@@ -6,6 +7,8 @@ import type { HeadChange } from '../../io/execution/execution-client.js'
 import type { Clock } from '../../io/time/clock.js'
 import { logsOf } from './head-logs.js'
 import { LogWatchers } from './log-watchers.js'
+import { PacedEvents } from './paced-events.js'
+import type { PacedWork, Steps } from './paced-work.js'
 import { randomId } from './random-id.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { HeadSource, PooledTransaction, TransactionPool } from './rpc-ports.js'
@@ -20,14 +23,22 @@ export type FilterTopic =
 interface Filter {
   readonly id: Hex
   readonly topic: FilterTopic
-  entries: unknown[]
+  /** Of who installed it; null on loopback. */
+  readonly host: string | null
+  /** The event before its first. */
+  readonly after: number
+  /** As JSON. */
+  entries: string[]
   /** Of the entries. */
   bytes: number
   expiresMs: number
 }
 
-/** What an entry takes besides its text. */
+/** What an entry takes besides its text, and how long it takes to add, as bytes of text. */
 const entryBytes = 64
+
+/** What a look at a log takes that concerns no filter. */
+const lookCost = 20
 
 /** Collects what polled filters ask for, until it is fetched or nobody asked for `filterLifetimeMs`. */
 export class FilterRegistry {
@@ -36,40 +47,52 @@ export class FilterRegistry {
   private readonly stops: readonly (() => void)[]
   private transactionFilters = 0
   private heldBytes = 0
+  private events = 0
+  private readonly paced: PacedEvents<'filters'>
 
   constructor(
     private readonly options: {
       config: Pick<
         RpcConfig,
         | 'maxFilters'
+        | 'maxFiltersPerHost'
         | 'maxFilterTerms'
+        | 'maxFilterTermsPerHost'
         | 'maxFilterEntries'
         | 'maxFilterBytes'
         | 'maxFilterBytesOfAll'
+        | 'maxFilterAnswerBytes'
         | 'filterLifetimeMs'
       >
       heads: HeadSource
       mempool: Pick<TransactionPool, 'onPending'>
       clock: Pick<Clock, 'nowMs'>
+      work: Pick<PacedWork<'filters'>, 'add'>
     },
   ) {
+    this.paced = new PacedEvents(options.work, () => this.relieve())
     this.stops = [
       options.heads.onHead(change => this.onHead(change)),
       options.mempool.onPending(transactions => this.onPending(transactions)),
     ]
   }
 
-  /** Installs a filter; null when there are too many, or they name too much. */
-  install(topic: FilterTopic): Hex | null {
+  /** Installs a filter; null when its host or all have too many, or they name too much. A null host has no share of its own. */
+  install(topic: FilterTopic, host: string | null): Hex | null {
     this.removeExpired()
-    const { maxFilters, maxFilterTerms } = this.options.config
-    if (this.filters.size >= maxFilters) return null
+    const { maxFilters, maxFiltersPerHost, maxFilterTerms, maxFilterTermsPerHost } = this.options.config
+    const all = [...this.filters.values()]
+    const ofHost = host === null ? [] : all.filter(filter => filter.host === host)
+    if (all.length >= maxFilters || ofHost.length >= maxFiltersPerHost) return null
     const id = randomId()
     if (topic.kind === 'logs') {
-      if (this.terms() + termsOf(topic.filter) > maxFilterTerms) return null
+      const terms = termsOf(topic.filter)
+      if (termsIn(all) + terms > maxFilterTerms) return null
+      if (host !== null && termsIn(ofHost) + terms > maxFilterTermsPerHost) return null
       this.logWatchers.add(id, topic.filter)
     }
-    this.filters.set(id, { id, topic, entries: [], bytes: 0, expiresMs: this.newExpiry() })
+    const expiresMs = this.newExpiry()
+    this.filters.set(id, { id, topic, host, after: this.events, entries: [], bytes: 0, expiresMs })
     if (topic.kind === 'transactions') this.transactionFilters++
     return id
   }
@@ -79,15 +102,21 @@ export class FilterRegistry {
     return this.touch(id)?.topic ?? null
   }
 
-  /** Everything since the last time, or null when there is no such filter. */
-  changes(id: Hex): readonly unknown[] | null {
+  /** What came since the last time and one answer may have, as a list; null when there is no such filter. */
+  changes(id: Hex): JsonText | null {
     const filter = this.touch(id)
     if (!filter) return null
     const { entries } = filter
-    this.heldBytes -= filter.bytes
-    filter.entries = []
-    filter.bytes = 0
-    return entries
+    let count = 0
+    let bytes = 0
+    for (const entry of entries) {
+      if (count > 0 && bytes + bytesOf(entry) > this.options.config.maxFilterAnswerBytes) break
+      bytes += bytesOf(entry)
+      count++
+    }
+    this.heldBytes -= bytes
+    filter.bytes -= bytes
+    return new JsonText(`[${entries.splice(0, count).join(',')}]`)
   }
 
   /** Whether there was such a filter. */
@@ -103,12 +132,6 @@ export class FilterRegistry {
 
   close(): void {
     for (const stop of this.stops) stop()
-  }
-
-  private terms(): number {
-    let terms = 0
-    for (const { topic } of this.filters.values()) if (topic.kind === 'logs') terms += termsOf(topic.filter)
-    return terms
   }
 
   private touch(id: Hex): Filter | null {
@@ -131,37 +154,62 @@ export class FilterRegistry {
   private onHead(change: HeadChange): void {
     if (this.filters.size === 0) return
     this.removeExpired()
-    const { hash, header } = change.block
-    this.appendHashes('blocks', [hash])
-    for (const log of logsOf(change)) {
-      const bytes = bytesOf(log)
-      for (const id of this.logWatchers.of(log, header.number)) this.append(id, log, bytes)
-    }
+    const event = ++this.events
+    const logs = logsOf(change)
+    const bytes = logs.reduce((sum, { data }) => sum + entryBytes + data.length, entryBytes)
+    this.paced.add('filters', bytes, this.appendHead(change.block, { logs, event }))
   }
 
   private onPending(transactions: readonly PooledTransaction[]): void {
     if (this.transactionFilters === 0) return
-    this.appendHashes(
-      'transactions',
-      transactions.map(({ hash }) => hash),
-    )
+    const hashes = transactions.map(({ hash }) => hash)
+    this.paced.add('filters', entryBytes * hashes.length, this.appendHashes('transactions', hashes, ++this.events))
   }
 
-  private appendHashes(kind: 'blocks' | 'transactions', hashes: readonly Hex[]): void {
-    for (const [id, { topic }] of this.filters)
-      if (topic.kind === kind) for (const hash of hashes) this.append(id, hash, entryBytes + hash.length)
+  private *appendHead(
+    { hash, header }: HeadChange['block'],
+    { logs, event }: { logs: readonly LogJson[]; event: number },
+  ): Steps {
+    yield* this.appendHashes('blocks', [hash], event)
+    for (const log of logs) {
+      let text: string | undefined
+      for (const id of this.logWatchers.of(log, header.number)) {
+        if (text === undefined) {
+          text = toJson(log)
+          yield text.length
+        }
+        yield this.append(id, text, event)
+      }
+      yield lookCost
+    }
+  }
+
+  private *appendHashes(kind: 'blocks' | 'transactions', hashes: readonly Hex[], event: number): Steps {
+    for (const hash of hashes) {
+      const text = `"${hash}"`
+      for (const [id, { topic }] of this.filters) if (topic.kind === kind) yield this.append(id, text, event)
+      yield lookCost
+    }
   }
 
   // A filter that lost entries would lie, so one that is full goes: its owner hears 'filter not found'.
-  private append(id: Hex, entry: unknown, bytes: number): void {
+  private append(id: Hex, text: string, event: number): number {
     const filter = this.filters.get(id)
-    if (!filter) return
+    if (!filter || filter.after >= event) return lookCost
     const { maxFilterEntries, maxFilterBytes, maxFilterBytesOfAll } = this.options.config
-    filter.entries.push(entry)
+    const bytes = bytesOf(text)
+    filter.entries.push(text)
     filter.bytes += bytes
     this.heldBytes += bytes
     if (filter.entries.length > maxFilterEntries || filter.bytes > maxFilterBytes) this.uninstall(id)
     while (this.heldBytes > maxFilterBytesOfAll) this.uninstall(this.fullest())
+    return entryBytes
+  }
+
+  /** Those that were there first stay. */
+  private relieve(): void {
+    const ids = [...this.filters.keys()]
+    for (const id of ids.slice(ids.length >> 1)) this.uninstall(id)
   }
 
   private fullest(): Hex {
@@ -172,7 +220,8 @@ export class FilterRegistry {
   }
 }
 
-/** Some 500 for the fields of fixed length and the object itself. */
-function bytesOf({ topics, data }: LogJson): number {
-  return 500 + topics.length * (entryBytes + 66) + data.length
+const bytesOf = (text: string): number => entryBytes + text.length
+
+function termsIn(filters: readonly Filter[]): number {
+  return filters.reduce((sum, { topic }) => sum + (topic.kind === 'logs' ? termsOf(topic.filter) : 0), 0)
 }

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { zeroHash } from '../../base/primitives/hashes.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
+import { token } from './fake-node.fixture.js'
 import type { RpcConfig } from './rpc-config.js'
 import { type Json, message, RunningServer } from './running-server.fixture.js'
 
@@ -230,4 +232,20 @@ it('a WebSocket message that does not end in time ends its connection, and only 
     await clock.advance(30_000)
   }
   idle.socket.terminate()
+})
+
+it('whose subscriptions ask for too much of a block hears so, and only he', async () => {
+  await start({ maxLogNotificationsPerConnection: 20 })
+  const [greedy, modest] = [await server.openSocket(), await server.openSocket()]
+  for (let id = 0; id < 3; id++) greedy.send(message('eth_subscribe', ['logs', {}], id))
+  modest.send(message('eth_subscribe', ['logs', {}]))
+  await expect.poll(() => greedy.received.length + modest.received.length).toBe(4)
+  const closed = once(greedy.socket, 'close')
+  const pooled = { raw: new Uint8Array(5), hash: zeroHash, sender: token, nonce: 0 }
+  server.node.mine(Array(10).fill(pooled))
+  const [code, reason] = await closed
+  expect([code, String(reason)]).toEqual([1013, 'too many logs of one block for all its subscriptions'])
+  expect(greedy.received).toHaveLength(3 + 20)
+  await expect.poll(() => modest.received.length).toBe(11)
+  modest.socket.terminate()
 })

@@ -3,7 +3,9 @@ import http from 'node:http'
 import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { JsonText } from '../../base/encoding/json.js'
 import { chainId, token } from './fake-node.fixture.js'
+import { FilterRegistry } from './filter-registry.js'
 import type { RpcConfig } from './rpc-config.js'
 import { createRpcServer } from './rpc-server.js'
 import { type Json, message, RunningServer } from './running-server.fixture.js'
@@ -32,7 +34,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
       ['{', -32700, null],
       ['', -32700, null],
       ['\u0000\u0001', -32700, null],
-      ['['.repeat(100_000), -32700, null],
+      ['['.repeat(40_000), -32700, null],
       ['1', -32600, null],
       ['"x"', -32600, null],
       ['null', -32600, null],
@@ -50,7 +52,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
       ['{"jsonrpc":"2.0","id":4,"method":"eth_chainId","params":{"a":1}}', -32602, 4],
       ['{"jsonrpc":"2.0","id":4,"method":"eth_chainId","params":"x"}', -32602, 4],
       ['{"jsonrpc":"2.0","id":4,"method":"eth_chainId","params":[1]}', -32602, 4],
-      [`{"jsonrpc":"2.0","id":4,"method":"eth_call","params":[${'['.repeat(50_000)}${']'.repeat(50_000)}]}`, -32602, 4],
+      [`{"jsonrpc":"2.0","id":4,"method":"eth_call","params":[${'['.repeat(40_000)}${']'.repeat(40_000)}]}`, -32602, 4],
       ['{"jsonrpc":"2.0","id":4,"method":"eth_call","params":[{"__proto__":{"to":1}},"latest"]}', 0, 4],
     ]
     for (const [body, code, id] of cases) {
@@ -97,9 +99,20 @@ describe('JSON-RPC 2.0 over HTTP', () => {
   })
 
   it('refuses a message of more values than it may hold, whatever they are', async () => {
-    const most = Array(100_000).fill([0])
-    expect((await server.ask('eth_none', most)).error).toMatchObject({ code: -32600, message: 'too many values' })
-    expect((await server.ask('eth_none', [most.slice(0, 90_000)])).error).toMatchObject({ code: -32601 })
+    const most = Array(25_000).fill([0])
+    expect((await server.ask('eth_none', most)).error).toMatchObject({
+      code: -32600,
+      message: 'message or batch has too many values, or too much besides plain strings',
+    })
+    expect((await server.ask('eth_none', [most.slice(0, 24_000)])).error).toMatchObject({ code: -32601 })
+    expect((await server.ask('eth_none', ['[{,"'.repeat(100_000)])).error).toMatchObject({ code: -32601 })
+  })
+
+  it('reads nothing of such a message', async () => {
+    const { text } = await server.post(`[${'[],'.repeat(500_000)}`)
+    expect(JSON.parse(text)).toMatchObject({
+      error: { code: -32600, message: 'message or batch has too many values, or too much besides plain strings' },
+    })
   })
 
   it('lets other work come between calls of a batch that take long', async () => {
@@ -120,6 +133,30 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     isOver = true
     expect(answers.map(answer => answer.error)).toEqual(Array(4).fill(undefined))
     expect(new Set(seen).size).toBe(3)
+  })
+
+  it('lets other work come between large polls of filters, of one batch or of many callers', async () => {
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const seen: number[] = []
+    vi.spyOn(FilterRegistry.prototype, 'changes').mockImplementation(() => {
+      seen.push(turns)
+      return new JsonText(`["${'x'.repeat(100_000)}"]`)
+    })
+    const poll = message('eth_getFilterChanges', ['0x1'])
+    expect(JSON.parse((await server.post(JSON.stringify(Array(4).fill(poll)))).text)).toHaveLength(4)
+    const { socket, received, send } = await server.openSocket()
+    for (let i = 0; i < 4; i++) send(poll)
+    await expect.poll(() => received.length).toBe(4)
+    isOver = true
+    vi.restoreAllMocks()
+    expect(new Set(seen).size).toBe(8)
+    socket.terminate()
   })
 
   it('shows no pool that is too large for one answer', async () => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { HeldBytes } from '../../base/primitives/held-bytes.js'
 import type { Logger } from '../../io/telemetry/logger.js'
+import { callerHost } from './caller-host.js'
 import type { CallContext, Caller } from './rpc-method.js'
 
 /** Written at once of a large answer: a caller that takes this much between two looks at it is not stuck. */
@@ -40,6 +41,10 @@ export class HttpExchange implements CallContext, Caller {
   /** The caller's IP address. */
   get remote(): string {
     return this.request.socket.remoteAddress ?? ''
+  }
+
+  get host(): string | null {
+    return callerHost(this.remote)
   }
 
   whenGone(listener: () => void): () => void {

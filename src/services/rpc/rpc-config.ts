@@ -28,7 +28,7 @@ export interface RpcConfig {
   /** A query of the execution client is aborted after this. */
   readonly executionTimeoutMs: number
   readonly maxSubscriptionsPerConnection: number
-  /** Of all connections: each costs some microseconds of every head. */
+  /** Of all connections: what a head or a transaction brings them goes out over as many turns as it takes. */
   readonly maxSubscriptions: number
   /** Of one host, as for connections. */
   readonly maxSubscriptionsPerHost: number
@@ -36,18 +36,31 @@ export interface RpcConfig {
   readonly maxLogTermsPerConnection: number
   /** The same of all connections together. */
   readonly maxLogTerms: number
+  /**
+   * Notifications of one block's logs that a connection may have; one that its subscriptions bring more is disconnected, unless
+   * every log goes to it once at most.
+   */
+  readonly maxLogNotificationsPerConnection: number
+  /** The same of one host's connections together. */
+  readonly maxLogNotificationsPerHost: number
   /** A WebSocket peer with more bytes unread, or in notifications that wait for an answer, than this is disconnected. */
   readonly maxUnsentBytes: number
   /** Installed filters of all callers together. */
   readonly maxFilters: number
+  /** Of one host, as for connections. */
+  readonly maxFiltersPerHost: number
   /** Addresses and topics that installed filters of all callers may name together. */
   readonly maxFilterTerms: number
+  /** The same of one host. */
+  readonly maxFilterTermsPerHost: number
   /** Entries that wait in one filter; a filter that is not read and passes it is removed. */
   readonly maxFilterEntries: number
-  /** The same in bytes: one answer brings them all. */
+  /** The same in bytes. */
   readonly maxFilterBytes: number
   /** Bytes of the entries of all filters, each counted in every filter that it waits in; above, the fullest filter is removed. */
   readonly maxFilterBytesOfAll: number
+  /** Bytes of entries in one answer, unless one alone has more; the rest waits for the next. */
+  readonly maxFilterAnswerBytes: number
   /** A filter that nobody asks is removed after this. */
   readonly filterLifetimeMs: number
 }
@@ -71,11 +84,16 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   maxSubscriptionsPerHost: 2_048,
   maxLogTermsPerConnection: 10_000,
   maxLogTerms: 1_000_000,
+  maxLogNotificationsPerConnection: 20_000,
+  maxLogNotificationsPerHost: 40_000,
   maxUnsentBytes: 32 * 1024 * 1024,
   maxFilters: 1_000,
+  maxFiltersPerHost: 250,
   maxFilterTerms: 100_000,
+  maxFilterTermsPerHost: 25_000,
   maxFilterEntries: 10_000,
   maxFilterBytes: 8 * 1024 * 1024,
   maxFilterBytesOfAll: 64 * 1024 * 1024,
+  maxFilterAnswerBytes: 1024 * 1024,
   filterLifetimeMs: 5 * 60_000,
 }

@@ -28,8 +28,14 @@ export interface RpcAnswer {
 
 /** Calls of a batch that run at the same time. */
 const batchParallelism = 50
-/** Methods that work long on the main thread: other work of the node comes between two of them. */
-const slowMethods: ReadonlySet<string> = new Set(['txpool_content', 'txpool_inspect'])
+/** Characters of slow answers after which other work of the node has its turn. */
+const slowAnswers = 64 * 1024
+/** Methods that work long on the main thread when they have much to tell, and what one takes besides its answer. */
+const slowMethods: ReadonlyMap<string, number> = new Map([
+  ['txpool_content', slowAnswers],
+  ['txpool_inspect', slowAnswers],
+  ['eth_getFilterChanges', 0],
+])
 const maxParamsDepth = 32
 const latencyBuckets = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const nothing: RpcAnswer = { text: null }
@@ -43,6 +49,10 @@ interface Entry {
 export class RpcDispatcher {
   private readonly methods: ReadonlyMap<string, Entry>
   private underWay = 0
+  /** Until the slow calls before are answered. */
+  private slowLine: Promise<unknown> = Promise.resolve()
+  /** Characters of theirs since others had a turn. */
+  private slowLength = 0
   private readonly errors: Counter
   private readonly latency
 
@@ -66,6 +76,14 @@ export class RpcDispatcher {
 
   /** Answers one message or batch; `remote` is the caller's IP address. Never rejects. */
   async answer(text: string, remote: string, context: CallContext): Promise<RpcAnswer> {
+    const weight = messageWeight(text)
+    if (weight === null)
+      return {
+        text: errorText(
+          null,
+          invalidRequest('message or batch has too many values, or too much besides plain strings'),
+        ),
+      }
     let message: unknown
     try {
       message = JSON.parse(text)
@@ -73,8 +91,6 @@ export class RpcDispatcher {
       this.errors.inc()
       return { text: errorText(null, { code: parseErrorCode, message: 'parse error' }) }
     }
-    const weight = typeof message === 'object' && message !== null ? messageWeight(message) : 0
-    if (weight === null) return { text: errorText(null, invalidRequest('too many values')) }
     context.holds(weight)
     if (context.isGone) return nothing
     if (Array.isArray(message)) return this.answerBatch(message, { remote, context, weight })
@@ -108,14 +124,12 @@ export class RpcDispatcher {
       context.holds(weight + bytes)
       return text
     }
-    // One that holds the thread leaves others their turn.
-    const hasSlow = requests.some(isSlow)
-    const together = hasSlow ? 1 : batchParallelism
+    // Of slow ones none works in vain when the answers are too large together.
+    const together = requests.some(isSlow) ? 1 : batchParallelism
     for (let at = 0; at < requests.length; at += together) {
       if (context.isGone) return nothing
       const part = requests.slice(at, at + together)
       const texts = isFull ? part.map(tooLarge) : await Promise.all(part.map(answerWithin))
-      if (hasSlow) await nextTurn()
       for (const text of texts) if (text !== null) answers.push(text)
     }
     return answers.length > 0 ? { text: `[${answers.join(',')}]` } : nothing
@@ -130,8 +144,11 @@ export class RpcDispatcher {
     const startMs = performance.now()
     this.underWay++
     try {
-      const result = await this.call(request.method, request.params, context)
-      return request.id === undefined ? null : resultText(request.id, result)
+      const { id = null, method, params } = request
+      const make = async () => resultText(id, await this.call(method, params, context))
+      const cost = slowMethods.get(method)
+      const text = await (cost === undefined ? make() : this.inLine(cost, context, make))
+      return request.id === undefined ? null : text
     } catch (error) {
       this.errors.inc()
       const shape = this.toRpcError(error, request.method)
@@ -156,6 +173,22 @@ export class RpcDispatcher {
       throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent requests' })
     const list = positional(params)
     return method.run({ args: new RpcArguments(list), params: list, context })
+  }
+
+  /** Makes slow answers one after the other, whoever calls, and lets other work come between when they are long. */
+  private inLine(cost: number, context: CallContext, make: () => Promise<string>): Promise<string> {
+    const answer = this.slowLine.then(async () => {
+      if (this.slowLength >= slowAnswers) {
+        await nextTurn()
+        this.slowLength = 0
+      }
+      if (context.isGone) return ''
+      const text = await make()
+      this.slowLength += cost + text.length
+      return text
+    })
+    this.slowLine = answer.catch(() => {})
+    return answer
   }
 
   private toRpcError(error: unknown, method: string): RpcErrorShape {

@@ -10,6 +10,8 @@ export interface Caller {
 export interface Subscriber extends Caller {
   /** Where it is; null on loopback, where a reverse proxy brings everybody's. */
   readonly host: string | null
+  /** Whether much of what it was told is not on its way yet. */
+  readonly isBehind: boolean
   notify(text: string): void
   /** Counts this many bytes more, or fewer, of notifications held back for it; false when it is disconnected and gets none. */
   holdBack(bytes: number): boolean
@@ -19,6 +21,8 @@ export interface Subscriber extends Caller {
 export interface CallContext {
   /** Null where no notification can be sent (HTTP). */
   readonly subscriber: Subscriber | null
+  /** Where the caller is; null or left out on this machine. */
+  readonly host?: string | null
   /** Runs the listener when the caller is gone; the returned function takes it back. */
   whenGone(listener: () => void): () => void
   /** Whether nobody waits for the answer any more. */

@@ -12,6 +12,7 @@ import { nodeMethods } from './methods/node-methods.js'
 import { subscriptionMethods } from './methods/subscription-methods.js'
 import { transactionMethods } from './methods/transaction-methods.js'
 import { txpoolMethods } from './methods/txpool-methods.js'
+import { PacedWork } from './paced-work.js'
 import { defaultRpcConfig, type RpcConfig } from './rpc-config.js'
 import { RpcDispatcher } from './rpc-dispatcher.js'
 import type { Caller, RpcMethods } from './rpc-method.js'
@@ -61,8 +62,9 @@ export async function createRpcServer({
   limitConnectionsPerHost(server, config.maxConnectionsPerHost)
   const address = await listen(server, config)
 
-  const hub = new SubscriptionHub(ports)
-  const filters = new FilterRegistry({ config, heads: ports.heads, mempool: ports.mempool, clock })
+  const work = new PacedWork<'heads' | 'logs' | 'transactions' | 'held' | 'filters'>()
+  const hub = new SubscriptionHub({ ...ports, config, work })
+  const filters = new FilterRegistry({ config, heads: ports.heads, mempool: ports.mempool, clock, work })
   const dispatcher = new RpcDispatcher({
     config,
     methods: allMethods({ config, ports, hub, filters }),
@@ -83,6 +85,7 @@ export async function createRpcServer({
   const stop = async (isHandOver: boolean) => {
     hub.close()
     filters.close()
+    work.close()
     const closed = new Promise(resolve => server.close(resolve))
     const cut = () => {
       webSockets.cut()

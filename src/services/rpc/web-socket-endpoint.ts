@@ -3,10 +3,10 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { HeldBytes } from '../../base/primitives/held-bytes.js'
-import { isLoopback, remoteHost } from '../../io/network/remote-host.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Gauge } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
+import { callerHost } from './caller-host.js'
 import { isOriginAllowed } from './origin.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { RpcDispatcher } from './rpc-dispatcher.js'
@@ -17,6 +17,8 @@ import { UnfinishedMessage } from './unfinished-message.js'
 const pingIntervalMs = 30_000
 /** Messages of one connection under way at once; above, it is not read. */
 const maxUnderWay = 128
+/** Who has not taken more than this is behind. */
+const behindBytes = 64 * 1024
 const goingAway = 1001
 const serviceRestart = 1012
 const tryAgainLater = 1013
@@ -113,8 +115,7 @@ class Connection implements Subscriber {
     private readonly options: Options,
   ) {
     this.remote = socket.remoteAddress ?? ''
-    const host = remoteHost(this.remote)
-    this.host = isLoopback(host) ? null : host
+    this.host = callerHost(this.remote)
     // Before ws reads the chunk.
     socket.prependListener('data', chunk => this.onChunk(chunk))
     socket.on('drain', () => this.account())
@@ -145,15 +146,28 @@ class Connection implements Subscriber {
 
   notify(text: string): void {
     if (!this.isOpen) return
-    if (this.isBehind()) {
+    if (this.holdsTooMuch()) {
       this.disconnect('notifications are not read')
       return
     }
+    this.gather()
     this.webSocket.send(text)
     this.account()
   }
 
+  get isBehind(): boolean {
+    return this.webSocket.bufferedAmount > behindBytes
+  }
+
+  /** What is sent until the turn ends goes to the system in one piece: a call of it costs more than the frame. */
+  private gather(): void {
+    if (this.socket.writableCorked > 0) return
+    this.socket.cork()
+    process.nextTick(() => this.socket.uncork())
+  }
+
   disconnect(reason: string): void {
+    this.socket.uncork()
     this.options.logger.info('rpc connection dropped', { remote: this.remote, reason })
     this.sayGoodbye(tryAgainLater, reason)
     this.cut()
@@ -184,12 +198,12 @@ class Connection implements Subscriber {
   holdBack(bytes: number): boolean {
     if (!this.isOpen) return false
     this.heldBackBytes += bytes
-    if (this.isBehind()) this.disconnect('notifications are not read')
+    if (this.holdsTooMuch()) this.disconnect('notifications are not read')
     else this.account()
     return this.isOpen
   }
 
-  private isBehind(): boolean {
+  private holdsTooMuch(): boolean {
     return this.webSocket.bufferedAmount + this.heldBackBytes > this.options.config.maxUnsentBytes
   }
 
@@ -209,7 +223,7 @@ class Connection implements Subscriber {
   private async onMessage(data: RawData): Promise<void> {
     this.unfinished.onMessage()
     if (!this.isOpen) return
-    if (this.isBehind()) {
+    if (this.holdsTooMuch()) {
       this.disconnect('answers are not read')
       return
     }
@@ -233,6 +247,10 @@ class WebSocketCall implements CallContext {
     private readonly messageBytes: number,
   ) {
     subscriber.weigh(messageBytes)
+  }
+
+  get host(): string | null {
+    return this.subscriber.host
   }
 
   get isGone(): boolean {

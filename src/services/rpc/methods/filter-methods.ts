@@ -2,7 +2,7 @@ import { type LogFilter, readLogFilter } from '../../../io/execution/embedded/qu
 import { invalidParams, readString, serverError } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import type { FilterRegistry, FilterTopic } from '../filter-registry.js'
-import type { RpcCall, RpcMethods } from '../rpc-method.js'
+import type { CallContext, RpcCall, RpcMethods } from '../rpc-method.js'
 import type { AskExecution } from './execution-methods.js'
 
 /** Filters that are polled. */
@@ -13,8 +13,8 @@ export function filterMethods({
   filters: FilterRegistry
   ask: Pick<AskExecution, 'text'>
 }): RpcMethods {
-  const install = (topic: FilterTopic) => {
-    const id = filters.install(topic)
+  const install = (topic: FilterTopic, { host = null }: CallContext) => {
+    const id = filters.install(topic, host)
     if (id === null)
       throw new ExecutionRpcError({
         code: rpcErrorCodes.limitExceeded,
@@ -23,21 +23,21 @@ export function filterMethods({
     return id
   }
   return {
-    eth_newFilter({ args, params }) {
+    eth_newFilter({ args, params, context }) {
       const filter = args.required(readLogFilter)
       args.end()
       const { fromBlock, toBlock } = filter
       if (fromBlock?.by === 'number' && toBlock?.by === 'number' && fromBlock.number > toBlock.number)
         throw invalidParams('invalid block range params')
-      return install({ kind: 'logs', filter, criteria: criteriaOf(params[0] as Criteria, filter) })
+      return install({ kind: 'logs', filter, criteria: criteriaOf(params[0] as Criteria, filter) }, context)
     },
-    eth_newBlockFilter({ args }) {
+    eth_newBlockFilter({ args, context }) {
       args.end()
-      return install({ kind: 'blocks' })
+      return install({ kind: 'blocks' }, context)
     },
-    eth_newPendingTransactionFilter({ args }) {
+    eth_newPendingTransactionFilter({ args, context }) {
       args.end()
-      return install({ kind: 'transactions' })
+      return install({ kind: 'transactions' }, context)
     },
     eth_getFilterChanges(call) {
       const changes = filters.changes(readId(call))

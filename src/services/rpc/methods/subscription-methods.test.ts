@@ -1,15 +1,22 @@
 import { expect, it } from 'vitest'
 import { RpcArguments } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { FakeNode } from '../fake-node.fixture.js'
+import { PacedWork } from '../paced-work.js'
 import { defaultRpcConfig } from '../rpc-config.js'
 import type { RpcCall, Subscriber } from '../rpc-method.js'
 import { SubscriptionHub } from '../subscription-hub.js'
 import { subscriptionMethods } from './subscription-methods.js'
 
-const at = (host: string | null): Subscriber => ({ host, notify() {}, holdBack: () => true, disconnect() {} })
+const at = (host: string | null): Subscriber => ({
+  host,
+  isBehind: false,
+  notify() {},
+  holdBack: () => true,
+  disconnect() {},
+})
 
 it('a host has its share of the subscriptions, loopback any number', () => {
-  const hub = new SubscriptionHub(new FakeNode().ports())
+  const hub = new SubscriptionHub({ ...new FakeNode().ports(), config: defaultRpcConfig, work: new PacedWork() })
   const methods = subscriptionMethods({ hub, config: { ...defaultRpcConfig, maxSubscriptionsPerHost: 2 } })
   const subscribe = (subscriber: Subscriber) => () => {
     const context = { subscriber, afterAnswer() {} }
