@@ -17,7 +17,10 @@ const build = new URL('../../', import.meta.url)
 export function mutationSpecs({ scenario, shownBy }: Mutation, seeds: number): SimulationSpec[] {
   const size = { nodes: 4, heights: 40, scenario }
   const drawn = Array.from({ length: seeds }, (_, i) => ({ seed: `mutation-${i}`, ...size }))
-  return shownBy ? [{ ...shownBy, ...size }, ...drawn] : drawn
+  if (!shownBy) return drawn
+  const { seed, schedule, tries = 1 } = shownBy
+  const shown = Array.from({ length: tries }, (_, i) => ({ seed: i === 0 ? seed : `${seed}-${i}`, schedule, ...size }))
+  return [...shown, ...drawn]
 }
 
 /** Runs each mutation until a seed catches it, in copies of the compiled project, and tells each verdict as it comes. */

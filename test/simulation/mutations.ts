@@ -9,7 +9,10 @@ export interface Mutation extends Edit {
   /** Where it must show. */
   readonly scenario: ScenarioName
   /** A run that must show it, before those that seeds draw: how a failure once looked. */
-  readonly shownBy?: Pick<SimulationSpec, 'seed' | 'schedule'>
+  readonly shownBy?: Pick<SimulationSpec, 'seed' | 'schedule'> & {
+    /** As many seeds, made of this one, are tried: where it takes luck besides the faults. */
+    readonly tries?: number
+  }
 }
 
 /** One change of the compiled code. */
@@ -86,6 +89,7 @@ export const mutations: readonly Mutation[] = [
     scenario: 'byzantine',
     shownBy: {
       seed: 'mutation-18',
+      tries: 30,
       schedule: {
         faulty: [3],
         events: [
@@ -165,6 +169,7 @@ export const mutations: readonly Mutation[] = [
     scenario: 'byzantine',
     shownBy: {
       seed: 'mutation-3',
+      tries: 10,
       schedule: {
         faulty: [1],
         events: [{ atMs: 1_000, kind: 'byzantine', node: 1, behaviour: 'forgery', forMs: 11_000 }],
