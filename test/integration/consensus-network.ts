@@ -3,7 +3,7 @@ import { keccak256Hex } from '../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../src/base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../src/base/primitives/hashes.js'
 import { ok, type Result } from '../../src/base/primitives/result.js'
-import { type Block, type CertifiedBlock, decodeOwnBlock } from '../../src/base/protocol/block.js'
+import { type Block, type CertifiedBlock, decodeOwnBlock, transactionsRootOf } from '../../src/base/protocol/block.js'
 import { type BlockContext, contextHash, emptyInboxRoot } from '../../src/base/protocol/block-context.js'
 import { type BlockHeader, emptyRequestsHash, emptyTrieRoot, headerHash } from '../../src/base/protocol/block-header.js'
 import { devnetParameters } from '../../src/base/protocol/protocol-parameters.js'
@@ -47,10 +47,12 @@ export function makeBlock({
   parent,
   timestampMs,
   proposerIndex,
+  transactions = [],
 }: {
   parent: ParentBlock | null
   timestampMs: number
   proposerIndex: number
+  transactions?: readonly Uint8Array[]
 }): Block {
   const context: BlockContext = {
     version: 1,
@@ -66,7 +68,7 @@ export function makeBlock({
     parentHash: parent?.hash ?? zeroHash,
     feeRecipient: zeroAddress,
     stateRoot: zeroHash,
-    transactionsRoot: emptyTrieRoot,
+    transactionsRoot: transactionsRootOf(transactions),
     receiptsRoot: emptyTrieRoot,
     logsBloom: `0x${'00'.repeat(256)}`,
     number: parent ? parent.header.number + 1 : 0,
@@ -79,7 +81,7 @@ export function makeBlock({
     parentBeaconBlockRoot: contextHash(context),
     requestsHash: emptyRequestsHash,
   }
-  return { hash: headerHash(header), header, context, transactions: [], withdrawals: [] }
+  return { hash: headerHash(header), header, context, transactions, withdrawals: [] }
 }
 
 /** Signs a vote in the network's `signingMs`, as a remote signer would. */

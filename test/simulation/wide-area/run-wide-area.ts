@@ -1,6 +1,7 @@
 import { BlsSecretKey } from '../../../src/base/crypto/bls.js'
 import { keccak256 } from '../../../src/base/crypto/keccak.js'
 import { uintToBytes } from '../../../src/base/primitives/bytes.js'
+import { invariant } from '../../../src/base/primitives/invariant.js'
 import { defaultParameters } from '../../../src/base/protocol/protocol-parameters.js'
 import { setOfKeys } from '../../../src/base/protocol/sequencer-set.fixture.js'
 import { isQuorum } from '../../../src/base/protocol/sequencer-set.js'
@@ -10,6 +11,8 @@ import { latencyFloorMs, mean, median } from './latency-floor.js'
 import { readRegionLatencies } from './region-latencies.js'
 import { type BlockMoments, WideAreaNode } from './wide-area-node.js'
 
+/** A height may take so long on the average, connections included. */
+const maxMsPerHeight = 10_000
 const bytesPerMs = 1_000_000_000 / 8 / 1_000
 /** Ethernet, IP, TCP, encryption and framing around each message. */
 const overheadBytes = 120
@@ -54,7 +57,9 @@ export async function runWideArea({ members, heights, transactionBytes }: WideAr
   const nodes = keys.map((_, i) => new WideAreaNode(i, world))
   for (const node of nodes) await node.start()
   const atLeast = async (height: number) => {
+    const untilMs = clock.nowMs() + height * maxMsPerHeight
     while (Math.min(...nodes.map(node => node.height)) < height) {
+      invariant(clock.nowMs() < untilMs, 'a network without faults decides its heights', { height })
       await clock.advance(50)
       const fatal = nodes.flatMap(node => node.fatal)
       if (fatal.length > 0) throw fatal[0]

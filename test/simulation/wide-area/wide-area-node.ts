@@ -1,7 +1,7 @@
 import { aggregateSignatures, type BlsSecretKey } from '../../../src/base/crypto/bls.js'
 import { bytesToHex } from '../../../src/base/primitives/bytes.js'
 import { ok } from '../../../src/base/primitives/result.js'
-import type { Block, CertifiedBlock } from '../../../src/base/protocol/block.js'
+import type { CertifiedBlock } from '../../../src/base/protocol/block.js'
 import type { ProtocolParameters } from '../../../src/base/protocol/protocol-parameters.js'
 import type { SequencerSet } from '../../../src/base/protocol/sequencer-set.js'
 import type { ConsensusSigner } from '../../../src/io/keys/consensus-signer.js'
@@ -111,8 +111,12 @@ export class WideAreaNode {
         await executing.run(cpuCosts.build)
         const parent = this.head()
         const timestampMs = Math.max(clock.nowMs(), parent.context.timestampMs + world.parameters.minBlockIntervalMs)
-        const block = makeBlock({ parent, timestampMs: Math.floor(timestampMs), proposerIndex: this.index })
-        return { ...block, transactions: [new Uint8Array(world.transactionBytes)] } satisfies Block
+        return makeBlock({
+          parent,
+          timestampMs: Math.floor(timestampMs),
+          proposerIndex: this.index,
+          transactions: [new Uint8Array(world.transactionBytes)],
+        })
       },
       processProposal: async () => {
         await executing.run(cpuCosts.judge)
