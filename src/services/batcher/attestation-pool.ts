@@ -185,20 +185,12 @@ export class AttestationPool {
       batch.records.flatMap((_, member) => claimsOf(batch, member)),
     )
     const { set, records, sealed } = batch
-    const signers = set.members.filter(({ index }) => records[index]!.agreed)
-    if (
-      !isQuorum(
-        set,
-        powerOf(
-          set,
-          signers.map(({ index }) => index),
-        ),
-      )
-    )
-      return null
+    const agreed = set.members.map(({ index }) => records[index]!.agreed)
+    const signers = set.members.flatMap(({ index }) => (agreed[index] ? [index] : []))
+    if (!isQuorum(set, powerOf(set, signers))) return null
     let absent = 0n
-    for (const { index } of set.members) if (!records[index]!.agreed) absent |= 1n << BigInt(index)
-    const signature = aggregateSignatures(signers.map(({ index }) => records[index]!.agreed!))
+    for (const { index } of set.members) if (!agreed[index]) absent |= 1n << BigInt(index)
+    const signature = aggregateSignatures(signers.map(index => agreed[index]!))
     return { batchIndex: index, batchHash: sealed.batchHash, absent, signature }
   }
 

@@ -2,7 +2,8 @@ import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import type { BatchIndex } from '../../base/primitives/quantities.js'
 import type { BatchAttestation, BatchCertificate } from '../../base/protocol/batch-attestation.js'
-import type { Peer, PeerId, PeerNetwork } from '../../io/network/peer-network.js'
+import { PeerBuckets } from '../../io/network/peer-buckets.js'
+import type { Peer, PeerNetwork } from '../../io/network/peer-network.js'
 import { TokenBucket } from '../../io/network/token-bucket.js'
 import type { AttestationOutcome } from './attestation-pool.js'
 import {
@@ -42,8 +43,8 @@ const asked = { perSec: 0.7, burst: 4 } as const
  */
 export class BatchGossip {
   private turn = 0
-  private readonly answers = new PeerRates(answered)
-  private readonly questions = new PeerRates(asked)
+  private readonly answers = new PeerBuckets(answered)
+  private readonly questions = new PeerBuckets(asked)
   private readonly answersToOthers: TokenBucket
   private readonly stops: readonly (() => void)[]
 
@@ -87,7 +88,8 @@ export class BatchGossip {
 
   private askPeer(peer: Peer): void {
     const from = this.desk.wanted()
-    if (from !== null && this.questions.tryTake(peer.id, this.desk.nowMs())) this.send(peer, { type: 'want', from })
+    const nowMs = this.desk.nowMs()
+    if (from !== null && this.questions.of(peer.id, nowMs).tryTake(nowMs)) this.send(peer, { type: 'want', from })
   }
 
   private greet(peer: Peer): void {
@@ -119,7 +121,7 @@ export class BatchGossip {
 
   private answer(peer: Peer, from: BatchIndex): void {
     const nowMs = this.desk.nowMs()
-    if (!this.answers.tryTake(peer.id, nowMs)) {
+    if (!this.answers.of(peer.id, nowMs).tryTake(nowMs)) {
       this.network.drop(peer.id, { reason: 'too-many-certificate-requests', severity: 'light' })
       return
     }
@@ -146,21 +148,5 @@ export class BatchGossip {
     }
     // A full answer that was of use: there may be more.
     if (certificates.length === maxCertificates && stored > 0) this.askPeer(from)
-  }
-}
-
-/** A rate for each peer; a peer that comes back has what it had left. */
-class PeerRates {
-  private static readonly maxPeers = 1_024
-  private readonly buckets = new Map<PeerId, TokenBucket>()
-  constructor(private readonly rate: { readonly perSec: number; readonly burst: number }) {}
-
-  tryTake(peer: PeerId, nowMs: number): boolean {
-    const bucket = this.buckets.get(peer) ?? new TokenBucket(this.rate.perSec, nowMs, this.rate.burst)
-    // The least recent first, which has most likely nothing to pay off.
-    this.buckets.delete(peer)
-    this.buckets.set(peer, bucket)
-    if (this.buckets.size > PeerRates.maxPeers) this.buckets.delete(this.buckets.keys().next().value!)
-    return bucket.tryTake(nowMs)
   }
 }

@@ -1,3 +1,4 @@
+import { PeerBuckets } from '../../io/network/peer-buckets.js'
 import type { PeerId } from '../../io/network/peer-network.js'
 import { TokenBucket } from '../../io/network/token-bucket.js'
 import { type Clock, pause } from '../../io/time/clock.js'
@@ -10,7 +11,7 @@ const perSecOfAll = 4_000
 /** Paces what peers are served that are no members: a peer's own rate first, so that who asks without end waits for itself. */
 export class ServedBlocks {
   private readonly ofAll: TokenBucket
-  private readonly ofPeer = new Map<PeerId, TokenBucket>()
+  private readonly ofPeer = new PeerBuckets({ perSec: perSecOfPeer })
 
   constructor(private readonly clock: Clock) {
     this.ofAll = new TokenBucket(perSecOfAll, clock.nowMs())
@@ -18,7 +19,7 @@ export class ServedBlocks {
 
   /** Resolves once what the peer, and then all together, were served before is paid off; at once when `signal` is aborted. */
   async untilDue(peer: PeerId, signal: AbortSignal): Promise<void> {
-    for (const bucket of [this.bucketOf(peer), this.ofAll]) {
+    for (const bucket of [this.ofPeer.of(peer, this.clock.nowMs()), this.ofAll]) {
       const owedMs = bucket.take(0, this.clock.nowMs())
       if (owedMs > 0) await pause(this.clock, owedMs, signal)
     }
@@ -26,18 +27,7 @@ export class ServedBlocks {
 
   served(peer: PeerId, blocks: number): void {
     const nowMs = this.clock.nowMs()
-    this.bucketOf(peer).take(blocks, nowMs)
+    this.ofPeer.of(peer, nowMs).take(blocks, nowMs)
     this.ofAll.take(blocks, nowMs)
-  }
-
-  /** The peer is gone. */
-  forget(peer: PeerId): void {
-    this.ofPeer.delete(peer)
-  }
-
-  private bucketOf(peer: PeerId): TokenBucket {
-    const bucket = this.ofPeer.get(peer) ?? new TokenBucket(perSecOfPeer, this.clock.nowMs())
-    this.ofPeer.set(peer, bucket)
-    return bucket
   }
 }

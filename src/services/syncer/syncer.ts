@@ -140,7 +140,6 @@ export class Syncer {
   private forget(peer: PeerId): void {
     this.heads.delete(peer)
     this.followers.delete(peer)
-    this.served.forget(peer)
     if (this.provider === peer) this.changeProvider()
   }
 
