@@ -164,6 +164,7 @@ export class TestNode {
         store: disk.store,
         network: wires,
         setOf: () => net.set,
+        clock: net.clock,
         logger: silentLogger,
         metrics: silentMetrics,
       },

@@ -145,6 +145,7 @@ describe('evidence against a sequencer that votes twice, in virtual time', () =>
         store: new MemoryStore(),
         network: net.hub.join({ id: 'full' }),
         setOf: () => net.set,
+        clock: net.clock,
         logger: silentLogger,
         metrics: silentMetrics,
       },

@@ -142,6 +142,7 @@ export async function assembleNode({
       store,
       network,
       setOf: piece => judgingSet({ sets, height: chain.height() }, piece),
+      clock,
       logger: logger.child('evidence'),
       metrics,
     },

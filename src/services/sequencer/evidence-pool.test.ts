@@ -16,6 +16,7 @@ import type { Peer } from '../../io/network/peer-network.js'
 import { MemoryStore } from '../../io/storage/memory-store.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
+import { systemClock } from '../../io/time/system-clock.js'
 import { EvidencePool, maxPiecesPerKey } from './evidence-pool.js'
 
 const domain = { l1ChainId: 31_337, rollup: `0x${'12'.repeat(20)}` as const }
@@ -75,6 +76,7 @@ async function openPool(): Promise<EvidencePool> {
         drop: (id, { reason, detail }) => dropped.push(`${id}: ${reason}: ${detail}`),
       },
       setOf: () => known,
+      clock: systemClock,
       logger: { ...silentLogger, error: message => errors.push(message) },
       metrics: silentMetrics,
     },

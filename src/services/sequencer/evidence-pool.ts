@@ -27,6 +27,7 @@ import type { Misbehaviour, Peer, PeerId, PeerNetwork } from '../../io/network/p
 import type { KeyValueStore } from '../../io/storage/key-value-store.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Gauge, Metrics } from '../../io/telemetry/metrics.js'
+import type { Clock } from '../../io/time/clock.js'
 import { type EvidenceRefusal, verifyEvidence } from '../../rules/consensus/evidence.js'
 
 /** Most pieces against one key: more of them prove nothing new, and nobody fills the pool at the cost of others. */
@@ -56,6 +57,7 @@ export interface EvidencePoolPorts {
   readonly network: Pick<PeerNetwork, 'peers' | 'send' | 'onMessage' | 'onConnect' | 'onDisconnect' | 'drop'>
   /** The set that a piece is judged by; undefined when it is not known here, or not yet. */
   readonly setOf: (evidence: Evidence) => SequencerSet | undefined
+  readonly clock: Pick<Clock, 'soon'>
   readonly logger: Logger
   readonly metrics: Metrics
 }
@@ -164,7 +166,7 @@ export class EvidencePool {
         this.due = this.due.filter(other => other.from !== from)
       }
     }
-    if (this.due.length > 0) setImmediate(() => this.judgeDue())
+    if (this.due.length > 0) this.ports.clock.soon(() => this.judgeDue())
   }
 
   private forget(peer: PeerId): void {
