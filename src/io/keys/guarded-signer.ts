@@ -141,9 +141,16 @@ export class GuardedSigner implements ConsensusSigner {
     if (!admitted.ok) throw this.refusal(admitted.error, message)
     this.record = admitted.value
     this.hasVoted ||= message.kind !== 'attestation'
-    await this.store.save(this.record)
+    // Signed while the disk writes, and kept back until it has written.
+    const [, signature] = await Promise.all([this.store.save(this.record), this.signSoon(digest)])
     // A stop that came while the record was saved holds for this signature too.
     if (this.record.stop) throw this.refusal('SIGNING_STOPPED', message)
+    return signature
+  }
+
+  /** After what is under way has begun its writing. */
+  private async signSoon(digest: Uint8Array): Promise<Uint8Array> {
+    await Promise.resolve()
     return this.secretKey.sign(digest)
   }
 
