@@ -58,7 +58,7 @@ contract SequencerStaking {
     error ProofOfPossessionInvalid();
     /// @notice Fewer sequencers have registered than the smallest set.
     error TooFewSequencers(uint256 registered, uint256 minSequencers);
-    /// @notice The first set exists.
+    /// @notice The first set exists: there is no other election, and no stake is taken that none would count.
     error AlreadyElected(uint256 setId);
     /// @notice There is no candidate with this number.
     error UnknownCandidate(uint256 index);
@@ -109,7 +109,7 @@ contract SequencerStaking {
         maxSequencers = maxSequencers_;
     }
 
-    /// @notice Registers the caller as a sequencer, with the value sent as its stake.
+    /// @notice Registers the caller as a sequencer, with the value sent as its stake; until the election.
     /// @param publicKey consensus key: 128 bytes, G1, coding of EIP-2537
     /// @param proofOfPossession signature by that key over `proofOfPossessionDigest(msg.sender, publicKey)`: 256 bytes, G2
     /// @param feeRecipient L2 account that receives the priority fees of the sequencer's blocks
@@ -120,6 +120,7 @@ contract SequencerStaking {
         address feeRecipient,
         address submitter
     ) external payable {
+        _requireNotElected();
         if (msg.value < minStake) revert StakeTooLow(msg.value, minStake);
         if (msg.value % 1 gwei != 0) revert NotWholeGwei(msg.value);
         if (feeRecipient == address(0) || submitter == address(0)) revert ZeroAddress();
@@ -154,8 +155,7 @@ contract SequencerStaking {
     /// the members is the same.
     /// @return setId number of the set that was created
     function elect() external returns (uint256 setId) {
-        uint256 latest = registry.latestSetId();
-        if (latest != 0) revert AlreadyElected(latest);
+        _requireNotElected();
         uint256 count = _candidates.length;
         if (count < minSequencers) revert TooFewSequencers(count, minSequencers);
 
@@ -187,6 +187,11 @@ contract SequencerStaking {
     function candidateAt(uint256 index) external view returns (SequencerRegistry.Member memory) {
         if (index >= _candidates.length) revert UnknownCandidate(index);
         return _memberFrom(_candidates[index]);
+    }
+
+    function _requireNotElected() private view {
+        uint256 latest = registry.latestSetId();
+        if (latest != 0) revert AlreadyElected(latest);
     }
 
     function _proofDigest(address operator, bytes32 publicKeyHash) private view returns (bytes32) {

@@ -158,6 +158,15 @@ contract SequencerStakingTest is System {
         staking.elect();
     }
 
+    function test_refuses_a_stake_that_no_election_would_count() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            registerAs(operatorOf(i), i + 1, 1 ether);
+        }
+        staking.elect();
+        _refused(1 ether, key, proof, abi.encodeWithSelector(SequencerStaking.AlreadyElected.selector, 1));
+        assertEq(address(staking).balance, 3 ether, "stakes of the set");
+    }
+
     function testFuzz_ranking_is_a_stable_sort(uint8[] memory small, uint256 picks) public pure {
         uint256 size = small.length;
         picks = bound(picks, 0, size);
