@@ -52,7 +52,7 @@ contract SequencerStaking {
     error PointAtInfinity();
     /// @notice An account registers once.
     error OperatorAlreadyRegistered(address operator);
-    /// @notice A key is registered once.
+    /// @notice A key is registered once, and its opposite not beside it: the two would cancel out in every sum of keys.
     error KeyAlreadyRegistered(bytes32 publicKeyHash);
     /// @notice The proof is not a signature by this key over this operator, or a point is malformed.
     error ProofOfPossessionInvalid();
@@ -78,8 +78,8 @@ contract SequencerStaking {
 
     /// @notice Whether an account has registered.
     mapping(address operator => bool) public isOperator;
-    /// @notice Whether a key has been registered, by the keccak256 of its 128 bytes.
-    mapping(bytes32 publicKeyHash => bool) public isKey;
+    /// @notice Whether a key or its opposite has been registered, by the keccak256 of x: the first 64 of its 128 bytes.
+    mapping(bytes32 xHash => bool) public isKey;
 
     Candidate[] private _candidates;
 
@@ -128,7 +128,8 @@ contract SequencerStaking {
         if (publicKey.length != Bls12381.KEY_LENGTH) revert WrongKeyLength(publicKey.length);
         if (proofOfPossession.length != Bls12381.SIGNATURE_LENGTH) revert WrongProofLength(proofOfPossession.length);
         bytes32 publicKeyHash = keccak256(publicKey);
-        if (isKey[publicKeyHash]) revert KeyAlreadyRegistered(publicKeyHash);
+        bytes32 xHash = keccak256(publicKey[:64]);
+        if (isKey[xHash]) revert KeyAlreadyRegistered(publicKeyHash);
 
         Bls12381.G1Point memory key = abi.decode(publicKey, (Bls12381.G1Point));
         if (Bls12381.isInfinity(key) || Bls12381.isZero(proofOfPossession)) revert PointAtInfinity();
@@ -138,7 +139,7 @@ contract SequencerStaking {
         }
 
         isOperator[msg.sender] = true;
-        isKey[publicKeyHash] = true;
+        isKey[xHash] = true;
         _candidates.push(
             Candidate({
                 operator: msg.sender,
