@@ -69,6 +69,8 @@ contract Rollup {
 
     /// @notice The staking contract was deployed for another rollup.
     error WrongStaking(address expectedRollup, address actualRollup);
+    /// @notice The staking contract records its sets in another registry.
+    error WrongRegistry(address expectedRegistry, address actualRegistry);
     /// @notice There is no message queue at that address, or messages would have no time.
     error WrongParameters();
     /// @notice The ring must hold at least two batches.
@@ -167,7 +169,9 @@ contract Rollup {
         bytes32 genesisBlockHash,
         bytes32 genesisStateRoot
     ) {
-        address signedFor = SequencerStaking(registry_.staking()).rollup();
+        SequencerStaking staking = SequencerStaking(registry_.staking());
+        if (staking.registry() != registry_) revert WrongRegistry(address(staking.registry()), address(registry_));
+        address signedFor = staking.rollup();
         if (signedFor != address(this)) revert WrongStaking(address(this), signedFor);
         if (ringSize_ < 2) revert RingTooSmall(ringSize_);
         if (address(messageQueue_).code.length == 0 || forcedInclusionWindowSec_ == 0) revert WrongParameters();

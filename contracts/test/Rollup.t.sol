@@ -489,6 +489,22 @@ contract RollupTest is System {
         new Rollup(registry, queue, 1, 1, 1, 2, 0, 0);
     }
 
+    function test_refuses_a_registry_that_the_staking_contract_does_not_fill() public {
+        SequencerRegistry other = new SequencerRegistry(address(staking));
+        vm.etch(
+            ROLLUP,
+            abi.encodePacked(
+                type(Rollup).creationCode,
+                abi.encode(other, queue, CHALLENGE_WINDOW, TURN, FORCED_WINDOW, RING, bytes32(0), bytes32(0))
+            )
+        );
+        (bool ok, bytes memory reason) = ROLLUP.call("");
+        assertTrue(!ok, "constructed");
+        assertEq(
+            reason, abi.encodeWithSelector(Rollup.WrongRegistry.selector, address(registry), address(other)), "reason"
+        );
+    }
+
     function test_refuses_a_ring_of_one() public {
         vm.etch(
             ROLLUP,
