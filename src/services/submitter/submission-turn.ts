@@ -2,6 +2,20 @@ import type { Address } from '../../base/primitives/hashes.js'
 import type { BatchIndex } from '../../base/primitives/quantities.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 
+/** Second of L1 from which on anybody may post a batch, as Rollup.sol has it. */
+export function turnEndSec({
+  timestamp,
+  parentCommittedSec,
+  submitterTurnSec,
+}: {
+  /** Of the batch. */
+  timestamp: number
+  parentCommittedSec: number
+  submitterTurnSec: number
+}): number {
+  return Math.max(timestamp + submitterTurnSec, parentCommittedSec + Math.floor(submitterTurnSec / 5))
+}
+
 /**
  * How many members are before this submitter in line for a batch: 0 for the turn-holder (member batchIndex mod N, as
  * Rollup.sol has it), the size of the set for an account that is not in it.

@@ -193,6 +193,17 @@ test('a missed turn passes to the next in line, and only to that one', async () 
   expect([second.commits, third.commits]).toEqual([[1], []])
 })
 
+test('a batch that is late already is posted by another after a fifth of a turn', async () => {
+  const scene = new Scene()
+  for (const member of [0, 1, 2]) scene.start(member)
+  await scene.seconds(30)
+  for (let i = 0; i < 3; i++) scene.batches.certify(1_000)
+  await scene.seconds(5)
+  expect((await scene.state())[0]).toBe(2)
+  await scene.seconds(5)
+  expect((await scene.state())[0]).toBe(3)
+})
+
 test('when the next in line is dead as well, the one after it posts five seconds later', async () => {
   const scene = new Scene()
   const third = scene.start(3)

@@ -9,7 +9,7 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { RetryGate } from './retry-gate.js'
-import { placeInLine } from './submission-turn.js'
+import { placeInLine, turnEndSec } from './submission-turn.js'
 
 export interface SubmitterConfig {
   readonly parameters: Pick<ProtocolParameters, 'submitterTurnSec' | 'challengeWindowSec'>
@@ -230,8 +230,8 @@ class BatchSubmitter implements Submitter {
     const parentCommittedSec = this.committedSec(batchIndex - 1)
     const head = follower.head()
     if (parentCommittedSec === null || !head) return false
-    const turnEndSec = Math.max(parentCommittedSec, header.timestamp) + submitterTurnSec
-    return head.timestamp >= turnEndSec + (place - 1) * this.config.staggerSec
+    const endSec = turnEndSec({ timestamp: header.timestamp, parentCommittedSec, submitterTurnSec })
+    return head.timestamp >= endSec + (place - 1) * this.config.staggerSec
   }
 
   /** Makes every batch final whose challenge window is over; false when it has to be tried again after a pause. */
