@@ -9,11 +9,11 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { RetryGate } from './retry-gate.js'
-import { placeInLine, turnEndSec } from './submission-turn.js'
+import { placeInLine, stepsBefore, turnEndSec } from './submission-turn.js'
 
 export interface SubmitterConfig {
   readonly parameters: Pick<ProtocolParameters, 'submitterTurnSec' | 'challengeWindowSec'>
-  /** Seconds of L1 time that each further member in line waits when a turn was missed; about two L1 blocks. */
+  /** Seconds of L1 time that each further step of the line waits when a turn was missed; about two L1 blocks. */
   readonly staggerSec: number
   /** Longest time between two looks, in milliseconds; 1,000 unless told. */
   readonly pollMs?: number
@@ -231,7 +231,7 @@ class BatchSubmitter implements Submitter {
     const head = follower.head()
     if (parentCommittedSec === null || !head) return false
     const endSec = turnEndSec({ timestamp: header.timestamp, parentCommittedSec, submitterTurnSec })
-    return head.timestamp >= endSec + (place - 1) * this.config.staggerSec
+    return head.timestamp >= endSec + (stepsBefore(place) - 1) * this.config.staggerSec
   }
 
   /** Makes every batch final whose challenge window is over; false when it has to be tried again after a pause. */
@@ -268,7 +268,7 @@ class BatchSubmitter implements Submitter {
     const set = committed && sets.set(committed.setId)
     if (!set) return false
     const place = placeInLine({ set, batchIndex: oldest, submitter: l1.address })
-    return this.secondsFinal(oldest) >= place * this.config.staggerSec
+    return this.secondsFinal(oldest) >= stepsBefore(place) * this.config.staggerSec
   }
 
   /** Seconds of L1 time since the challenge window of a batch ended; negative before. */
