@@ -292,7 +292,11 @@ async function startSubmitter(
   const { clock, logger, metrics, fail } = ground
   const { genesisSet, protocol } = terms
   const args = {
-    config: { parameters: protocol.genesis, staggerSec: submitterStaggerSec },
+    config: {
+      parameters: protocol.genesis,
+      consensusKey: ground.sequencing?.signer.publicKey ?? null,
+      staggerSec: submitterStaggerSec,
+    },
     ports: {
       batches: submittableBatches(batcher),
       l1: ground.submitter,

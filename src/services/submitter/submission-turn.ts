@@ -1,7 +1,6 @@
 import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { concatBytes, uintToBytes } from '../../base/primitives/bytes.js'
-import type { Address } from '../../base/primitives/hashes.js'
-import type { BatchIndex } from '../../base/primitives/quantities.js'
+import type { BatchIndex, MemberIndex } from '../../base/primitives/quantities.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 
 /** Second of L1 from which on anybody may post a batch, as Rollup.sol has it. */
@@ -19,29 +18,23 @@ export function turnEndSec({
 }
 
 /**
- * How many members are before this submitter in line for a batch: 0 for the turn-holder (member batchIndex mod N, as
- * Rollup.sol has it), the size of the set for an account that is not in it. The others stand in another order for each batch:
- * nobody can hold the places behind a seat.
+ * How many members are before this one in line for a batch: 0 for the turn-holder (member batchIndex mod N, as Rollup.sol has
+ * it). The others stand in another order for each batch: nobody can hold the places behind a seat.
  */
 export function placeInLine({
   set,
   batchIndex,
-  submitter,
+  member,
 }: {
   set: SequencerSet
   batchIndex: BatchIndex
-  submitter: Address
+  member: MemberIndex
 }): number {
-  const size = set.members.length
-  const holder = batchIndex % size
-  const others = set.members
-    .filter(({ index }) => index !== holder)
-    .map(({ index }) => ({ index, rank: keccak256Hex(concatBytes(uintToBytes(batchIndex, 8), uintToBytes(index, 8))) }))
-    .sort((a, b) => (a.rank < b.rank ? -1 : 1))
-  const line = [holder, ...others.map(({ index }) => index)]
-  // One account may submit for several members: its best place counts.
-  const place = line.findIndex(index => set.members[index]!.submitter === submitter)
-  return place < 0 ? size : place
+  const holder = batchIndex % set.members.length
+  if (member === holder) return 0
+  const rankOf = (index: MemberIndex) => keccak256Hex(concatBytes(uintToBytes(batchIndex, 8), uintToBytes(index, 8)))
+  const rank = rankOf(member)
+  return 1 + set.members.filter(({ index }) => index !== holder && rankOf(index) < rank).length
 }
 
 /**
