@@ -24,6 +24,8 @@ import { genesisAlloc } from './genesis-alloc.js'
 
 /** L1 chain id of a devnet (anvil's). */
 export const devnetL1ChainId = 31_337
+/** Seconds between two L1 blocks of a devnet. */
+export const devnetL1BlockTimeSec = 1
 /** L2 chain id of a devnet. */
 export const devnetL2ChainId = 42_069
 
@@ -88,7 +90,12 @@ export async function createNetwork({
   const network: NetworkFile = {
     name: 'devnet',
     // The origin of genesis lies before the contracts, and nodes must know it.
-    l1: { chainId: domain.l1ChainId, startBlock: Math.min(startBlock, l2.genesis.l1Origin.number), contracts },
+    l1: {
+      chainId: domain.l1ChainId,
+      startBlock: Math.min(startBlock, l2.genesis.l1Origin.number),
+      blockTimeSec: devnetL1BlockTimeSec,
+      contracts,
+    },
     l2,
     parameters,
     upgrades: [],

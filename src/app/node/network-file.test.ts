@@ -11,6 +11,7 @@ const network = {
   l1: {
     chainId: 1,
     startBlock: 0,
+    blockTimeSec: 1,
     contracts: { rollup: contract, registry: contract, staking: contract, messageQueue: contract },
   },
   l2: {
@@ -43,6 +44,16 @@ test('parameters that could make a block too large for any batch are refused', a
   await expect(read({ parameters })).rejects.toMatchObject({
     code: 'NETWORK_FILE',
     message: expect.stringContaining('is not valid: parameters: maxBlobsPerBatch must be at least 1'),
+  })
+})
+
+test('L1 makes a block every twelve seconds unless the file says otherwise', async () => {
+  const { blockTimeSec: _, ...l1 } = network.l1
+  expect((await read({ l1 })).l1.blockTimeSec).toBe(12)
+  expect((await read({ l1: { ...l1, blockTimeSec: 2 } })).l1.blockTimeSec).toBe(2)
+  await expect(read({ l1: { ...l1, blockTimeSec: 0 } })).rejects.toMatchObject({
+    code: 'NETWORK_FILE',
+    message: expect.stringContaining('l1.blockTimeSec must be at least 1'),
   })
 })
 

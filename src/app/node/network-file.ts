@@ -25,6 +25,8 @@ export interface NetworkFile {
     readonly chainId: number
     /** First L1 block that can hold events of the contracts. */
     readonly startBlock: number
+    /** Seconds from one L1 block to the next; 12 unless told. */
+    readonly blockTimeSec: number
     readonly contracts: {
       readonly rollup: Address
       readonly registry: Address
@@ -88,6 +90,7 @@ function parseNetworkFile(json: unknown): NetworkFile {
     l1: {
       chainId: whole(l1.chainId, 'l1.chainId'),
       startBlock: whole(l1.startBlock, 'l1.startBlock'),
+      blockTimeSec: positive(l1.blockTimeSec ?? 12, 'l1.blockTimeSec'),
       contracts: {
         rollup: contract('rollup'),
         registry: contract('registry'),
@@ -182,6 +185,11 @@ function object(value: unknown, what: string): Record<string, unknown> {
 function whole(value: unknown, what: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0)
     throw new AppError('NETWORK_FILE', `${what} must be a whole number`)
+  return value as number
+}
+
+function positive(value: unknown, what: string): number {
+  if (whole(value, what) === 0) throw new AppError('NETWORK_FILE', `${what} must be at least 1`)
   return value as number
 }
 
