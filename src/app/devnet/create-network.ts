@@ -8,7 +8,7 @@ import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js
 import { saveKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
 import { l2Genesis, l2GenesisBatch } from '../node/l2-genesis.js'
-import { type NetworkFile, readNetworkFile } from '../node/network-file.js'
+import { type NetworkFile, readNetworkFile, requireSound } from '../node/network-file.js'
 import { callRpc } from '../rpc-client.js'
 import { deployContracts } from './deploy-contracts.js'
 import {
@@ -50,6 +50,7 @@ export async function createNetwork({
     return file
   }
   const parameters = { ...devnetParameters, ...changedParameters }
+  requireSound(parameters, devnetL1BlockTimeSec)
   say('deploying the contracts and electing the first set …')
   const users = devnetUsers()
   const origin = await callRpc<{ number: string; hash: `0x${string}`; timestamp: string }>({
