@@ -72,6 +72,7 @@ export async function createNetwork({
     rpcUrl: l1RpcUrl,
     deployerKey: devnetDeployer().privateKey,
     parameters,
+    l1BlockTimeSec: devnetL1BlockTimeSec,
     genesis: l2GenesisBatch(l2Genesis({ l2, parameters })),
     sequencers: members.map(({ operator, submitter, relayer, consensusKey }) => ({
       operatorKey: operator.privateKey,

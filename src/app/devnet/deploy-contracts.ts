@@ -54,6 +54,7 @@ export interface DeployContractsConfig {
   readonly rpcUrl: string
   readonly deployerKey: Hex
   readonly parameters: ProtocolParameters
+  readonly l1BlockTimeSec: number
   /** Header of batch 0: the L2 genesis. */
   readonly genesis: BatchHeader
   /** In the order that the set gets, when their stakes are equal. */
@@ -173,16 +174,16 @@ async function creations(config: DeployContractsConfig, contracts: DeployedContr
       BigInt(parameters.challengeWindowSec),
       BigInt(parameters.submitterTurnSec),
       BigInt(parameters.forcedInclusionWindowSec),
-      ringSize(parameters),
+      ringSize(parameters, config.l1BlockTimeSec),
       genesis.lastBlockHash,
       genesis.postStateRoot,
     ]),
   ]
 }
 
-/** Four times as many batches as are sealed by time in a challenge window, for those that are sealed by size. */
-function ringSize({ challengeWindowSec, batchIntervalMs }: ProtocolParameters): bigint {
-  return 64n + 4n * BigInt(Math.ceil((challengeWindowSec * 1_000) / batchIntervalMs))
+/** Places for batches: three for each L1 block of a challenge window, since batches can be full that often, and some to spare. */
+export function ringSize({ challengeWindowSec }: ProtocolParameters, l1BlockTimeSec: number): bigint {
+  return 64n + 3n * BigInt(Math.ceil(challengeWindowSec / l1BlockTimeSec))
 }
 
 function registration(sequencer: SequencerToRegister, contracts: DeployedContracts, domain: SigningDomain): Step {
