@@ -52,13 +52,13 @@ contract SequencerStaking {
     error PointAtInfinity();
     /// @notice An account registers once.
     error OperatorAlreadyRegistered(address operator);
-    /// @notice A key is registered once.
+    /// @notice A key is registered once, and its opposite not beside it: the two would cancel out in every sum of keys.
     error KeyAlreadyRegistered(bytes32 publicKeyHash);
     /// @notice The proof is not a signature by this key over this operator, or a point is malformed.
     error ProofOfPossessionInvalid();
     /// @notice Fewer sequencers have registered than the smallest set.
     error TooFewSequencers(uint256 registered, uint256 minSequencers);
-    /// @notice The first set exists.
+    /// @notice The first set exists: there is no other election, and no stake is taken that none would count.
     error AlreadyElected(uint256 setId);
     /// @notice There is no candidate with this number.
     error UnknownCandidate(uint256 index);
@@ -78,8 +78,8 @@ contract SequencerStaking {
 
     /// @notice Whether an account has registered.
     mapping(address operator => bool) public isOperator;
-    /// @notice Whether a key has been registered, by the keccak256 of its 128 bytes.
-    mapping(bytes32 publicKeyHash => bool) public isKey;
+    /// @notice Whether a key or its opposite has been registered, by the keccak256 of x: the first 64 of its 128 bytes.
+    mapping(bytes32 xHash => bool) public isKey;
 
     Candidate[] private _candidates;
 
@@ -109,7 +109,7 @@ contract SequencerStaking {
         maxSequencers = maxSequencers_;
     }
 
-    /// @notice Registers the caller as a sequencer, with the value sent as its stake.
+    /// @notice Registers the caller as a sequencer, with the value sent as its stake; until the election.
     /// @param publicKey consensus key: 128 bytes, G1, coding of EIP-2537
     /// @param proofOfPossession signature by that key over `proofOfPossessionDigest(msg.sender, publicKey)`: 256 bytes, G2
     /// @param feeRecipient L2 account that receives the priority fees of the sequencer's blocks
@@ -120,6 +120,7 @@ contract SequencerStaking {
         address feeRecipient,
         address submitter
     ) external payable {
+        _requireNotElected();
         if (msg.value < minStake) revert StakeTooLow(msg.value, minStake);
         if (msg.value % 1 gwei != 0) revert NotWholeGwei(msg.value);
         if (feeRecipient == address(0) || submitter == address(0)) revert ZeroAddress();
@@ -127,7 +128,8 @@ contract SequencerStaking {
         if (publicKey.length != Bls12381.KEY_LENGTH) revert WrongKeyLength(publicKey.length);
         if (proofOfPossession.length != Bls12381.SIGNATURE_LENGTH) revert WrongProofLength(proofOfPossession.length);
         bytes32 publicKeyHash = keccak256(publicKey);
-        if (isKey[publicKeyHash]) revert KeyAlreadyRegistered(publicKeyHash);
+        bytes32 xHash = keccak256(publicKey[:64]);
+        if (isKey[xHash]) revert KeyAlreadyRegistered(publicKeyHash);
 
         Bls12381.G1Point memory key = abi.decode(publicKey, (Bls12381.G1Point));
         if (Bls12381.isInfinity(key) || Bls12381.isZero(proofOfPossession)) revert PointAtInfinity();
@@ -137,7 +139,7 @@ contract SequencerStaking {
         }
 
         isOperator[msg.sender] = true;
-        isKey[publicKeyHash] = true;
+        isKey[xHash] = true;
         _candidates.push(
             Candidate({
                 operator: msg.sender,
@@ -154,8 +156,7 @@ contract SequencerStaking {
     /// the members is the same.
     /// @return setId number of the set that was created
     function elect() external returns (uint256 setId) {
-        uint256 latest = registry.latestSetId();
-        if (latest != 0) revert AlreadyElected(latest);
+        _requireNotElected();
         uint256 count = _candidates.length;
         if (count < minSequencers) revert TooFewSequencers(count, minSequencers);
 
@@ -187,6 +188,11 @@ contract SequencerStaking {
     function candidateAt(uint256 index) external view returns (SequencerRegistry.Member memory) {
         if (index >= _candidates.length) revert UnknownCandidate(index);
         return _memberFrom(_candidates[index]);
+    }
+
+    function _requireNotElected() private view {
+        uint256 latest = registry.latestSetId();
+        if (latest != 0) revert AlreadyElected(latest);
     }
 
     function _proofDigest(address operator, bytes32 publicKeyHash) private view returns (bytes32) {

@@ -31,11 +31,14 @@ contract GasTest is System {
     }
 
     function test_register() public {
+        deploy(1 ether, 4, 128);
+        registerAs(operatorOf(8), 8, 32 ether);
         address operator = operatorOf(9);
         bytes memory key = BlsSigner.publicKey(9);
         bytes memory proof = BlsSigner.sign(9, staking.proofOfPossessionDigest(operator, key));
         vm.deal(operator, 32 ether);
         vm.cool(address(staking));
+        vm.cool(address(registry));
         vm.prank(operator);
         staking.register{value: 32 ether}(key, proof, address(1), address(2));
         vm.snapshotGasLastCall("gas", "register");

@@ -323,11 +323,20 @@ contract RollupTest is System {
         assertEq(rollup.missedTurns(1, 2), 0, "only the one");
     }
 
-    function test_a_late_turn_holder_has_not_missed() public {
+    function test_a_turn_holder_that_is_late_has_missed_its_turn() public {
         Rollup.BatchHeader memory header = nextHeader();
-        vm.warp(GENESIS_TIME + 10 * TURN);
+        vm.warp(GENESIS_TIME + TURN - 1);
         commit(header);
-        assertEq(rollup.missedTurns(1, 1), 0, "not counted");
+        assertEq(rollup.missedTurns(1, 1), 0, "in its last second");
+        header = nextHeader();
+        vm.warp(block.timestamp + TURN);
+        bytes memory signature = sign(header, 0);
+        carryBlobs(1);
+        vm.expectEmit(true, true, true, true, ROLLUP);
+        emit Rollup.TurnMissed(2, 1, 2);
+        actAs(turnHolder(2));
+        rollup.commitBatch(header, 0, signature);
+        assertEq(rollup.missedTurns(1, 2), 1, "after it");
     }
 
     function test_the_turn_starts_when_the_batch_is_made() public {
@@ -346,7 +355,7 @@ contract RollupTest is System {
         rollup.commitBatch(header, 0, signature);
     }
 
-    function test_the_turn_starts_when_the_parent_is_committed() public {
+    function test_a_batch_that_is_late_leaves_its_holder_a_fifth_of_a_turn() public {
         Rollup.BatchHeader memory header = nextHeader();
         uint64 time = header.timestamp;
         vm.warp(GENESIS_TIME + 500);
@@ -355,11 +364,49 @@ contract RollupTest is System {
         header.timestamp = time;
         bytes memory signature = sign(header, 0);
         carryBlobs(1);
-        vm.expectRevert(
-            abi.encodeWithSelector(Rollup.NotYourTurn.selector, 2, turnHolder(2), GENESIS_TIME + 500 + TURN)
-        );
+        uint256 until = GENESIS_TIME + 500 + TURN / 5;
+        vm.warp(until - 1);
+        vm.expectRevert(abi.encodeWithSelector(Rollup.NotYourTurn.selector, 2, turnHolder(2), until));
         actAs(address(0xabc));
         rollup.commitBatch(header, 0, signature);
+        vm.warp(until);
+        actAs(address(0xabc));
+        rollup.commitBatch(header, 0, signature);
+        assertEq(rollup.missedTurns(1, 2), 1, "counted");
+    }
+
+    // The defaults of a public network, in seconds: a batch a minute. Twelve of 16 seats are an enemy's, with little power.
+    function test_seats_that_let_every_turn_pass_delay_batches_by_one_turn_at_most() public {
+        (uint64 turn, uint64 slot, uint64 interval) = (120, 12, 60);
+        delete secrets;
+        deploy(1 ether, 4, 128);
+        deployRollup(turn, 65);
+        for (uint256 i = 0; i < 16; ++i) {
+            secrets.push(uint256(keccak256(abi.encode("secret", i))) >> 2);
+            registerAs(operatorOf(i), secrets[i], i < 4 ? 1000 ether : 1 ether);
+        }
+        staking.elect();
+        for (uint64 i = 1; i <= 64; ++i) {
+            Rollup.BatchHeader memory header = nextHeader();
+            header.timestamp = uint64(GENESIS_TIME) + i * interval;
+            (,,,,,, uint64 parentAt) = rollup.newestBatch();
+            (uint256 seat, address poster) = registry.turnOf(1, i);
+            if (seat < 4) {
+                vm.warp((header.timestamp > parentAt ? header.timestamp : parentAt) + slot);
+            } else {
+                (uint64 whole, uint64 late) = (header.timestamp + turn, parentAt + turn / 5);
+                vm.warp(whole > late ? whole : late);
+                poster = submitterOf(operatorOf(0));
+            }
+            bytes memory signature = sign(header, 0xfff0);
+            carryBlobs(1);
+            actAs(poster);
+            rollup.commitBatch(header, 0xfff0, signature);
+            assertTrue(block.timestamp - header.timestamp <= turn, "lag");
+        }
+        for (uint256 i = 0; i < 16; ++i) {
+            assertEq(rollup.missedTurns(1, i), i < 4 ? 0 : 4, "each of their turns");
+        }
     }
 
     // ---- the quorum
@@ -487,6 +534,22 @@ contract RollupTest is System {
         address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
         vm.expectRevert(abi.encodeWithSelector(Rollup.WrongStaking.selector, next, ROLLUP));
         new Rollup(registry, queue, 1, 1, 1, 2, 0, 0);
+    }
+
+    function test_refuses_a_registry_that_the_staking_contract_does_not_fill() public {
+        SequencerRegistry other = new SequencerRegistry(address(staking));
+        vm.etch(
+            ROLLUP,
+            abi.encodePacked(
+                type(Rollup).creationCode,
+                abi.encode(other, queue, CHALLENGE_WINDOW, TURN, FORCED_WINDOW, RING, bytes32(0), bytes32(0))
+            )
+        );
+        (bool ok, bytes memory reason) = ROLLUP.call("");
+        assertTrue(!ok, "constructed");
+        assertEq(
+            reason, abi.encodeWithSelector(Rollup.WrongRegistry.selector, address(registry), address(other)), "reason"
+        );
     }
 
     function test_refuses_a_ring_of_one() public {

@@ -19,8 +19,10 @@ contract RollupActor is System {
     /// @dev Nothing: the fuzzer calls every public function.
     function setUp() public override {}
 
-    function commitNext(uint8 messages, uint8 absent, bool inTurn, bytes32 withdrawalRoot) external {
+    function commitNext(uint8 messages, uint8 absent, bool inTurn, uint8 age, bytes32 withdrawalRoot) external {
         Rollup.BatchHeader memory header = nextHeader();
+        (,,, uint64 oldest,,, uint64 parentTime) = rollup.newestBatch();
+        if (header.timestamp - age % (2 * TURN) > oldest) header.timestamp -= age % (2 * TURN);
         uint64 waiting = queue.messageCount() - header.messagesConsumed;
         header.messagesConsumed += uint64(bound(messages, 0, waiting));
         header.messagesRollingHash = queue.rollingHashAt(header.messagesConsumed);
@@ -30,26 +32,25 @@ contract RollupActor is System {
         bytes32 hash = rollup.hashHeader(header);
         carryBlobs(1);
         address sender = inTurn ? turnHolder(header.batchIndex) : address(0xabc);
-        (,,,,,, uint64 parentTime) = rollup.newestBatch();
         bool isLate = header.messagesConsumed < queue.messageCount()
             && queue.enqueuedAt(header.messagesConsumed) + FORCED_WINDOW < header.timestamp
             && block.timestamp < queue.enqueuedAt(header.messagesConsumed) + 2 * FORCED_WINDOW;
         bool isFull = header.batchIndex - rollup.lastFinalizedBatch() >= RING;
-        // The header has the time of now, so its turn begins now at the earliest.
-        bool mayPost =
-            inTurn || block.timestamp >= (parentTime > header.timestamp ? parentTime : header.timestamp) + TURN;
+        uint256 until = header.timestamp + TURN;
+        if (parentTime + TURN / 5 > until) until = parentTime + TURN / 5;
+        bool mayPost = inTurn || block.timestamp >= until;
         actAs(sender);
         try rollup.commitBatch(header, absentees, signature) {
             assertTrue(mayPost && !isLate && !isFull, "accepted what must be refused");
             hashes.push(hash);
             withdrawals.push(withdrawalRoot);
-            if (!inTurn) ++misses;
+            if (block.timestamp >= until) ++misses;
         } catch {
             assertTrue(!mayPost || isLate || isFull, "refused what must be accepted");
         }
     }
 
-    function commitLate(uint16 delay) external {
+    function commitLate(uint16 delay, bool inTurn) external {
         Rollup.BatchHeader memory header = nextHeader();
         header.messagesConsumed = queue.messageCount();
         header.messagesRollingHash = queue.rollingHashAt(header.messagesConsumed);
@@ -57,7 +58,7 @@ contract RollupActor is System {
         carryBlobs(1);
         if (header.batchIndex - rollup.lastFinalizedBatch() >= RING) return;
         vm.warp(block.timestamp + TURN + delay);
-        actAs(address(0xabc));
+        actAs(inTurn ? turnHolder(header.batchIndex) : address(0xabc));
         rollup.commitBatch(header, 0, signature);
         hashes.push(rollup.hashHeader(header));
         withdrawals.push(header.withdrawalRoot);

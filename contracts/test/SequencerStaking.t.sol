@@ -32,7 +32,7 @@ contract SequencerStakingTest is System {
         assertEq(candidate.submitter, address(2), "submitter");
         assertEq(candidate.power, 3e9, "power is gwei");
         assertEq(candidate.publicKey, key, "key");
-        assertTrue(staking.isOperator(OPERATOR) && staking.isKey(keccak256(key)), "known");
+        assertTrue(staking.isOperator(OPERATOR) && staking.isKey(keccak256(this.xOf(key))), "known");
         assertEq(address(staking).balance, 3 ether, "stake");
     }
 
@@ -114,6 +114,18 @@ contract SequencerStakingTest is System {
         staking.register{value: 1 ether}(key, again, address(1), address(2));
     }
 
+    function test_refuses_the_opposite_of_a_key() public {
+        registerAs(OPERATOR, 77, 1 ether);
+        bytes memory opposite = BlsSigner.publicKey(BlsSigner.ORDER - 77);
+        bytes memory itsProof = BlsSigner.sign(
+            BlsSigner.ORDER - 77, staking.proofOfPossessionDigest(address(0x78), opposite)
+        );
+        vm.deal(address(0x78), 1 ether);
+        vm.expectRevert(abi.encodeWithSelector(SequencerStaking.KeyAlreadyRegistered.selector, keccak256(opposite)));
+        vm.prank(address(0x78));
+        staking.register{value: 1 ether}(opposite, itsProof, address(1), address(2));
+    }
+
     function test_refuses_plain_transfers() public {
         (bool ok,) = address(staking).call{value: 1 ether}("");
         assertTrue(!ok, "refused");
@@ -158,6 +170,15 @@ contract SequencerStakingTest is System {
         staking.elect();
     }
 
+    function test_refuses_a_stake_that_no_election_would_count() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            registerAs(operatorOf(i), i + 1, 1 ether);
+        }
+        staking.elect();
+        _refused(1 ether, key, proof, abi.encodeWithSelector(SequencerStaking.AlreadyElected.selector, 1));
+        assertEq(address(staking).balance, 3 ether, "stakes of the set");
+    }
+
     function testFuzz_ranking_is_a_stable_sort(uint8[] memory small, uint256 picks) public pure {
         uint256 size = small.length;
         picks = bound(picks, 0, size);
@@ -194,6 +215,10 @@ contract SequencerStakingTest is System {
         address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)));
         vm.expectRevert(_error(SequencerStaking.WrongRegistry.selector, next, address(staking)));
         new SequencerStaking(registry, ROLLUP, 1 ether, 1, 1);
+    }
+
+    function xOf(bytes calldata key_) external pure returns (bytes memory) {
+        return key_[:64];
     }
 
     function _refusedConstruction(

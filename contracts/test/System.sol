@@ -42,6 +42,11 @@ abstract contract System is Test {
         address stakingAddress = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
         registry = new SequencerRegistry(stakingAddress);
         staking = new SequencerStaking(registry, ROLLUP, minStake, minSequencers, maxSequencers);
+        deployRollup(TURN, RING);
+        genesisHash = rollup.batchHashOf(0);
+    }
+
+    function deployRollup(uint64 turn, uint64 ring) internal {
         deployAt(
             ROLLUP,
             type(Rollup).creationCode,
@@ -49,14 +54,13 @@ abstract contract System is Test {
                 registry,
                 queue,
                 CHALLENGE_WINDOW,
-                TURN,
+                turn,
                 FORCED_WINDOW,
-                RING,
+                ring,
                 keccak256("genesis block"),
                 keccak256("genesis state")
             )
         );
-        genesisHash = rollup.batchHashOf(0);
     }
 
     function deployAt(address target, bytes memory creationCode, bytes memory arguments) internal {

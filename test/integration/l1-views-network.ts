@@ -191,6 +191,7 @@ export class L1ViewsNetwork {
       l2ChainId: this.genesis.chainId,
       genesisBatch: l2GenesisBatch(this.genesis),
       l1StartBlock: 0,
+      l1BlockTimeSec: 1,
       genesisSet: set,
     }
     this.l1 = this.makeL1()

@@ -110,6 +110,7 @@ export function foundNetwork({
     l2ChainId,
     genesisBatch,
     l1StartBlock: 0,
+    l1BlockTimeSec: l1BlockMs / 1_000,
     genesisSet: set,
   }
   const outdated = {

@@ -114,6 +114,7 @@ test('a sequencer without the smallest stake stops the deployment with the name 
       rpcUrl: anvil.rpcUrl,
       deployerKey: devnetDeployer().privateKey,
       parameters: devnetParameters,
+      l1BlockTimeSec: 1,
       genesis,
       l2GenesisFunds: 0n,
       sequencers: [

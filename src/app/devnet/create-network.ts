@@ -8,7 +8,7 @@ import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js
 import { saveKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
 import { l2Genesis, l2GenesisBatch } from '../node/l2-genesis.js'
-import { type NetworkFile, readNetworkFile } from '../node/network-file.js'
+import { type NetworkFile, readNetworkFile, requireSound } from '../node/network-file.js'
 import { callRpc } from '../rpc-client.js'
 import { deployContracts } from './deploy-contracts.js'
 import {
@@ -24,6 +24,8 @@ import { genesisAlloc } from './genesis-alloc.js'
 
 /** L1 chain id of a devnet (anvil's). */
 export const devnetL1ChainId = 31_337
+/** Seconds between two L1 blocks of a devnet. */
+export const devnetL1BlockTimeSec = 1
 /** L2 chain id of a devnet. */
 export const devnetL2ChainId = 42_069
 
@@ -48,6 +50,7 @@ export async function createNetwork({
     return file
   }
   const parameters = { ...devnetParameters, ...changedParameters }
+  requireSound(parameters, devnetL1BlockTimeSec)
   say('deploying the contracts and electing the first set …')
   const users = devnetUsers()
   const origin = await callRpc<{ number: string; hash: `0x${string}`; timestamp: string }>({
@@ -69,6 +72,7 @@ export async function createNetwork({
     rpcUrl: l1RpcUrl,
     deployerKey: devnetDeployer().privateKey,
     parameters,
+    l1BlockTimeSec: devnetL1BlockTimeSec,
     genesis: l2GenesisBatch(l2Genesis({ l2, parameters })),
     sequencers: members.map(({ operator, submitter, relayer, consensusKey }) => ({
       operatorKey: operator.privateKey,
@@ -88,7 +92,12 @@ export async function createNetwork({
   const network: NetworkFile = {
     name: 'devnet',
     // The origin of genesis lies before the contracts, and nodes must know it.
-    l1: { chainId: domain.l1ChainId, startBlock: Math.min(startBlock, l2.genesis.l1Origin.number), contracts },
+    l1: {
+      chainId: domain.l1ChainId,
+      startBlock: Math.min(startBlock, l2.genesis.l1Origin.number),
+      blockTimeSec: devnetL1BlockTimeSec,
+      contracts,
+    },
     l2,
     parameters,
     upgrades: [],

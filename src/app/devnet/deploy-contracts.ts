@@ -54,6 +54,7 @@ export interface DeployContractsConfig {
   readonly rpcUrl: string
   readonly deployerKey: Hex
   readonly parameters: ProtocolParameters
+  readonly l1BlockTimeSec: number
   /** Header of batch 0: the L2 genesis. */
   readonly genesis: BatchHeader
   /** In the order that the set gets, when their stakes are equal. */
@@ -123,9 +124,12 @@ async function deploy(client: Client, config: DeployContractsConfig): Promise<De
   for (const { address, balance } of [...config.balances, { address: deployer, balance: deployerBalance(config) }])
     await client.request({ method: 'anvil_setBalance', params: [address, `0x${balance.toString(16)}`] } as never)
 
+  const created = await creations(config, contracts)
+  const registered = config.sequencers.map(sequencer => registration(sequencer, contracts, domain))
+  await rehearse({ client, config, contracts, nonce, created, registered })
   const steps = [
-    ...(await creations(config, contracts)),
-    ...config.sequencers.map(sequencer => registration(sequencer, contracts, domain)),
+    ...created,
+    ...registered,
     call(
       'elect',
       config.deployerKey,
@@ -173,16 +177,61 @@ async function creations(config: DeployContractsConfig, contracts: DeployedContr
       BigInt(parameters.challengeWindowSec),
       BigInt(parameters.submitterTurnSec),
       BigInt(parameters.forcedInclusionWindowSec),
-      ringSize(parameters),
+      ringSize(parameters, config.l1BlockTimeSec),
       genesis.lastBlockHash,
       genesis.postStateRoot,
     ]),
   ]
 }
 
-/** Four times as many batches as are sealed by time in a challenge window, for those that are sealed by size. */
-function ringSize({ challengeWindowSec, batchIntervalMs }: ProtocolParameters): bigint {
-  return 64n + 4n * BigInt(Math.ceil((challengeWindowSec * 1_000) / batchIntervalMs))
+/** Asks L1 what it would say to each step: ETH that a wrong parameter has left in a contract is lost. @throws DevnetError */
+async function rehearse({
+  client,
+  config,
+  contracts,
+  nonce,
+  created,
+  registered,
+}: {
+  client: Client
+  config: DeployContractsConfig
+  contracts: DeployedContracts
+  nonce: number
+  created: readonly Step[]
+  registered: readonly Step[]
+}): Promise<void> {
+  const { minSequencers } = config.parameters
+  if (registered.length < minSequencers) {
+    const reason = `TooFewSequencers(${registered.length}, ${minSequencers})`
+    throw new DevnetError('DEPLOY_FAILED', `L1 would revert the election: ${reason}.`, { name: 'elect', reason })
+  }
+  const deployer = privateKeyToAccount(config.deployerKey).address
+  const addresses = [contracts.messageQueue, contracts.registry, contracts.staking, contracts.rollup]
+  const there: Record<Address, { code: Hex }> = {}
+  for (const [place, step] of created.entries()) {
+    const overrides = { ...there, [deployer]: { nonce: `0x${(nonce + place).toString(16)}` } }
+    there[addresses[place]!] = { code: await simulate(client, step, overrides) }
+  }
+  await Promise.all(registered.map(step => simulate(client, step, there)))
+}
+
+/** What a step would return: of a creation, the code. @throws DevnetError when it would revert */
+async function simulate(client: Client, { name, key, to, data, value, gas }: Step, overrides: object): Promise<Hex> {
+  const from = privateKeyToAccount(key).address
+  const quantities = { value: `0x${value.toString(16)}`, gas: `0x${gas.toString(16)}` }
+  const params = [{ from, ...(to && { to }), data, ...quantities }, 'latest', overrides]
+  try {
+    return (await client.request({ method: 'eth_call', params } as never)) as Hex
+  } catch (error) {
+    const reason = refusalOf(error)?.detail
+    if (reason === undefined) throw error
+    throw new DevnetError('DEPLOY_FAILED', `L1 reverts the transaction "${name}": ${reason}.`, { name, reason })
+  }
+}
+
+/** Places for batches: three for each L1 block of a challenge window, since batches can be full that often, and some to spare. */
+export function ringSize({ challengeWindowSec }: ProtocolParameters, l1BlockTimeSec: number): bigint {
+  return 64n + 3n * BigInt(Math.ceil(challengeWindowSec / l1BlockTimeSec))
 }
 
 function registration(sequencer: SequencerToRegister, contracts: DeployedContracts, domain: SigningDomain): Step {
@@ -248,7 +297,7 @@ async function untilMined(client: Client, steps: readonly Step[], hashes: readon
     for (; at < steps.length; at++) {
       const receipt = await receiptOf(client, hashes[at]!)
       if (!receipt) break
-      if (receipt.status !== '0x1') throw await failure(client, steps[at]!)
+      if (receipt.status !== '0x1') await fail(client, steps[at]!)
       startBlock = Math.min(startBlock, Number(receipt.blockNumber))
     }
     if (at === steps.length) return startBlock
@@ -260,17 +309,10 @@ async function receiptOf(client: Client, hash: Hex): Promise<{ status: Hex; bloc
   return client.request({ method: 'eth_getTransactionReceipt', params: [hash] } as never)
 }
 
-/** Asks again by eth_call for the name of the error. */
-async function failure(client: Client, { name, key, to, data, value }: Step): Promise<DevnetError> {
-  const from = privateKeyToAccount(key).address
-  const params = [{ from, ...(to && { to }), data, value: `0x${value.toString(16)}` }, 'latest']
-  let reason = 'no reason given'
-  try {
-    await client.request({ method: 'eth_call', params } as never)
-  } catch (error) {
-    reason = refusalOf(error)?.detail ?? reason
-  }
-  return new DevnetError('DEPLOY_FAILED', `The L1 transaction "${name}" was reverted: ${reason}.`, { name, reason })
+/** Asks again by eth_call for the name of the error. @throws DevnetError */
+async function fail(client: Client, step: Step): Promise<never> {
+  await simulate(client, step, {})
+  throw new DevnetError('DEPLOY_FAILED', `L1 reverted the transaction "${step.name}".`, { name: step.name })
 }
 
 async function readArtifact(name: string): Promise<{ abi: Abi; bytecode: Hex }> {

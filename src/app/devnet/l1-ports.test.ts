@@ -167,6 +167,16 @@ describe.each([
     newest = second
   })
 
+  test('a batch that is late leaves its holder a fifth of a turn', async () => {
+    const late = sign({ ...(await nextHeader(newest.header)), timestamp: newest.header.timestamp }, all)
+    const until = (await l1.reader.committedAt(2))! + devnetParameters.submitterTurnSec / 5
+    const refusal = await l1.submitter(0).wouldCommit(late)
+    expect(refusal?.errorName).toBe('NotYourTurn')
+    expect(refusal?.detail).toContain(`${until}`)
+    await l1.pass(devnetParameters.submitterTurnSec / 5)
+    expect(await l1.submitter(0).wouldCommit(late)).toBeNull()
+  })
+
   test('a batch that leaves out an overdue message is refused for a second window, and no longer', async () => {
     const { forcedInclusionWindowSec: window } = devnetParameters
     const before = await nextHeader(newest.header)

@@ -28,7 +28,7 @@ import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { type Anvil, startAnvil } from './anvil.js'
-import { type Deployment, deployContracts, devnetStake } from './deploy-contracts.js'
+import { type DeployContractsConfig, type Deployment, deployContracts, devnetStake } from './deploy-contracts.js'
 import {
   devnetDeployer,
   devnetGenesisFunds,
@@ -123,10 +123,16 @@ export async function onAnvil(
 export async function deployedAnvil(): Promise<{ anvil: Anvil; deployment: Deployment; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'morphism-l1-'))
   const anvil = await startAnvil({ port: 0, chainId: 31_337, blockTimeSec: 1, dataDir: directory })
-  const deployment = await deployContracts({
-    rpcUrl: anvil.rpcUrl,
+  return { anvil, deployment: await deployContracts(deploymentOn(anvil.rpcUrl)), directory }
+}
+
+/** The contracts and four sequencers, on an anvil. */
+export function deploymentOn(rpcUrl: string): DeployContractsConfig {
+  return {
+    rpcUrl,
     deployerKey: devnetDeployer().privateKey,
     parameters: devnetParameters,
+    l1BlockTimeSec: 1,
     genesis,
     l2GenesisFunds: devnetGenesisFunds,
     sequencers: sequencers.map(({ operator, submitter, consensusKey }, i) => ({
@@ -138,8 +144,7 @@ export async function deployedAnvil(): Promise<{ anvil: Anvil; deployment: Deplo
     balances: sequencers
       .flatMap(({ operator, submitter }) => [operator, submitter])
       .map(({ address }) => ({ address, balance: devnetServiceBalance })),
-  })
-  return { anvil, deployment, directory }
+  }
 }
 
 export function readerOf(anvil: Anvil, { contracts }: Deployment): L1Reader {

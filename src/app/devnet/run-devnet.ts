@@ -9,7 +9,7 @@ import { onParentGone } from '../on-parent-gone.js'
 import { morphismBin } from '../package-root.js'
 import { callRpc } from '../rpc-client.js'
 import { type Anvil, startAnvil } from './anvil.js'
-import { createNetwork, devnetL1ChainId } from './create-network.js'
+import { createNetwork, devnetL1BlockTimeSec, devnetL1ChainId } from './create-network.js'
 import { devnetUsers } from './devnet-accounts.js'
 import { type DevnetNode, planNodes } from './devnet-nodes.js'
 import { NetworkWatch } from './network-watch.js'
@@ -52,7 +52,7 @@ export async function runDevnet(options: DevnetOptions): Promise<void> {
     anvil = await startAnvil({
       port: options.l1Port,
       chainId: devnetL1ChainId,
-      blockTimeSec: 1,
+      blockTimeSec: devnetL1BlockTimeSec,
       dataDir: path.join(options.dataDir, 'l1'),
     })
     const networkFile = await createNetwork({ ...options, l1RpcUrl: anvil.rpcUrl, say })

@@ -42,8 +42,8 @@ import { watchUpgrades } from './watch-upgrades.js'
 
 /** How often L1 is looked at while its next block is due. */
 const l1PollMs = 500
-/** L1 time that each further member waits when a turn was missed: about two blocks of L1. */
-const submitterStaggerSec = 2
+/** L1 blocks that each further step of the line waits when a turn was missed: one is often too few for a transaction. */
+const submitterStaggerBlocks = 2
 
 /** What a network's nodes have in common, as their services need it. */
 export interface NodeTerms {
@@ -55,6 +55,7 @@ export interface NodeTerms {
   readonly genesisBatch: BatchHeader
   /** L1 block of the first contract. */
   readonly l1StartBlock: number
+  readonly l1BlockTimeSec: number
   readonly genesisSet: SequencerSet
 }
 
@@ -293,7 +294,11 @@ async function startSubmitter(
   const { clock, logger, metrics, fail } = ground
   const { genesisSet, protocol } = terms
   const args = {
-    config: { parameters: protocol.genesis, staggerSec: submitterStaggerSec },
+    config: {
+      parameters: protocol.genesis,
+      consensusKey: ground.sequencing?.signer.publicKey ?? null,
+      staggerSec: submitterStaggerBlocks * terms.l1BlockTimeSec,
+    },
     ports: {
       batches: submittableBatches(batcher),
       l1: ground.submitter,

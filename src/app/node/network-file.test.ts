@@ -11,6 +11,7 @@ const network = {
   l1: {
     chainId: 1,
     startBlock: 0,
+    blockTimeSec: 1,
     contracts: { rollup: contract, registry: contract, staking: contract, messageQueue: contract },
   },
   l2: {
@@ -43,6 +44,40 @@ test('parameters that could make a block too large for any batch are refused', a
   await expect(read({ parameters })).rejects.toMatchObject({
     code: 'NETWORK_FILE',
     message: expect.stringContaining('is not valid: parameters: maxBlobsPerBatch must be at least 1'),
+  })
+})
+
+describe('a window of forced inclusion', () => {
+  const window = (forcedInclusionWindowSec: number, change: object = {}) =>
+    read({ l1: { ...network.l1, blockTimeSec: 12 }, parameters: { forcedInclusionWindowSec, ...change } })
+
+  it.each([
+    ['1,200 s of finality and 900 s of lag', 2_100, {}],
+    ['confirmations and lag', 12 * 5 + 900, { l1Confirmations: 5 }],
+  ])('must be longer than %s', async (_, least, change) => {
+    expect((await window(least + 1, change)).parameters.forcedInclusionWindowSec).toBe(least + 1)
+    await expect(window(least, change)).rejects.toMatchObject({
+      code: 'NETWORK_FILE',
+      message: expect.stringContaining(`parameters: forcedInclusionWindowSec must be more than ${least}`),
+    })
+  })
+
+  it('holds for the parameters of an upgrade too', async () => {
+    const upgrades = [upgrade, { version: 3, activationHeight: 501, parameters: { maxL1LagSec: 59 } }]
+    await expect(read({ upgrades })).rejects.toMatchObject({
+      code: 'NETWORK_FILE',
+      message: expect.stringContaining('the upgrade to version 3: forcedInclusionWindowSec must be more than 60'),
+    })
+  })
+})
+
+test('L1 makes a block every twelve seconds unless the file says otherwise', async () => {
+  const { blockTimeSec: _, ...l1 } = network.l1
+  expect((await read({ l1 })).l1.blockTimeSec).toBe(12)
+  expect((await read({ l1: { ...l1, blockTimeSec: 2 } })).l1.blockTimeSec).toBe(2)
+  await expect(read({ l1: { ...l1, blockTimeSec: 0 } })).rejects.toMatchObject({
+    code: 'NETWORK_FILE',
+    message: expect.stringContaining('l1.blockTimeSec must be at least 1'),
   })
 })
 

@@ -7,7 +7,11 @@ import {
   upgradableParameters,
 } from '../../base/protocol/protocol-parameters.js'
 import { batchParametersProblem } from '../../rules/batch/seal-policy.js'
-import { type ProtocolUpgrade, upgradesProblem } from '../../rules/upgrades/protocol-schedule.js'
+import {
+  createProtocolSchedule,
+  type ProtocolUpgrade,
+  upgradesProblem,
+} from '../../rules/upgrades/protocol-schedule.js'
 import { AppError } from '../app-error.js'
 
 /** One account of genesis, hex as in geth's genesis.json. */
@@ -25,6 +29,8 @@ export interface NetworkFile {
     readonly chainId: number
     /** First L1 block that can hold events of the contracts. */
     readonly startBlock: number
+    /** Seconds from one L1 block to the next; 12 unless told. */
+    readonly blockTimeSec: number
     readonly contracts: {
       readonly rollup: Address
       readonly registry: Address
@@ -79,8 +85,8 @@ function parseNetworkFile(json: unknown): NetworkFile {
   const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
   const given = root.parameters === undefined ? {} : object(root.parameters, 'parameters')
   const parameters = { ...defaultParameters, ...parseParameterValues(given, 'parameters.') }
-  const problem = batchParametersProblem(parameters)
-  if (problem !== null) throw new AppError('NETWORK_FILE', `parameters: ${problem}`)
+  const blockTimeSec = positive(l1.blockTimeSec ?? 12, 'l1.blockTimeSec')
+  requireSound(parameters, blockTimeSec)
   const contract = (name: string): Address =>
     match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
   return {
@@ -88,6 +94,7 @@ function parseNetworkFile(json: unknown): NetworkFile {
     l1: {
       chainId: whole(l1.chainId, 'l1.chainId'),
       startBlock: whole(l1.startBlock, 'l1.startBlock'),
+      blockTimeSec,
       contracts: {
         rollup: contract('rollup'),
         registry: contract('registry'),
@@ -108,8 +115,28 @@ function parseNetworkFile(json: unknown): NetworkFile {
       },
     },
     parameters,
-    upgrades: parseUpgrades(root.upgrades ?? [], parameters),
+    upgrades: parseUpgrades(root.upgrades ?? [], parameters, blockTimeSec),
   }
+}
+
+/** Blocks of L1 after which one is finalized while L1 is well: two to three epochs of 32, and a few. */
+const finalityBlocks = 100
+
+/** Checks that the parameters of a network fit together. @throws AppError NETWORK_FILE */
+export function requireSound(parameters: ProtocolParameters, l1BlockTimeSec: number): void {
+  const problem = batchParametersProblem(parameters) ?? windowProblem(parameters, l1BlockTimeSec)
+  if (problem !== null) throw new AppError('NETWORK_FILE', `parameters: ${problem}`)
+}
+
+/** The last block of an honest batch knows L1 up to an origin so old: with a shorter window L1 would refuse the batch. */
+function windowProblem(
+  { forcedInclusionWindowSec, l1Confirmations, maxL1LagSec }: ProtocolParameters,
+  l1BlockTimeSec: number,
+): string | null {
+  const depth = l1Confirmations === 'finalized' ? finalityBlocks : l1Confirmations
+  const oldest = depth * l1BlockTimeSec + maxL1LagSec
+  if (forcedInclusionWindowSec > oldest) return null
+  return `forcedInclusionWindowSec must be more than ${oldest}: ${depth} L1 blocks of ${l1BlockTimeSec} s and maxL1LagSec`
 }
 
 function parseAlloc(alloc: Readonly<Record<string, unknown>>): Record<Address, GenesisAccountJson> {
@@ -141,11 +168,17 @@ export function parseParameterValues(
   return given
 }
 
-function parseUpgrades(given: unknown, parameters: ProtocolParameters): ProtocolUpgrade[] {
+function parseUpgrades(given: unknown, parameters: ProtocolParameters, l1BlockTimeSec: number): ProtocolUpgrade[] {
   if (!Array.isArray(given)) throw new AppError('NETWORK_FILE', 'upgrades must be a list')
   const upgrades = given.map((entry, i) => parseUpgrade(object(entry, `upgrades[${i}]`), `upgrades[${i}]`))
   const problem = upgradesProblem({ parameters, upgrades })
   if (problem !== null) throw new AppError('NETWORK_FILE', `upgrades: ${problem}`)
+  const schedule = createProtocolSchedule({ parameters, upgrades })
+  for (const { version, activationHeight } of upgrades) {
+    const tooShort = windowProblem(schedule.at(activationHeight).parameters, l1BlockTimeSec)
+    if (tooShort !== null)
+      throw new AppError('NETWORK_FILE', `upgrades: the upgrade to version ${version}: ${tooShort}`)
+  }
   return upgrades
 }
 
@@ -182,6 +215,11 @@ function object(value: unknown, what: string): Record<string, unknown> {
 function whole(value: unknown, what: string): number {
   if (!Number.isSafeInteger(value) || (value as number) < 0)
     throw new AppError('NETWORK_FILE', `${what} must be a whole number`)
+  return value as number
+}
+
+function positive(value: unknown, what: string): number {
+  if (whole(value, what) === 0) throw new AppError('NETWORK_FILE', `${what} must be at least 1`)
   return value as number
 }
 

@@ -71,6 +71,7 @@ export async function openGround(
       l2ChainId: file.l2.chainId,
       genesisBatch,
       l1StartBlock: file.l1.startBlock,
+      l1BlockTimeSec: file.l1.blockTimeSec,
       genesisSet,
     },
     ground: {

@@ -11,6 +11,7 @@ export const rollupAbi = parseAbi([
   'event BatchCommitted(uint64 indexed batchIndex, bytes32 indexed batchHash, uint64 setId, uint256 absent)',
   'event BatchFinalized(uint64 indexed batchIndex, bytes32 indexed batchHash)',
   'error WrongStaking(address expectedRollup, address actualRollup)',
+  'error WrongRegistry(address expectedRegistry, address actualRegistry)',
   'error WrongParameters()',
   'error RingTooSmall(uint64 ringSize)',
   'error WrongVersion(uint8 version)',

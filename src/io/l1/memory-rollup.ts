@@ -105,8 +105,11 @@ function refuseTurn({ state, args: { header }, set, sender, nowSec, rules }: Com
   if (!set) return refusal('UnknownSet', { setId: header.setId })
   const memberIndex = header.batchIndex % set.members.length
   const { submitter } = set.members[memberIndex]!
-  const until =
-    Math.max(header.timestamp, state.batches[state.batches.length - 1]!.committedAt) + rules.submitterTurnSec
+  const { committedAt } = state.batches[state.batches.length - 1]!
+  const until = Math.max(
+    header.timestamp + rules.submitterTurnSec,
+    committedAt + Math.floor(rules.submitterTurnSec / 5),
+  )
   return sender === submitter || nowSec >= until ? null : refusal('NotYourTurn', { memberIndex, submitter, until })
 }
 

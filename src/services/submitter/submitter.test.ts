@@ -11,7 +11,7 @@ import {
   genesisBatchHeader,
   hashOfBlobHashes,
 } from '../../base/protocol/batch-header.js'
-import { makeSequencerSet } from '../../base/protocol/sequencer-set.js'
+import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { BlobSidecar, L1Submitter } from '../../io/l1/l1-client.js'
 import { MemoryL1 } from '../../io/l1/memory-l1.js'
 import { MemoryStore } from '../../io/storage/memory-store.js'
@@ -19,23 +19,34 @@ import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
 import { VirtualClock } from '../../io/time/virtual-clock.js'
 import { createL1Follower, type L1Follower } from '../l1-follower/l1-follower.js'
-import { placeInLine } from './submission-turn.js'
+import { placeInLine, stepsBefore } from './submission-turn.js'
 import { createSubmitter, type SubmittableBatch, type Submitter } from './submitter.js'
 
 const parameters = { submitterTurnSec: 20, challengeWindowSec: 30, forcedInclusionWindowSec: 60 }
 const domain = { l1ChainId: 1, rollup: `0x${'aa'.repeat(20)}` as Hex }
 const keys = [1, 2, 3, 4].map(i => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i)))
 const accountOf = (i: number): Hex => bytesToHex(new Uint8Array(20).fill(i + 1))
-const set = makeSequencerSet(
-  1,
-  keys.map((key, i) => ({
-    operator: accountOf(100 + i),
-    submitter: accountOf(i),
-    feeRecipient: accountOf(i),
-    publicKey: parseBlsPublicKey(key.publicKey())!,
-    power: 1n,
-  })),
-)
+const setOf = (
+  members: readonly BlsSecretKey[],
+  power: (i: number) => bigint = () => 1n,
+  submitter: (i: number) => Hex = accountOf,
+) =>
+  makeSequencerSet(
+    1,
+    members.map((key, i) => ({
+      operator: accountOf(100 + i),
+      submitter: submitter(i),
+      feeRecipient: accountOf(i),
+      publicKey: parseBlsPublicKey(key.publicKey())!,
+      power: power(i),
+    })),
+  )
+const set = setOf(keys)
+/** The members in their places for a batch. */
+const lineOf = (batchIndex: number) => {
+  const place = (member: number) => placeInLine({ set, batchIndex, member })
+  return [0, 1, 2, 3].sort((a, b) => place(a) - place(b))
+}
 const genesis = genesisBatchHeader({ blockHash: zeroHash, stateRoot: zeroHash })
 const sidecar: BlobSidecar = {
   blob: new Uint8Array(131_072),
@@ -46,6 +57,7 @@ const sidecar: BlobSidecar = {
 
 /** Certified batches as a batcher keeps them. */
 class Batches {
+  constructor(private readonly absent = 8n) {}
   readonly made: SubmittableBatch[] = [{ header: genesis, batchHash: batchHash(genesis), certificate: null }]
   private readonly handlers: (() => void)[] = []
   sidecarsMade = 0
@@ -70,7 +82,7 @@ class Batches {
     }
     const digest = attestationDigest(domain, { batchIndex: header.batchIndex, batchHash: batchHash(header) })
     const signature = aggregateSignatures(keys.slice(0, 3).map(key => key.sign(digest)))
-    this.made.push({ header, batchHash: batchHash(header), certificate: { absent: 8n, signature } })
+    this.made.push({ header, batchHash: batchHash(header), certificate: { absent: this.absent, signature } })
     for (const handler of this.handlers) handler()
   }
 
@@ -104,18 +116,33 @@ class Scene {
   readonly parameters: typeof parameters
   readonly l1: MemoryL1
   readonly clock = new VirtualClock()
-  readonly batches = new Batches()
+  readonly batches: Batches
+  readonly set: SequencerSet
+  private readonly members: readonly BlsSecretKey[]
+  private readonly blockSec: number
 
-  constructor(overrides: Partial<typeof parameters> = {}) {
+  /** The first four of the members have all power but a little. */
+  constructor(
+    overrides: Partial<typeof parameters> = {},
+    {
+      members = keys,
+      submitter = accountOf,
+      blockSec = 1,
+    }: { members?: readonly BlsSecretKey[]; submitter?: (member: number) => Hex; blockSec?: number } = {},
+  ) {
+    this.members = members
     this.parameters = { ...parameters, ...overrides }
-    const times = { startSec: 1_000, blockSec: 1, finalityDepth: 3 }
-    this.l1 = new MemoryL1({ ...this.parameters, ...times, domain, sets: [set], genesis })
+    this.blockSec = blockSec
+    this.set = setOf(members, i => (i < 4 ? 1_000n : 1n), submitter)
+    this.batches = new Batches(BigInt(2 ** members.length - 2 ** 3))
+    const times = { startSec: 1_000, blockSec, finalityDepth: 3 }
+    this.l1 = new MemoryL1({ ...this.parameters, ...times, domain, sets: [this.set], genesis })
   }
 
   start(member: number, batches = this.batches): Member {
     const ports = { clock: this.clock, logger: silentLogger, metrics: silentMetrics }
     const follower = createL1Follower({
-      config: { parameters: { l1Confirmations: 1 }, startBlock: 0, pollMs: 250 },
+      config: { parameters: { l1Confirmations: 1 }, startBlock: 0, pollMs: 250 * this.blockSec },
       ports: { ...ports, reader: this.l1.reader(), store: new MemoryStore() },
     })
     const inner = this.l1.submitter(accountOf(member))
@@ -128,8 +155,12 @@ class Scene {
       },
     }
     const submitter = createSubmitter({
-      config: { parameters: this.parameters, staggerSec: 5 },
-      ports: { ...ports, batches, l1, follower, sets: { set: id => (id === 1 ? set : undefined) } },
+      config: {
+        parameters: this.parameters,
+        consensusKey: this.members[member]!.publicKey(),
+        staggerSec: this.blockSec === 1 ? 5 : 2 * this.blockSec,
+      },
+      ports: { ...ports, batches, l1, follower, sets: { set: id => (id === 1 ? this.set : undefined) } },
     })
     open.push(follower, submitter)
     return { submitter, follower, commits }
@@ -137,11 +168,16 @@ class Scene {
 
   /** Lets seconds pass, with an L1 block each. */
   async seconds(count: number): Promise<void> {
+    await this.blocks(count)
+    await this.clock.advance(500)
+  }
+
+  /** Lets L1 make blocks at its pace. */
+  async blocks(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
-      await this.clock.advance(1_000)
+      await this.clock.advance(this.blockSec * 1_000)
       this.l1.mine()
     }
-    await this.clock.advance(500)
   }
 
   state() {
@@ -183,19 +219,32 @@ test('four submitters post ten batches, each once, each its own', async () => {
 
 test('a missed turn passes to the next in line, and only to that one', async () => {
   const scene = new Scene()
-  const [second, third] = [scene.start(2), scene.start(3)]
+  const [next, third] = lineOf(1)
+    .slice(1)
+    .map(member => scene.start(member))
   scene.batches.certify(1_000)
   await scene.seconds(18)
   expect((await scene.state())[0]).toBe(0)
   await scene.seconds(6)
   expect((await scene.state())[0]).toBe(1)
   await scene.seconds(10)
-  expect([second.commits, third.commits]).toEqual([[1], []])
+  expect([next!.commits, third!.commits]).toEqual([[1], []])
+})
+
+test('a batch that is late already is posted by another after a fifth of a turn', async () => {
+  const scene = new Scene()
+  for (const member of [0, 1, 2]) scene.start(member)
+  await scene.seconds(30)
+  for (let i = 0; i < 3; i++) scene.batches.certify(1_000)
+  await scene.seconds(5)
+  expect((await scene.state())[0]).toBe(2)
+  await scene.seconds(5)
+  expect((await scene.state())[0]).toBe(3)
 })
 
 test('when the next in line is dead as well, the one after it posts five seconds later', async () => {
   const scene = new Scene()
-  const third = scene.start(3)
+  const third = scene.start(lineOf(1)[2]!)
   scene.batches.certify(1_000)
   await scene.seconds(23)
   expect(third.commits).toEqual([])
@@ -205,6 +254,46 @@ test('when the next in line is dead as well, the one after it posts five seconds
   expect((await scene.state())[1]).toBe(0)
   await scene.seconds(11)
   expect((await scene.state())[1]).toBe(1)
+})
+
+test('an account that other members named as theirs posts in its own turn, and after theirs as any other', async () => {
+  const scene = new Scene({}, { submitter: () => accountOf(0) })
+  const named = scene.start(0)
+  for (let i = 0; i < 4; i++) scene.batches.certify(1_000)
+  await scene.seconds(18)
+  expect(named.commits).toEqual([])
+  await scene.seconds(60)
+  expect((await scene.state())[0]).toBe(4)
+  scene.batches.certify(scene.l1.head.timestamp)
+  await scene.seconds(18)
+  expect(named.commits).toEqual([1, 2, 3, 4])
+})
+
+test('an account that is not the one that its member named takes no turn', async () => {
+  const scene = new Scene({}, { submitter: member => accountOf(50 + member) })
+  const { submitter, commits } = scene.start(1)
+  scene.batches.certify(1_000)
+  await scene.seconds(18)
+  expect([commits, submitter.status().lastError]).toEqual([[], null])
+  await scene.seconds(20)
+  expect(commits).toEqual([1])
+})
+
+test('batches keep up although twelve of 16 seats let every turn pass', async () => {
+  const members = Array.from({ length: 16 }, (_, i) => BlsSecretKey.fromSeed(new Uint8Array(32).fill(i + 1)))
+  const scene = new Scene({ submitterTurnSec: 120, challengeWindowSec: 1_000_000 }, { members, blockSec: 12 })
+  const live = [0, 1, 2, 3].map(member => scene.start(member))
+  const lags: number[] = []
+  for (let minute = 0; minute < 150; minute++) {
+    scene.batches.certify(scene.l1.head.timestamp)
+    await scene.blocks(5)
+    const committed = scene.batches.made[(await scene.state())[0] + 1]
+    lags.push(committed ? scene.l1.head.timestamp - committed.header.timestamp : 0)
+  }
+  expect(Math.max(...lags)).toBeLessThan(400)
+  // Of those who wait for as long as another, both post, and one is too late.
+  const sent = live.flatMap(({ commits }) => commits).length
+  expect(sent).toBeLessThan(1.5 * (await scene.state())[0])
 })
 
 test('several batches become final in one transaction', async () => {
@@ -328,8 +417,15 @@ test('another batch on L1 than ours raises an alarm', async () => {
   expect(other.commits).toEqual([])
 })
 
-test('the line begins with the turn-holder and ends with accounts that are in no set', () => {
-  const place = (batchIndex: number, member: number) => placeInLine({ set, batchIndex, submitter: accountOf(member) })
-  expect([0, 1, 2, 3].map(member => place(6, member))).toEqual([2, 3, 0, 1])
-  expect(place(6, 77)).toBe(4)
+test('the line begins with the turn-holder, and has another order for each batch', () => {
+  expect([5, 6, 7, 8].map(batch => lineOf(batch))).toEqual([
+    [1, 2, 0, 3],
+    [2, 0, 3, 1],
+    [3, 1, 2, 0],
+    [0, 1, 3, 2],
+  ])
+})
+
+test('places wait in steps that hold ever more of them', () => {
+  expect([0, 1, 2, 3, 4, 9, 10, 27, 28, 81, 82].map(stepsBefore)).toEqual([0, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6])
 })

@@ -1,19 +1,22 @@
+import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
 import type { BatchHash } from '../../base/primitives/hashes.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { BatchIndex, L1BlockNumber, SetId } from '../../base/primitives/quantities.js'
 import type { BatchHeader } from '../../base/protocol/batch-header.js'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { memberByKey, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { BlobSidecar, CommitBatchArguments, ContractRefusal, L1Block, L1Submitter } from '../../io/l1/l1-client.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Metrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
 import { RetryGate } from './retry-gate.js'
-import { placeInLine } from './submission-turn.js'
+import { placeInLine, stepsBefore, turnEndSec } from './submission-turn.js'
 
 export interface SubmitterConfig {
+  /** Of this node, which takes the turns of its own member alone: others can name its account as theirs. Null: it has none. */
+  readonly consensusKey: BlsPublicKeyBytes | null
   readonly parameters: Pick<ProtocolParameters, 'submitterTurnSec' | 'challengeWindowSec'>
-  /** Seconds of L1 time that each further member in line waits when a turn was missed; about two L1 blocks. */
+  /** Seconds of L1 time that each further step of the line waits when a turn was missed; about two L1 blocks. */
   readonly staggerSec: number
   /** Longest time between two looks, in milliseconds; 1,000 unless told. */
   readonly pollMs?: number
@@ -29,7 +32,7 @@ export interface SubmitterPorts {
     /** Calls the handler after each new certificate; the returned function ends it. */
     onCertified(handler: () => void): () => void
   }
-  /** Sends from the account whose turns are taken. */
+  /** Sends from the account that the node's member named. */
   readonly l1: L1Submitter
   readonly follower: {
     head(): L1Block | null
@@ -222,16 +225,16 @@ class BatchSubmitter implements Submitter {
   }
 
   private isTimeToCommit(header: BatchHeader, set: SequencerSet): boolean {
-    const { follower, l1 } = this.ports
+    const { follower } = this.ports
     const { submitterTurnSec } = this.config.parameters
     const { batchIndex } = header
-    const place = placeInLine({ set, batchIndex, submitter: l1.address })
+    const place = this.placeOf(batchIndex, set)
     if (place === 0) return true
     const parentCommittedSec = this.committedSec(batchIndex - 1)
     const head = follower.head()
     if (parentCommittedSec === null || !head) return false
-    const turnEndSec = Math.max(parentCommittedSec, header.timestamp) + submitterTurnSec
-    return head.timestamp >= turnEndSec + (place - 1) * this.config.staggerSec
+    const endSec = turnEndSec({ timestamp: header.timestamp, parentCommittedSec, submitterTurnSec })
+    return head.timestamp >= endSec + (stepsBefore(place) - 1) * this.config.staggerSec
   }
 
   /** Makes every batch final whose challenge window is over; false when it has to be tried again after a pause. */
@@ -263,12 +266,19 @@ class BatchSubmitter implements Submitter {
   }
 
   private isTimeToFinalize(oldest: BatchIndex): boolean {
-    const { follower, sets, l1 } = this.ports
+    const { follower, sets } = this.ports
     const committed = follower.committedBatch(oldest)
     const set = committed && sets.set(committed.setId)
     if (!set) return false
-    const place = placeInLine({ set, batchIndex: oldest, submitter: l1.address })
-    return this.secondsFinal(oldest) >= place * this.config.staggerSec
+    return this.secondsFinal(oldest) >= stepsBefore(this.placeOf(oldest, set)) * this.config.staggerSec
+  }
+
+  /** The place of this node in line; the last where it is no member, or has another account than its member named. */
+  private placeOf(batchIndex: BatchIndex, set: SequencerSet): number {
+    const { consensusKey } = this.config
+    const member = consensusKey && memberByKey(set, consensusKey)
+    if (member?.submitter !== this.ports.l1.address) return set.members.length
+    return placeInLine({ set, batchIndex, member: member.index })
   }
 
   /** Seconds of L1 time since the challenge window of a batch ended; negative before. */
