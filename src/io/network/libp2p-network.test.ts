@@ -16,7 +16,7 @@ import { agreeOnSession, handshakeProtocol } from './handshake-stream.js'
 import { InboundDoor } from './inbound-door.js'
 import { Libp2pNetwork, type Libp2pNetworkOptions } from './libp2p-network.js'
 import { type Connection, createLibp2pNode, type Libp2pNode, nodePeerId, type Stream } from './libp2p-node.js'
-import { channelLimits, defaultNetworkLimits, requestKinds } from './network-limits.js'
+import { channelLimits, defaultNetworkLimits, limitsOf, requestKinds } from './network-limits.js'
 import type { Peer } from './peer-network.js'
 import { channelProtocols } from './peer-session.js'
 import { requestProtocol } from './request-streams.js'
@@ -223,6 +223,39 @@ describe('Libp2pNetwork: strangers', () => {
     const stream = await connection.newStream('/morphism/transactions/1')
     stream.send(frameHead(channelLimits.transactions.messageBytes + 1))
     expect(await dropped).toMatchObject({ reason: 'BAD_FRAME on transactions' })
+  })
+
+  const endings = ['a frame above the limit', 'a message that its handler refuses']
+  it.each(endings)('lives on when %s comes after more bytes than the rate lets pass', async what => {
+    const message = 50_000
+    const aboveRate = Math.ceil(limitsOf('evidence', 'stranger').bytesPerSec / message)
+    let taken = 0
+    const slowed = new Promise<void>(resolve =>
+      victim.onMessage('evidence', (from, { length }) => {
+        if (length === 1) victim.drop(from.id, { reason: 'BAD_EVIDENCE', severity: 'heavy' })
+        if (++taken === aboveRate) resolve()
+      }),
+    )
+    const uncaught: unknown[] = []
+    const note = (error: unknown) => uncaught.push(error)
+    process.on('uncaughtException', note)
+    try {
+      const { connection } = await makeStranger({ n: 11, hello: encodeHello(plainHello), victim })
+      const dropped = logger.next('peer dropped')
+      const stream = await connection.newStream('/morphism/evidence/1')
+      for (let sent = 0; sent < aboveRate; sent++)
+        stream.send(Buffer.concat([frameHead(message), new Uint8Array(message)]))
+      await slowed
+      if (what === 'a frame above the limit') stream.send(frameHead(channelLimits.evidence.messageBytes + 1))
+      else stream.send(Uint8Array.of(...frameHead(1), 1))
+      // More than half of the window, so that there is room to tell of.
+      for (let sent = 0; sent < 6; sent++) stream.send(new Uint8Array(message))
+      await dropped
+      await expectAlive()
+    } finally {
+      process.off('uncaughtException', note)
+    }
+    expect(uncaught).toEqual([])
   })
 
   it('drops a peer that opens a second stream of one channel', async () => {
