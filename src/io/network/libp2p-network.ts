@@ -298,7 +298,7 @@ export class Libp2pNetwork implements PeerNetwork {
       kind,
       address: connection.remoteAddr.toString(),
     })
-    void session.open()
+    void session.open(this.limits.handshakeTimeoutMs)
     for (const handler of this.connectHandlers) handler(peer)
     return session
   }

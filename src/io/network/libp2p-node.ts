@@ -10,6 +10,7 @@ import { gatherWrites } from './gathered-writes.js'
 import type { InboundDoor } from './inbound-door.js'
 import { InboundSockets } from './inbound-sockets.js'
 import { guardMuxer } from './mux-guard.js'
+import { guardNegotiation } from './negotiation-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits, type NetworkLimits } from './network-limits.js'
 import { keepParsedKeys } from './noise-keys.js'
@@ -89,25 +90,21 @@ export async function createLibp2pNode({
 const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
   const encrypter = noise()(components)
   keepParsedKeys(encrypter)
-  const secureInbound = encrypter.secureInbound.bind(encrypter)
-  encrypter.secureInbound = async (connection, options) => {
-    const secured = await secureInbound(connection, options)
-    readLengthsQuietly(secured.connection)
-    if (secured.streamMuxer) return secured
-    throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
-  }
-  const secureOutbound = encrypter.secureOutbound.bind(encrypter)
-  encrypter.secureOutbound = async (connection, options) => {
-    const secured = await secureOutbound(connection, options)
-    readLengthsQuietly(secured.connection)
-    return secured
+  for (const secure of ['secureInbound', 'secureOutbound'] as const) {
+    const secureAny = encrypter[secure].bind(encrypter)
+    encrypter[secure] = async (connection, options) => {
+      const secured = await secureAny(connection, options)
+      readLengthsQuietly(secured.connection)
+      if (secured.streamMuxer) return secured
+      throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
+    }
   }
   return encrypter
 }
 
 /**
- * TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them, and which
- * writes once a turn.
+ * TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them, whose outbound
+ * ones must agree to it, and which writes once a turn.
  */
 function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
   return components => {
@@ -118,6 +115,7 @@ function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
         upgradeOutbound: {
           value: (...args: Parameters<typeof upgrader.upgradeOutbound>) => {
             gatherWrites(args[0])
+            guardNegotiation(args[0], { isAgreeable: () => true })
             return options.upgrader.upgradeOutbound(...args)
           },
         },

@@ -62,12 +62,13 @@ export class PeerSession {
     return this.gone.signal
   }
 
-  /** Opens the outgoing streams; messages may be queued before. */
-  async open(): Promise<void> {
+  /** Opens the outgoing streams, all within the time; messages may be queued before. */
+  async open(timeoutMs: number): Promise<void> {
+    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(timeoutMs)])
     try {
       await Promise.all(
         channels.map(async channel => {
-          const stream = await this.connection.newStream(protocolOf(channel), { signal: this.signal })
+          const stream = await this.connection.newStream(protocolOf(channel), { signal })
           this.watch(stream, channel)
           this.writers[channel].attach(stream)
         }),
