@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.js'
 import type { NetworkLimits } from './network-limits.js'
 import { defaultScorePolicy, PeerScores, type Severity } from './peer-score.js'
-import { isLoopback } from './remote-host.js'
+import { isLoopback, siteOf } from './remote-host.js'
 import { TokenBucket } from './token-bucket.js'
 
 /** Why an inbound connection is turned away before it costs an encryption handshake. */
@@ -23,6 +23,8 @@ export interface Visitor {
 
 interface HostState {
   open: number
+  /** Whether the rates are those of a known host. */
+  readonly isKnown: boolean
   readonly knocks: TokenBucket
   readonly handshakes: TokenBucket
 }
@@ -86,8 +88,9 @@ export class InboundDoor {
   shake(visitor: Visitor): boolean {
     if (!this.stopWaiting(visitor)) return false
     const nowMs = this.ports.clock.nowMs()
-    const { handshakes } = this.stateOf(visitor.host, nowMs)
-    const mayShake = handshakes.tryTake(nowMs) && (this.isKnown(visitor.host) || this.strangers.tryTake(nowMs))
+    const isKnown = this.isKnown(visitor.host)
+    const { handshakes } = this.stateOf(isKnown ? visitor.host : siteOf(visitor.host), nowMs)
+    const mayShake = handshakes.tryTake(nowMs) && (isKnown || this.strangers.tryTake(nowMs))
     if (!mayShake) {
       visitor.refuse('HANDSHAKES_TOO_FAST')
       return this.refused('HANDSHAKES_TOO_FAST')
@@ -160,14 +163,15 @@ export class InboundDoor {
   }
 
   private stateOf(host: string, nowMs: number): HostState {
-    const known = this.hosts.get(host)
-    if (known) return known
+    const isKnown = this.isKnown(host)
+    const old = this.hosts.get(host)
+    if (old?.isKnown === isKnown) return old
     const { limits } = this
-    const [knocks, handshakes] = this.isKnown(host)
+    const [knocks, handshakes] = isKnown
       ? [limits.knocksOfKnownPerSec, limits.handshakesOfKnownPerSec]
       : [limits.knocksPerHostPerSec, limits.handshakesPerHostPerSec]
     const bucket = (perSec: number) => new TokenBucket(perSec, nowMs, perSec * burstSeconds)
-    const state: HostState = { open: 0, knocks: bucket(knocks), handshakes: bucket(handshakes) }
+    const state: HostState = { open: old?.open ?? 0, isKnown, knocks: bucket(knocks), handshakes: bucket(handshakes) }
     this.hosts.set(host, state)
     if (this.hosts.size > maxHosts) {
       for (const [other, { open }] of this.hosts)

@@ -11,6 +11,7 @@ import type { NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
 import { type Agreement, handshakeProtocol, refusalSeverity } from './handshake-stream.js'
 import { Handshakes } from './handshakes.js'
+import { lookUpHost } from './host-lookup.js'
 import { InboundDoor } from './inbound-door.js'
 import {
   type Connection,
@@ -100,6 +101,8 @@ export class Libp2pNetwork implements PeerNetwork {
       node,
       clock: this.clock,
       isConnected: peer => this.sessions.has(peer),
+      lookUp: lookUpHost,
+      hostsChanged: () => this.kinds.refreshHosts(),
     })
     const { dialer } = this
     this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
@@ -330,7 +333,7 @@ export class Libp2pNetwork implements PeerNetwork {
 
   private sessionsChanged(): void {
     this.counters.peers.set(this.sessions.size)
-    this.kinds.sessionsChanged()
+    this.kinds.refreshHosts()
   }
 
   private readonly sessionEvents: SessionEvents = {
