@@ -80,13 +80,15 @@ export interface PeerAllowance {
   readonly requestsPerSec: number
   /** Bytes of answers; above it the next answer waits. */
   readonly answerBytesPerSec: number
+  /** Most bytes on the way on one of its channels: what a paused one holds in memory. */
+  readonly windowBytes: number
 }
 
 /** Allowances by kind; every one lets a whole proposal through at once, since what is above the rate waits. */
 export const peerAllowances: Readonly<Record<PeerKind, PeerAllowance>> = {
-  sequencer: { channelPercent: 100, requestsPerSec: 400, answerBytesPerSec: 128 * mib },
-  configured: { channelPercent: 50, requestsPerSec: 200, answerBytesPerSec: 64 * mib },
-  stranger: { channelPercent: 12, requestsPerSec: 100, answerBytesPerSec: 16 * mib },
+  sequencer: { channelPercent: 100, requestsPerSec: 400, answerBytesPerSec: 128 * mib, windowBytes: 2 * mib },
+  configured: { channelPercent: 50, requestsPerSec: 200, answerBytesPerSec: 64 * mib, windowBytes: 2 * mib },
+  stranger: { channelPercent: 12, requestsPerSec: 100, answerBytesPerSec: 16 * mib, windowBytes: 256 << 10 },
 }
 
 /** A channel's limits for a peer of this kind. */
@@ -146,7 +148,7 @@ export interface NetworkLimits {
   readonly handshakesOfKnownPerSec: number
   /** How young a session of a consensus key is not replaced by one of the same key under another peer id. */
   readonly keyHoldMs: number
-  /** Bytes of memory that all strangers together may hold by frames that they began and have not ended. */
+  /** Bytes of memory that all strangers together may hold by what they sent and is not handed on: unfinished frames above all. */
   readonly unfinishedBytesOfStrangers: number
   /** Requests of one peer, of all strangers, and of all peers, that are served at once. */
   readonly servedPerPeer: number

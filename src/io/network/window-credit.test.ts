@@ -18,6 +18,7 @@ describe('creditByHalves', () => {
   }) {
     const stream = {
       recvWindow: 100,
+      maxStreamWindowSize: 100,
       recvWindowCapacity: 100 - taken,
       state,
       status,

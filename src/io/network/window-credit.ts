@@ -6,6 +6,8 @@ interface YamuxStream {
   readonly recvWindow: number
   /** Bytes that the peer may still send by what it was told. */
   readonly recvWindowCapacity: number
+  /** Up to which its window grows. */
+  maxStreamWindowSize: number
   readonly state: number
   readonly status: string
   sendWindowUpdate(): void
@@ -23,7 +25,9 @@ const established = 3
 export function creditByHalves(stream: object): void {
   const yamux = stream as YamuxStream
   invariant(
-    typeof yamux.sendWindowUpdate === 'function' && typeof yamux.recvWindow === 'number',
+    typeof yamux.sendWindowUpdate === 'function' &&
+      typeof yamux.recvWindow === 'number' &&
+      typeof yamux.maxStreamWindowSize === 'number',
     'a Yamux stream has a receive window',
   )
   const update = yamux.sendWindowUpdate.bind(yamux)
@@ -39,4 +43,10 @@ export function creditByHalves(stream: object): void {
       yamux.abort(error as Error)
     }
   }
+}
+
+/** From now on the window of a stream grows up to so many bytes. */
+export function limitWindow(stream: object, bytes: number): void {
+  const yamux = stream as YamuxStream
+  yamux.maxStreamWindowSize = bytes
 }
