@@ -105,7 +105,7 @@ export class InboundDoor {
     return true
   }
 
-  /** The visitor proved who it is. */
+  /** The visitor's encryption is over without an offence: it proved who it is, or its time passed. */
   shaken(visitor: Visitor): void {
     this.shaking.delete(visitor)
   }
