@@ -444,13 +444,22 @@ describe('Libp2pNetwork: bindings', () => {
     expect(peer.consensusKey && bytesEqual(peer.consensusKey, signer.publicKey)).toBe(true)
   })
 
-  it('a key whose peer was banned finds no other peer id to speak by', async () => {
-    const logger = new WatchedLogger()
-    const a = await makeNetwork({ n: 1, logger })
-    await a.start()
+  describe('a key', () => {
+    let logger: WatchedLogger
+    let judge: Libp2pNetwork
+    beforeEach(async () => {
+      logger = new WatchedLogger()
+      judge = await makeNetwork({ n: 1, logger })
+      await judge.start()
+    })
     const speaker = async (id: number) => {
       const network = await Libp2pNetwork.create({
-        config: { listen: { host: '127.0.0.1', port: 0 }, peers: a.addresses(), network: identity, role: 'sequencer' },
+        config: {
+          listen: { host: '127.0.0.1', port: 0 },
+          peers: judge.addresses(),
+          network: identity,
+          role: 'sequencer',
+        },
         nodeKey: seed(id),
         signer,
       })
@@ -458,12 +467,43 @@ describe('Libp2pNetwork: bindings', () => {
       await network.start()
       return network
     }
-    const met = connectOf(a)
-    await speaker(2)
-    a.drop((await met).id, { reason: 'forged vote' })
-    const refused = logger.next('peer has no session here')
-    const second = await speaker(3)
-    expect(await refused).toMatchObject({ peer: second.localPeer, reason: 'its consensus key is banned' })
-    expect(a.peers()).toEqual([])
+    const meets = async (id: number) => {
+      const met = connectOf(judge)
+      const network = await speaker(id)
+      await met
+      return network
+    }
+    const leaves = async (network: Libp2pNetwork) => {
+      const left = new Promise<Peer>(resolve => judge.onDisconnect(resolve))
+      await network.close()
+      await left
+    }
+
+    it('whose peer was banned finds no other peer id to speak by', async () => {
+      const first = await meets(2)
+      judge.drop(first.localPeer, { reason: 'forged vote' })
+      const refused = logger.next('peer has no session here')
+      const second = await speaker(3)
+      expect(await refused).toMatchObject({ peer: second.localPeer, reason: 'its consensus key is banned' })
+      expect(judge.peers()).toEqual([])
+    })
+
+    it('whose peer left before the verdict finds none either', async () => {
+      const first = await meets(2)
+      await leaves(first)
+      judge.drop(first.localPeer, { reason: 'forged vote' })
+      const refused = logger.next('peer has no session here')
+      await speaker(3)
+      expect(await refused).toMatchObject({ reason: 'its consensus key is banned' })
+    })
+
+    it('whose peer left before the verdict loses the session that it has by another peer id', async () => {
+      const first = await meets(2)
+      await leaves(first)
+      const second = await meets(3)
+      const parted = logger.next('peer disconnected')
+      judge.drop(first.localPeer, { reason: 'forged vote' })
+      expect(await parted).toEqual({ peer: second.localPeer, reason: 'its consensus key is banned' })
+    })
   })
 })

@@ -256,6 +256,9 @@ export class Libp2pNetwork implements PeerNetwork {
     for (const connection of this.node.getConnections())
       if (connection.remotePeer.toString() === peer)
         connection.abort(new NetworkError('PEER_GONE', misbehaviour.reason))
+    for (const other of [...this.sessions.values()])
+      if (other.peer.consensusKey && this.bans.isKeyBanned(other.peer.consensusKey))
+        this.endSession(other, 'its consensus key is banned')
   }
 
   async close(): Promise<void> {
@@ -404,6 +407,7 @@ export class Libp2pNetwork implements PeerNetwork {
     const { peer, connection } = session
     if (this.sessions.get(peer.id) !== session) return
     this.sessions.delete(peer.id)
+    if (peer.consensusKey) this.bans.leaves(peer.id, peer.consensusKey)
     session.end()
     this.unfinishedOfStrangers.set(session, 0)
     connection.abort(new NetworkError('PEER_GONE', reason))
