@@ -109,9 +109,30 @@ describe('InboundDoor', () => {
       }).filter(Boolean).length
     expect(shakes('1.1.1.1', 40)).toBe(limits.handshakesPerHostPerSec * 10)
     let strangers = limits.handshakesPerHostPerSec * 10
-    for (let i = 2; i < 40; i++) strangers += shakes(`1.1.1.${i}`, 20)
-    expect(strangers).toBe(limits.handshakesOfStrangersPerSec * 10)
+    for (let i = 2; i < 200; i++) strangers += shakes(`1.1.1.${i}`, 20)
+    expect(strangers).toBe((limits.handshakesOfStrangersPerSec + limits.handshakesOfNewcomersPerSec) * 10)
     expect(shakes('10.0.0.1', 200)).toBe(limits.handshakesOfKnownPerSec * 10)
+  })
+
+  it('encrypts for who comes from a new host while a few others use up what strangers have', async () => {
+    const encrypts = (host: string) => {
+      const visitor = visit(host)
+      if (!visitor) return false
+      const mayShake = door.shake(visitor)
+      door.shaken(visitor)
+      door.leave(visitor)
+      return mayShake
+    }
+    const greedy = Array.from({ length: 20 }, (_, i) => `6.6.6.${i}`)
+    const flood = () => greedy.reduce((count, host) => count + Number(encrypts(host)), 0)
+    for (let seconds = 0; seconds < 90; seconds++) {
+      for (let i = 0; i < 10; i++) flood()
+      if (seconds > 10) {
+        expect(flood()).toBe(0)
+        expect(encrypts(`1.1.1.${seconds}`), `${seconds} s`).toBe(true)
+      }
+      await clock.advance(1_000)
+    }
   })
 
   it('counts all networks of an IPv6 site as one host that encrypts', () => {

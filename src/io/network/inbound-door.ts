@@ -27,17 +27,21 @@ interface HostState {
   readonly isKnown: boolean
   readonly knocks: TokenBucket
   readonly handshakes: TokenBucket
+  lastHandshakeMs: number
 }
 
 /** Seconds of a rate that may come at once: all peers come back together when a node starts. */
 const burstSeconds = 10
+/** A host without an encryption handshake for so long is a newcomer. */
+const newcomerMs = 60_000
 /** Hosts whose rates are remembered. */
 const maxHosts = 4_096
 
 /**
  * Decides about inbound connections by their address while nothing else is known of them. Loopback and the hosts of known
  * peers are never banned and have rates of their own, so that garbage from elsewhere, or from a neighbour behind the same
- * address, keeps no known peer out.
+ * address, keeps no known peer out. Newcomers have a rate besides that of strangers, so that a few hosts which come again
+ * and again do not keep out a known peer whose address has changed.
  */
 export class InboundDoor {
   private readonly hosts = new Map<string, HostState>()
@@ -45,6 +49,7 @@ export class InboundDoor {
   private readonly shaking = new Set<Visitor>()
   private readonly scores: PeerScores
   private readonly strangers: TokenBucket
+  private readonly newcomers: TokenBucket
   private closed = false
 
   constructor(
@@ -56,8 +61,8 @@ export class InboundDoor {
     },
   ) {
     this.scores = new PeerScores({ ...defaultScorePolicy, banMs: limits.banMs })
-    const perSec = limits.handshakesOfStrangersPerSec
-    this.strangers = new TokenBucket(perSec, ports.clock.nowMs(), perSec * burstSeconds)
+    this.strangers = this.bucket(limits.handshakesOfStrangersPerSec)
+    this.newcomers = this.bucket(limits.handshakesOfNewcomersPerSec)
   }
 
   /** Whether a connection from this host is looked at. */
@@ -66,7 +71,7 @@ export class InboundDoor {
     const nowMs = this.ports.clock.nowMs()
     const isKnown = this.isKnown(host)
     if (!isKnown && this.scores.isBanned(host, nowMs)) return this.refused('HOST_BANNED')
-    const state = this.stateOf(host, nowMs)
+    const state = this.stateOf(host)
     if (!state.knocks.tryTake(nowMs)) {
       this.offence(host, 'light')
       return this.refused('HOST_TOO_FAST')
@@ -77,7 +82,7 @@ export class InboundDoor {
 
   /** Counts a connection of the host until `leave`. */
   enter(visitor: Visitor): void {
-    this.stateOf(visitor.host, this.ports.clock.nowMs()).open++
+    this.stateOf(visitor.host).open++
     const cancel = this.ports.clock.schedule(this.limits.handshakeTimeoutMs, () => this.turnAway(visitor, 'TOO_SLOW'))
     this.waiting.set(visitor, cancel)
     // Who speaks at once is never the oldest for long, so that silence crowds out silence.
@@ -89,12 +94,16 @@ export class InboundDoor {
     if (!this.stopWaiting(visitor)) return false
     const nowMs = this.ports.clock.nowMs()
     const isKnown = this.isKnown(visitor.host)
-    const { handshakes } = this.stateOf(isKnown ? visitor.host : siteOf(visitor.host), nowMs)
-    const mayShake = handshakes.tryTake(nowMs) && (isKnown || this.strangers.tryTake(nowMs))
+    const state = this.stateOf(isKnown ? visitor.host : siteOf(visitor.host))
+    const isNewcomer = nowMs - state.lastHandshakeMs >= newcomerMs
+    const mayShake =
+      state.handshakes.tryTake(nowMs) &&
+      (isKnown || this.strangers.tryTake(nowMs) || (isNewcomer && this.newcomers.tryTake(nowMs)))
     if (!mayShake) {
       visitor.refuse('HANDSHAKES_TOO_FAST')
       return this.refused('HANDSHAKES_TOO_FAST')
     }
+    state.lastHandshakeMs = nowMs
     this.shaking.add(visitor)
     if (this.shaking.size > this.limits.pendingHandshakes) {
       const oldest = first(this.shaking)!
@@ -162,7 +171,11 @@ export class InboundDoor {
     return isLoopback(host) || this.ports.isKnownHost(host)
   }
 
-  private stateOf(host: string, nowMs: number): HostState {
+  private bucket(perSec: number): TokenBucket {
+    return new TokenBucket(perSec, this.ports.clock.nowMs(), perSec * burstSeconds)
+  }
+
+  private stateOf(host: string): HostState {
     const isKnown = this.isKnown(host)
     const old = this.hosts.get(host)
     if (old?.isKnown === isKnown) return old
@@ -170,8 +183,13 @@ export class InboundDoor {
     const [knocks, handshakes] = isKnown
       ? [limits.knocksOfKnownPerSec, limits.handshakesOfKnownPerSec]
       : [limits.knocksPerHostPerSec, limits.handshakesPerHostPerSec]
-    const bucket = (perSec: number) => new TokenBucket(perSec, nowMs, perSec * burstSeconds)
-    const state: HostState = { open: old?.open ?? 0, isKnown, knocks: bucket(knocks), handshakes: bucket(handshakes) }
+    const state: HostState = {
+      open: old?.open ?? 0,
+      isKnown,
+      knocks: this.bucket(knocks),
+      handshakes: this.bucket(handshakes),
+      lastHandshakeMs: old?.lastHandshakeMs ?? Number.NEGATIVE_INFINITY,
+    }
     this.hosts.set(host, state)
     if (this.hosts.size > maxHosts) {
       for (const [other, { open }] of this.hosts)

@@ -142,9 +142,13 @@ export interface NetworkLimits {
   /** Connections a second that are looked at, from one host; and from loopback or the host of a known peer. */
   readonly knocksPerHostPerSec: number
   readonly knocksOfKnownPerSec: number
-  /** Encryption handshakes a second, at about 2 ms of CPU each, of one host, of all strange hosts, and of each known host. */
+  /**
+   * Encryption handshakes a second, at about 2 ms of CPU each, of one host, of all strange hosts, besides of those that had
+   * none lately, and of each known host.
+   */
   readonly handshakesPerHostPerSec: number
   readonly handshakesOfStrangersPerSec: number
+  readonly handshakesOfNewcomersPerSec: number
   readonly handshakesOfKnownPerSec: number
   /** How young a session of a consensus key is not replaced by one of the same key under another peer id. */
   readonly keyHoldMs: number
@@ -168,6 +172,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   knocksOfKnownPerSec: 50,
   handshakesPerHostPerSec: 2,
   handshakesOfStrangersPerSec: 10,
+  handshakesOfNewcomersPerSec: 5,
   handshakesOfKnownPerSec: 10,
   keyHoldMs: 10_000,
   unfinishedBytesOfStrangers: 128 * mib,
