@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
@@ -11,7 +12,10 @@ import { zeroHash } from '../../src/base/primitives/hashes.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { frameHead } from '../../src/io/network/frame-reader.js'
+import { encodeHello, networkVersion } from '../../src/io/network/handshake.js'
+import { agreeOnSession } from '../../src/io/network/handshake-stream.js'
 import { Libp2pNetwork, type Libp2pNetworkOptions } from '../../src/io/network/libp2p-network.js'
+import { nodePeerId } from '../../src/io/network/libp2p-node.js'
 import type { Peer } from '../../src/io/network/peer-network.js'
 import { SeededRandom } from '../../src/io/random/seeded-random.js'
 import { PrometheusMetrics } from '../../src/io/telemetry/prometheus-metrics.js'
@@ -77,7 +81,7 @@ async function knock(network: Libp2pNetwork, openings: (Uint8Array | null)[]) {
   return { sockets: sockets.map(({ socket }) => socket), ended: Promise.all(sockets.map(({ closed }) => closed)) }
 }
 
-type Raw = { send(bytes: Uint8Array): boolean; addEventListener(name: 'close', listener: () => void): void }
+type Raw = { send(bytes: Uint8Array): boolean; addEventListener(name: 'close' | 'drain', listener: () => void): void }
 
 /** Passes the encryption under an identity of its own and then has the bare encrypted connection to write on. */
 async function encrypted(network: Libp2pNetwork): Promise<{ raw: Raw; closed: Promise<void> }> {
@@ -100,6 +104,62 @@ async function encrypted(network: Libp2pNetwork): Promise<{ raw: Raw; closed: Pr
   await node.dial(multiaddr(network.addresses()[0]!))
   const closed = new Promise<void>(resolve => raw!.addEventListener('close', resolve))
   return { raw: raw!, closed }
+}
+
+/** Begins to watch the event loop; the function ends that and gives the longest time (ms) without a turn of a timer. */
+function watchStandstill(): () => number {
+  let longest = 0
+  let last = performance.now()
+  const look = () => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }
+  const timer = setInterval(look, 10)
+  return () => {
+    clearInterval(timer)
+    look()
+    return longest
+  }
+}
+
+/** A length that never ends, as long as there is room for it. */
+function answerWithoutEnd(stream: Raw): void {
+  while (stream.send(endless));
+}
+const endless = new Uint8Array(60_000).fill(0x80)
+
+/** A peer that answers the streams that are opened to it as it likes; whether it leads the handshake. */
+async function answering(network: Libp2pNetwork, { leads, answer }: { leads: boolean; answer: (stream: Raw) => void }) {
+  let n = 100
+  while ((await nodePeerId(seed(n))).id < network.localPeer !== leads) n++
+  const node = await createLibp2p({
+    privateKey: await generateKeyPairFromSeed('Ed25519', seed(n)),
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      () => {
+        const factory = yamux({ enableKeepAlive: false })()
+        const createStreamMuxer: typeof factory.createStreamMuxer = connection => {
+          const muxer = factory.createStreamMuxer(connection)
+          const hostile = muxer as unknown as { onRemoteStream: (stream: Raw) => void; streams: Raw[] }
+          hostile.onRemoteStream = stream => {
+            hostile.streams.push(stream)
+            stream.addEventListener('drain', () => answer(stream))
+            answer(stream)
+          }
+          return muxer
+        }
+        return Object.create(factory, { createStreamMuxer: { value: createStreamMuxer } })
+      },
+    ],
+  })
+  toClose.push({ close: async () => node.stop() })
+  const connection = await node.dial(multiaddr(network.addresses()[0]!))
+  const closed = new Promise<void>(resolve => connection.addEventListener('close', () => resolve()))
+  const hello = encodeHello({ version: networkVersion, ...identity, role: 'full', binding: null })
+  const terms = { connection, inbound: null, hello, network: identity, isDuplicate: () => false }
+  if (leads) await agreeOnSession({ ...terms, signal: AbortSignal.timeout(5_000) })
+  return { closed }
 }
 
 function muxFrame({ type = 0, flags = 0, stream = 0, length = 0 }, payload: Uint8Array = new Uint8Array(0)): Buffer {
@@ -252,6 +312,27 @@ describe('a node on the open internet', () => {
     expect(await metrics.text()).toMatch(/morphism_network_misbehaviours_total\{severity="heavy"\} [1-9]/)
   })
 
+  it.each([
+    ['follows', 'the handshake'],
+    ['leads', 'the channels'],
+  ])('breaks off with who %s and answers the streams of %s with garbage without end', async side => {
+    const standstillMs = watchStandstill()
+    const { closed } = await answering(victim, { leads: side === 'leads', answer: answerWithoutEnd })
+    await closed
+    expect(standstillMs()).toBeLessThan(1_000)
+    expect(await metrics.text()).toMatch(/morphism_network_misbehaviours_total\{severity="heavy"\} 1/)
+    await expectUnharmed()
+  })
+
+  it('parts with who has a session and agrees to no channels', async () => {
+    const { closed } = await answering(victim, { leads: true, answer: () => {} })
+    const began = performance.now()
+    await closed
+    // Before libp2p's own pings would find it mute.
+    expect(performance.now() - began).toBeLessThan(9_000)
+    await expectUnharmed()
+  })
+
   it('stops at once though connections hang on at every stage', async () => {
     const stages = [null, header, Buffer.concat([header, noiseName])]
     const { sockets } = await knock(
@@ -305,6 +386,34 @@ describe('a node on the open internet', () => {
     await closed
     await expectUnharmed()
     expect(seen.map(message => message.length)).toEqual(Array.from({ length: 200 }, (_, i) => i * 37))
+  })
+})
+
+describe('a node that dials', () => {
+  it('hangs up on who answers with garbage without end instead of the encryption', async () => {
+    const server = createServer()
+    const answered = new Promise<void>(resolve =>
+      server.once('connection', socket => {
+        const answer = () => {
+          while (socket.writable && socket.write(endless));
+        }
+        socket.on('error', () => {}).on('drain', answer)
+        socket.resume().once('close', () => resolve())
+        answer()
+      }),
+    )
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as { port: number }
+    toClose.push({ close: async () => server.close() })
+    const { id } = await nodePeerId(seed(60))
+    const dialer = await start({ n: 50, peers: [`/ip4/127.0.0.1/tcp/${port}/p2p/${id}`] })
+    const began = performance.now()
+    const standstillMs = watchStandstill()
+    await dialer.start()
+    await answered
+    expect(standstillMs()).toBeLessThan(1_000)
+    // Before the deadline of the dial would end it.
+    expect(performance.now() - began).toBeLessThan(2_000)
   })
 })
 

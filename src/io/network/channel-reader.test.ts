@@ -11,7 +11,11 @@ import type { Channel } from './peer-network.js'
 class FakeStream extends EventTarget {
   status = 'open'
   readStatus: 'readable' | 'paused' | 'closed' = 'readable'
+  maxStreamWindowSize = 0
   private kept: Uint8Array[] = []
+  get readBufferLength() {
+    return this.kept.reduce((sum, { length }) => sum + length, 0)
+  }
   feed(data: Uint8Array) {
     this.kept.push(data)
     if (!this.isPaused) this.flush()
@@ -55,25 +59,26 @@ const spin = (ms: number) => {
 function startReader({
   clock = systemClock as Parameters<typeof readChannel>[0]['clock'],
   channel = 'batches' as Channel,
-  kind = 'sequencer' as PeerKind,
+  kind = 'sequencer' as PeerKind | (() => PeerKind),
   handle = (_message: Uint8Array) => {},
 } = {}) {
   const stream = new FakeStream()
   const seen: number[] = []
   const errors: Error[] = []
+  const held: number[] = []
   readChannel({
     stream: stream as unknown as Stream,
     channel,
-    kind: () => kind,
+    kind: typeof kind === 'string' ? () => kind : kind,
     clock,
     received: message => {
       seen.push(numberOf(message))
       handle(message)
     },
-    held: () => {},
+    held: bytes => held.push(bytes),
     failed: error => errors.push(error),
   })
-  return { stream, seen, errors }
+  return { stream, seen, errors, held }
 }
 
 /** The most that was counted up between two turns of the event loop until the count is reached. */
@@ -140,6 +145,33 @@ describe('readChannel', () => {
     expect(seen()).toBeLessThan(60)
     expect(await mostInOneTurn(800, seen)).toBeLessThan(60)
     expect(seen()).toBe(800)
+  })
+
+  it('tells of all that waits: what is not cut, the frame under way, and what the paused stream keeps', async () => {
+    const clock = new VirtualClock(1_000)
+    const { stream, seen, held } = startReader({ clock, kind: 'stranger' })
+    const { messagesPerSec } = limitsOf('batches', 'stranger')
+    const flood = frames(2 * messagesPerSec)
+    const begun = Uint8Array.of(...frameHead(100_000), 7)
+    stream.feed(flood)
+    for (let turn = 0; turn < 100; turn++) await clock.advance(0)
+    expect(seen.length).toBe(messagesPerSec)
+    expect(held.at(-1)).toBeGreaterThanOrEqual(flood.length)
+    stream.feed(begun)
+    await clock.advance(5)
+    expect(held.at(-1)).toBeGreaterThanOrEqual(flood.length + begun.length)
+    for (let turn = 0; turn < 40; turn++) await clock.advance(50)
+    expect(seen.length).toBe(2 * messagesPerSec)
+    expect(held.at(-1)).toBe(64 << 10)
+  })
+
+  it('gives strangers small windows, and others large ones as soon as it knows them', () => {
+    let kind: PeerKind = 'stranger'
+    const { stream } = startReader({ kind: () => kind })
+    expect(stream.maxStreamWindowSize).toBe(256 << 10)
+    kind = 'sequencer'
+    stream.feed(frames(1))
+    expect(stream.maxStreamWindowSize).toBe(2 << 20)
   })
 
   it('hands on what a peer sent before it closed its side', async () => {

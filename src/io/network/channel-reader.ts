@@ -1,9 +1,10 @@
 import type { Clock } from '../time/clock.js'
 import { FrameReader } from './frame-reader.js'
 import type { Stream } from './libp2p-node.js'
-import { channelLimits, limitsOf, type PeerKind, turnLimits } from './network-limits.js'
+import { channelLimits, limitsOf, type PeerKind, peerAllowances, turnLimits } from './network-limits.js'
 import type { Channel } from './peer-network.js'
 import { TokenBucket } from './token-bucket.js'
+import { limitWindow } from './window-credit.js'
 
 export interface ChannelSource {
   readonly stream: Stream
@@ -12,7 +13,7 @@ export interface ChannelSource {
   readonly kind: () => PeerKind
   readonly clock: Clock
   readonly received: (message: Uint8Array) => void
-  /** Told after each part that came how many bytes the frame under way holds in memory. */
+  /** Told at the end of each turn how many bytes of memory the peer holds by what it sent and is not handed on. */
   readonly held: (bytes: number) => void
   /** The stream or what came on it is bad; nothing more is read. */
   readonly failed: (error: Error) => void
@@ -33,6 +34,7 @@ class ChannelReader {
   private rates: ChannelRates
   /** What came and is not handed on yet. */
   private rest: Iterator<Uint8Array> | null = null
+  private restBytes = 0
   /** Cut and paid for, and waiting for its turn. */
   private next: Uint8Array | null = null
   /** A turn is to come; the stream is paused until all is handed on. */
@@ -43,9 +45,8 @@ class ChannelReader {
   private cancel = () => {}
 
   constructor(private readonly source: ChannelSource) {
-    const { channel, kind, clock } = source
-    this.frames = new FrameReader(channelLimits[channel].messageBytes)
-    this.rates = new ChannelRates(channel, kind(), clock.nowMs())
+    this.frames = new FrameReader(channelLimits[source.channel].messageBytes)
+    this.rates = this.ratesOf(source.kind())
   }
 
   start(): void {
@@ -56,13 +57,13 @@ class ChannelReader {
 
   private take(data: Part, byteLength: number): void {
     if (this.isOver) return
-    const { kind, channel, clock } = this.source
-    const nowMs = clock.nowMs()
-    if (this.rates.kind !== kind()) this.rates = new ChannelRates(channel, kind(), nowMs)
-    this.owesBytes = this.rates.takeBytes(byteLength, nowMs) > 0
+    const { kind, clock } = this.source
+    if (this.rates.kind !== kind()) this.rates = this.ratesOf(kind())
+    this.owesBytes = this.rates.takeBytes(byteLength, clock.nowMs()) > 0
     try {
       const messages = byteLength <= turnLimits.cutBytes ? this.cutAll(data).values() : this.cut(data)
       this.rest = this.rest ? chained(this.rest, messages) : messages
+      this.restBytes += byteLength
     } catch (error) {
       this.fail(error as Error)
       return
@@ -70,6 +71,12 @@ class ChannelReader {
     if (this.isWaiting) return
     if (kind() !== 'stranger') this.turn()
     else if (!strangersTurns.tryRun(clock, this.turn)) this.goOn()
+  }
+
+  private ratesOf(kind: PeerKind): ChannelRates {
+    const { stream, channel, clock } = this.source
+    limitWindow(stream, peerAllowances[kind].windowBytes)
+    return new ChannelRates(channel, kind, clock.nowMs())
   }
 
   private cutAll(data: Part): Uint8Array[] {
@@ -89,7 +96,7 @@ class ChannelReader {
   private readonly turn = (): void => {
     this.isWaiting = false
     if (this.isOver) return
-    const { clock, received, held, stream } = this.source
+    const { clock, received, stream } = this.source
     let nowMs = clock.nowMs()
     const endMs = nowMs + turnLimits.ms
     try {
@@ -113,8 +120,14 @@ class ChannelReader {
       return
     }
     this.rest = null
-    held(this.frames.heldBytes)
+    this.restBytes = 0
     this.readOn()
+    this.tell()
+  }
+
+  private tell(): void {
+    const { stream, held } = this.source
+    if (!this.isOver) held(this.frames.heldBytes + this.restBytes + (this.next?.length ?? 0) + stream.readBufferLength)
   }
 
   /** Ends the turn and takes another, when others had theirs or after a time. */
@@ -124,6 +137,7 @@ class ChannelReader {
     if (waitMs > 0) this.cancel = this.source.clock.schedule(waitMs, () => this.goOn())
     else if (this.source.kind() === 'stranger') strangersTurns.queue(this.source.clock, this.turn)
     else this.source.clock.soon(this.turn)
+    this.tell()
   }
 
   /** All that came is handed on: more is read once its bytes are within the rate. */

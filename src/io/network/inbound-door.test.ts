@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { VirtualClock } from '../time/virtual-clock.js'
 import { type DoorRefusal, InboundDoor, type Visitor } from './inbound-door.js'
 import { defaultNetworkLimits } from './network-limits.js'
+import { remoteHost } from './remote-host.js'
 
 const limits = { ...defaultNetworkLimits, silentConnections: 4, pendingHandshakes: 3, handshakeTimeoutMs: 1_000 }
 
@@ -15,7 +16,7 @@ beforeEach(() => {
   door = makeDoor()
 })
 
-function makeDoor(known: string[] = []): InboundDoor {
+function makeDoor(known: readonly string[] = []): InboundDoor {
   return new InboundDoor(limits, {
     clock,
     isKnownHost: host => known.includes(host),
@@ -108,9 +109,67 @@ describe('InboundDoor', () => {
       }).filter(Boolean).length
     expect(shakes('1.1.1.1', 40)).toBe(limits.handshakesPerHostPerSec * 10)
     let strangers = limits.handshakesPerHostPerSec * 10
-    for (let i = 2; i < 40; i++) strangers += shakes(`1.1.1.${i}`, 20)
-    expect(strangers).toBe(limits.handshakesOfStrangersPerSec * 10)
+    for (let i = 2; i < 200; i++) strangers += shakes(`1.1.1.${i}`, 20)
+    expect(strangers).toBe((limits.handshakesOfStrangersPerSec + limits.handshakesOfNewcomersPerSec) * 10)
     expect(shakes('10.0.0.1', 200)).toBe(limits.handshakesOfKnownPerSec * 10)
+  })
+
+  it('encrypts for who comes from a new host while a few others use up what strangers have', async () => {
+    const encrypts = (host: string) => {
+      const visitor = visit(host)
+      if (!visitor) return false
+      const mayShake = door.shake(visitor)
+      door.shaken(visitor)
+      door.leave(visitor)
+      return mayShake
+    }
+    const greedy = Array.from({ length: 20 }, (_, i) => `6.6.6.${i}`)
+    const flood = () => greedy.reduce((count, host) => count + Number(encrypts(host)), 0)
+    for (let seconds = 0; seconds < 90; seconds++) {
+      for (let i = 0; i < 10; i++) flood()
+      if (seconds > 10) {
+        expect(flood()).toBe(0)
+        expect(encrypts(`1.1.1.${seconds}`), `${seconds} s`).toBe(true)
+      }
+      await clock.advance(1_000)
+    }
+  })
+
+  it('counts all networks of an IPv6 site as one host that encrypts', () => {
+    let shaken = 0
+    for (let network = 0; network < 100; network++) {
+      const visitor = visit(remoteHost(`2001:db8:7:${network}::1`))!
+      if (door.shake(visitor)) shaken++
+      door.leave(visitor)
+    }
+    expect(shaken).toBe(limits.handshakesPerHostPerSec * 10)
+    expect(door.shake(visit(remoteHost('2001:db8:8::1'))!)).toBe(true)
+  })
+
+  it('gives a host the rates of a known one once it is known, though it used up its own', () => {
+    const known: string[] = []
+    const to = makeDoor(known)
+    const visits = (times: number) =>
+      Array.from({ length: times }, () => visit('1.1.1.1', to)).filter(visitor => visitor !== null)
+    expect(visits(1_000)).toHaveLength(limits.inboundConnectionsPerHost)
+    known.push('1.1.1.1')
+    expect(visits(1_000)).toHaveLength(limits.knocksOfKnownPerSec * 10)
+    known.pop()
+    refusals.length = 0
+    expect(visits(1)).toEqual([])
+    expect(refusals).toEqual(['HOST_BANNED'])
+  })
+
+  it('counts on the connections of a host that is known no more', () => {
+    const known = ['1.1.1.1']
+    const to = makeDoor(known)
+    const visitors = Array.from({ length: limits.inboundConnectionsPerHost + 1 }, () => visit('1.1.1.1', to)!)
+    known.pop()
+    refusals.length = 0
+    expect(visit('1.1.1.1', to)).toBe(null)
+    expect(refusals).toEqual(['HOST_FULL'])
+    for (const visitor of visitors.slice(-2)) to.leave(visitor)
+    expect(visit('1.1.1.1', to)).not.toBe(null)
   })
 
   it('lets nobody in once it is closed, and sends away who waits', () => {

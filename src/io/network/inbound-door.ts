@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.js'
 import type { NetworkLimits } from './network-limits.js'
 import { defaultScorePolicy, PeerScores, type Severity } from './peer-score.js'
-import { isLoopback } from './remote-host.js'
+import { isLoopback, siteOf } from './remote-host.js'
 import { TokenBucket } from './token-bucket.js'
 
 /** Why an inbound connection is turned away before it costs an encryption handshake. */
@@ -23,19 +23,25 @@ export interface Visitor {
 
 interface HostState {
   open: number
+  /** Whether the rates are those of a known host. */
+  readonly isKnown: boolean
   readonly knocks: TokenBucket
   readonly handshakes: TokenBucket
+  lastHandshakeMs: number
 }
 
 /** Seconds of a rate that may come at once: all peers come back together when a node starts. */
 const burstSeconds = 10
+/** A host without an encryption handshake for so long is a newcomer. */
+const newcomerMs = 60_000
 /** Hosts whose rates are remembered. */
 const maxHosts = 4_096
 
 /**
  * Decides about inbound connections by their address while nothing else is known of them. Loopback and the hosts of known
  * peers are never banned and have rates of their own, so that garbage from elsewhere, or from a neighbour behind the same
- * address, keeps no known peer out.
+ * address, keeps no known peer out. Newcomers have a rate besides that of strangers, so that a few hosts which come again
+ * and again do not keep out a known peer whose address has changed.
  */
 export class InboundDoor {
   private readonly hosts = new Map<string, HostState>()
@@ -43,6 +49,7 @@ export class InboundDoor {
   private readonly shaking = new Set<Visitor>()
   private readonly scores: PeerScores
   private readonly strangers: TokenBucket
+  private readonly newcomers: TokenBucket
   private closed = false
 
   constructor(
@@ -54,8 +61,8 @@ export class InboundDoor {
     },
   ) {
     this.scores = new PeerScores({ ...defaultScorePolicy, banMs: limits.banMs })
-    const perSec = limits.handshakesOfStrangersPerSec
-    this.strangers = new TokenBucket(perSec, ports.clock.nowMs(), perSec * burstSeconds)
+    this.strangers = this.bucket(limits.handshakesOfStrangersPerSec)
+    this.newcomers = this.bucket(limits.handshakesOfNewcomersPerSec)
   }
 
   /** Whether a connection from this host is looked at. */
@@ -64,7 +71,7 @@ export class InboundDoor {
     const nowMs = this.ports.clock.nowMs()
     const isKnown = this.isKnown(host)
     if (!isKnown && this.scores.isBanned(host, nowMs)) return this.refused('HOST_BANNED')
-    const state = this.stateOf(host, nowMs)
+    const state = this.stateOf(host)
     if (!state.knocks.tryTake(nowMs)) {
       this.offence(host, 'light')
       return this.refused('HOST_TOO_FAST')
@@ -75,7 +82,7 @@ export class InboundDoor {
 
   /** Counts a connection of the host until `leave`. */
   enter(visitor: Visitor): void {
-    this.stateOf(visitor.host, this.ports.clock.nowMs()).open++
+    this.stateOf(visitor.host).open++
     const cancel = this.ports.clock.schedule(this.limits.handshakeTimeoutMs, () => this.turnAway(visitor, 'TOO_SLOW'))
     this.waiting.set(visitor, cancel)
     // Who speaks at once is never the oldest for long, so that silence crowds out silence.
@@ -86,12 +93,17 @@ export class InboundDoor {
   shake(visitor: Visitor): boolean {
     if (!this.stopWaiting(visitor)) return false
     const nowMs = this.ports.clock.nowMs()
-    const { handshakes } = this.stateOf(visitor.host, nowMs)
-    const mayShake = handshakes.tryTake(nowMs) && (this.isKnown(visitor.host) || this.strangers.tryTake(nowMs))
+    const isKnown = this.isKnown(visitor.host)
+    const state = this.stateOf(isKnown ? visitor.host : siteOf(visitor.host))
+    const isNewcomer = nowMs - state.lastHandshakeMs >= newcomerMs
+    const mayShake =
+      state.handshakes.tryTake(nowMs) &&
+      (isKnown || this.strangers.tryTake(nowMs) || (isNewcomer && this.newcomers.tryTake(nowMs)))
     if (!mayShake) {
       visitor.refuse('HANDSHAKES_TOO_FAST')
       return this.refused('HANDSHAKES_TOO_FAST')
     }
+    state.lastHandshakeMs = nowMs
     this.shaking.add(visitor)
     if (this.shaking.size > this.limits.pendingHandshakes) {
       const oldest = first(this.shaking)!
@@ -102,7 +114,7 @@ export class InboundDoor {
     return true
   }
 
-  /** The visitor proved who it is. */
+  /** The visitor's encryption is over without an offence: it proved who it is, or its time passed. */
   shaken(visitor: Visitor): void {
     this.shaking.delete(visitor)
   }
@@ -159,15 +171,25 @@ export class InboundDoor {
     return isLoopback(host) || this.ports.isKnownHost(host)
   }
 
-  private stateOf(host: string, nowMs: number): HostState {
-    const known = this.hosts.get(host)
-    if (known) return known
+  private bucket(perSec: number): TokenBucket {
+    return new TokenBucket(perSec, this.ports.clock.nowMs(), perSec * burstSeconds)
+  }
+
+  private stateOf(host: string): HostState {
+    const isKnown = this.isKnown(host)
+    const old = this.hosts.get(host)
+    if (old?.isKnown === isKnown) return old
     const { limits } = this
-    const [knocks, handshakes] = this.isKnown(host)
+    const [knocks, handshakes] = isKnown
       ? [limits.knocksOfKnownPerSec, limits.handshakesOfKnownPerSec]
       : [limits.knocksPerHostPerSec, limits.handshakesPerHostPerSec]
-    const bucket = (perSec: number) => new TokenBucket(perSec, nowMs, perSec * burstSeconds)
-    const state: HostState = { open: 0, knocks: bucket(knocks), handshakes: bucket(handshakes) }
+    const state: HostState = {
+      open: old?.open ?? 0,
+      isKnown,
+      knocks: this.bucket(knocks),
+      handshakes: this.bucket(handshakes),
+      lastHandshakeMs: old?.lastHandshakeMs ?? Number.NEGATIVE_INFINITY,
+    }
     this.hosts.set(host, state)
     if (this.hosts.size > maxHosts) {
       for (const [other, { open }] of this.hosts)

@@ -16,7 +16,7 @@ import { agreeOnSession, handshakeProtocol } from './handshake-stream.js'
 import { InboundDoor } from './inbound-door.js'
 import { Libp2pNetwork, type Libp2pNetworkOptions } from './libp2p-network.js'
 import { type Connection, createLibp2pNode, type Libp2pNode, nodePeerId, type Stream } from './libp2p-node.js'
-import { channelLimits, defaultNetworkLimits, requestKinds } from './network-limits.js'
+import { channelLimits, defaultNetworkLimits, limitsOf, requestKinds } from './network-limits.js'
 import type { Peer } from './peer-network.js'
 import { channelProtocols } from './peer-session.js'
 import { requestProtocol } from './request-streams.js'
@@ -225,6 +225,39 @@ describe('Libp2pNetwork: strangers', () => {
     expect(await dropped).toMatchObject({ reason: 'BAD_FRAME on transactions' })
   })
 
+  const endings = ['a frame above the limit', 'a message that its handler refuses']
+  it.each(endings)('lives on when %s comes after more bytes than the rate lets pass', async what => {
+    const message = 50_000
+    const aboveRate = Math.ceil(limitsOf('evidence', 'stranger').bytesPerSec / message)
+    let taken = 0
+    const slowed = new Promise<void>(resolve =>
+      victim.onMessage('evidence', (from, { length }) => {
+        if (length === 1) victim.drop(from.id, { reason: 'BAD_EVIDENCE', severity: 'heavy' })
+        if (++taken === aboveRate) resolve()
+      }),
+    )
+    const uncaught: unknown[] = []
+    const note = (error: unknown) => uncaught.push(error)
+    process.on('uncaughtException', note)
+    try {
+      const { connection } = await makeStranger({ n: 11, hello: encodeHello(plainHello), victim })
+      const dropped = logger.next('peer dropped')
+      const stream = await connection.newStream('/morphism/evidence/1')
+      for (let sent = 0; sent < aboveRate; sent++)
+        stream.send(Buffer.concat([frameHead(message), new Uint8Array(message)]))
+      await slowed
+      if (what === 'a frame above the limit') stream.send(frameHead(channelLimits.evidence.messageBytes + 1))
+      else stream.send(Uint8Array.of(...frameHead(1), 1))
+      // More than half of the window, so that there is room to tell of.
+      for (let sent = 0; sent < 6; sent++) stream.send(new Uint8Array(message))
+      await dropped
+      await expectAlive()
+    } finally {
+      process.off('uncaughtException', note)
+    }
+    expect(uncaught).toEqual([])
+  })
+
   it('drops a peer that opens a second stream of one channel', async () => {
     const { connection } = await makeStranger({ n: 11, hello: encodeHello(plainHello), victim })
     const dropped = logger.next('peer dropped')
@@ -411,13 +444,22 @@ describe('Libp2pNetwork: bindings', () => {
     expect(peer.consensusKey && bytesEqual(peer.consensusKey, signer.publicKey)).toBe(true)
   })
 
-  it('a key whose peer was banned finds no other peer id to speak by', async () => {
-    const logger = new WatchedLogger()
-    const a = await makeNetwork({ n: 1, logger })
-    await a.start()
+  describe('a key', () => {
+    let logger: WatchedLogger
+    let judge: Libp2pNetwork
+    beforeEach(async () => {
+      logger = new WatchedLogger()
+      judge = await makeNetwork({ n: 1, logger })
+      await judge.start()
+    })
     const speaker = async (id: number) => {
       const network = await Libp2pNetwork.create({
-        config: { listen: { host: '127.0.0.1', port: 0 }, peers: a.addresses(), network: identity, role: 'sequencer' },
+        config: {
+          listen: { host: '127.0.0.1', port: 0 },
+          peers: judge.addresses(),
+          network: identity,
+          role: 'sequencer',
+        },
         nodeKey: seed(id),
         signer,
       })
@@ -425,12 +467,43 @@ describe('Libp2pNetwork: bindings', () => {
       await network.start()
       return network
     }
-    const met = connectOf(a)
-    await speaker(2)
-    a.drop((await met).id, { reason: 'forged vote' })
-    const refused = logger.next('peer has no session here')
-    const second = await speaker(3)
-    expect(await refused).toMatchObject({ peer: second.localPeer, reason: 'its consensus key is banned' })
-    expect(a.peers()).toEqual([])
+    const meets = async (id: number) => {
+      const met = connectOf(judge)
+      const network = await speaker(id)
+      await met
+      return network
+    }
+    const leaves = async (network: Libp2pNetwork) => {
+      const left = new Promise<Peer>(resolve => judge.onDisconnect(resolve))
+      await network.close()
+      await left
+    }
+
+    it('whose peer was banned finds no other peer id to speak by', async () => {
+      const first = await meets(2)
+      judge.drop(first.localPeer, { reason: 'forged vote' })
+      const refused = logger.next('peer has no session here')
+      const second = await speaker(3)
+      expect(await refused).toMatchObject({ peer: second.localPeer, reason: 'its consensus key is banned' })
+      expect(judge.peers()).toEqual([])
+    })
+
+    it('whose peer left before the verdict finds none either', async () => {
+      const first = await meets(2)
+      await leaves(first)
+      judge.drop(first.localPeer, { reason: 'forged vote' })
+      const refused = logger.next('peer has no session here')
+      await speaker(3)
+      expect(await refused).toMatchObject({ reason: 'its consensus key is banned' })
+    })
+
+    it('whose peer left before the verdict loses the session that it has by another peer id', async () => {
+      const first = await meets(2)
+      await leaves(first)
+      const second = await meets(3)
+      const parted = logger.next('peer disconnected')
+      judge.drop(first.localPeer, { reason: 'forged vote' })
+      expect(await parted).toEqual({ peer: second.localPeer, reason: 'its consensus key is banned' })
+    })
   })
 })

@@ -11,6 +11,7 @@ import type { NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
 import { type Agreement, handshakeProtocol, refusalSeverity } from './handshake-stream.js'
 import { Handshakes } from './handshakes.js'
+import { lookUpHost } from './host-lookup.js'
 import { InboundDoor } from './inbound-door.js'
 import {
   type Connection,
@@ -100,6 +101,8 @@ export class Libp2pNetwork implements PeerNetwork {
       node,
       clock: this.clock,
       isConnected: peer => this.sessions.has(peer),
+      lookUp: lookUpHost,
+      hostsChanged: () => this.kinds.refreshHosts(),
     })
     const { dialer } = this
     this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
@@ -253,6 +256,9 @@ export class Libp2pNetwork implements PeerNetwork {
     for (const connection of this.node.getConnections())
       if (connection.remotePeer.toString() === peer)
         connection.abort(new NetworkError('PEER_GONE', misbehaviour.reason))
+    for (const other of [...this.sessions.values()])
+      if (other.peer.consensusKey && this.bans.isKeyBanned(other.peer.consensusKey))
+        this.endSession(other, 'its consensus key is banned')
   }
 
   async close(): Promise<void> {
@@ -298,7 +304,7 @@ export class Libp2pNetwork implements PeerNetwork {
       kind,
       address: connection.remoteAddr.toString(),
     })
-    void session.open()
+    void session.open(this.limits.handshakeTimeoutMs)
     for (const handler of this.connectHandlers) handler(peer)
     return session
   }
@@ -330,7 +336,7 @@ export class Libp2pNetwork implements PeerNetwork {
 
   private sessionsChanged(): void {
     this.counters.peers.set(this.sessions.size)
-    this.kinds.sessionsChanged()
+    this.kinds.refreshHosts()
   }
 
   private readonly sessionEvents: SessionEvents = {
@@ -401,6 +407,7 @@ export class Libp2pNetwork implements PeerNetwork {
     const { peer, connection } = session
     if (this.sessions.get(peer.id) !== session) return
     this.sessions.delete(peer.id)
+    if (peer.consensusKey) this.bans.leaves(peer.id, peer.consensusKey)
     session.end()
     this.unfinishedOfStrangers.set(session, 0)
     connection.abort(new NetworkError('PEER_GONE', reason))

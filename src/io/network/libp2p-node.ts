@@ -10,6 +10,7 @@ import { gatherWrites } from './gathered-writes.js'
 import type { InboundDoor } from './inbound-door.js'
 import { InboundSockets } from './inbound-sockets.js'
 import { guardMuxer } from './mux-guard.js'
+import { guardNegotiation } from './negotiation-guard.js'
 import { NetworkError } from './network-error.js'
 import { muxLimits, type NetworkLimits } from './network-limits.js'
 import { keepParsedKeys } from './noise-keys.js'
@@ -62,7 +63,7 @@ export async function createLibp2pNode({
     start: false,
     privateKey: await generateKeyPairFromSeed('Ed25519', nodeKey),
     addresses: { listen: [`/${listen.host.includes(':') ? 'ip6' : 'ip4'}/${listen.host}/tcp/${listen.port}`] },
-    transports: [guardedTcp(door)],
+    transports: [guardedTcp(door, limits)],
     connectionEncrypters: [noiseWithMultiplexer],
     streamMuxers: [() => guardMuxer(multiplexer(), { clock, isProtocol })],
     connectionManager: {
@@ -82,6 +83,9 @@ export async function createLibp2pNode({
   })
 }
 
+/** TCP connections whose peer proved an identity. */
+const identified = new WeakSet<object>()
+
 /**
  * Noise that agrees on the multiplexer within its handshake, as this implementation always does: a second negotiation
  * would be one more stage to linger in.
@@ -89,27 +93,27 @@ export async function createLibp2pNode({
 const noiseWithMultiplexer: ReturnType<typeof noise> = components => {
   const encrypter = noise()(components)
   keepParsedKeys(encrypter)
-  const secureInbound = encrypter.secureInbound.bind(encrypter)
-  encrypter.secureInbound = async (connection, options) => {
-    const secured = await secureInbound(connection, options)
-    readLengthsQuietly(secured.connection)
-    if (secured.streamMuxer) return secured
-    throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
-  }
-  const secureOutbound = encrypter.secureOutbound.bind(encrypter)
-  encrypter.secureOutbound = async (connection, options) => {
-    const secured = await secureOutbound(connection, options)
-    readLengthsQuietly(secured.connection)
-    return secured
+  for (const secure of ['secureInbound', 'secureOutbound'] as const) {
+    const secureAny = encrypter[secure].bind(encrypter)
+    encrypter[secure] = async (connection, options) => {
+      const secured = await secureAny(connection, options)
+      identified.add(connection)
+      readLengthsQuietly(secured.connection)
+      if (secured.streamMuxer) return secured
+      throw new NetworkError('BAD_NEGOTIATION', 'the peer names no multiplexer in its Noise handshake')
+    }
   }
   return encrypter
 }
 
 /**
- * TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them, and which
- * writes once a turn.
+ * TCP whose inbound connections pass the door and ask for encryption before libp2p spends anything on them, whose outbound
+ * ones must agree to it, and which writes once a turn.
  */
-function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
+function guardedTcp(
+  door: InboundDoor,
+  { handshakeTimeoutMs }: Pick<NetworkLimits, 'handshakeTimeoutMs'>,
+): ReturnType<typeof tcp> {
   return components => {
     const transport = tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })(components)
     const dial = transport.dial.bind(transport)
@@ -118,6 +122,7 @@ function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
         upgradeOutbound: {
           value: (...args: Parameters<typeof upgrader.upgradeOutbound>) => {
             gatherWrites(args[0])
+            guardNegotiation(args[0], { isAgreeable: () => true })
             return options.upgrader.upgradeOutbound(...args)
           },
         },
@@ -131,12 +136,15 @@ function guardedTcp(door: InboundDoor): ReturnType<typeof tcp> {
         upgradeInbound: {
           value: async (...args: Parameters<typeof upgrader.upgradeInbound>) => {
             const visitor = sockets.visitor()
+            const deadline = AbortSignal.timeout(handshakeTimeoutMs)
             gatherWrites(args[0])
             try {
               await options.upgrader.upgradeInbound(...args)
               door.shaken(visitor)
             } catch (error) {
-              door.failed(visitor)
+              // Who is refused for its identity is not its neighbours' fault, and slowness may be this node's.
+              if (identified.has(args[0]) || deadline.aborted) door.shaken(visitor)
+              else door.failed(visitor)
               throw error
             }
           },

@@ -141,6 +141,8 @@ export function guardMuxer(
     guarded._newStream = (...args) => {
       const stream = _newStream.apply(guarded, args)
       creditByHalves(stream)
+      // Its peer answers with one name, whatever it is; libp2p gives up the stream if it is not the one asked for.
+      if (args[2] === 'outbound') guardStream(stream, guard, () => true)
       return stream
     }
     guarded.onRemoteStream = stream => {

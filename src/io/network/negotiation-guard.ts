@@ -9,7 +9,7 @@ const maxNameLength = 1_024
 const maxNames = 16
 
 /**
- * Follows the names that a dialer proposes in multistream-select (libp2p spec, connections), across the pieces in which
+ * Follows the names that one side says in multistream-select (libp2p spec, connections), across the pieces in which
  * they come. libp2p's own reader takes a length that never ends byte by byte, at microseconds each, as long as bytes come.
  */
 export class MultistreamNames {
@@ -53,7 +53,7 @@ export interface GuardedSource {
   abort(error: Error): void
 }
 
-/** Passes on what a dialer sends until it named an agreeable protocol; hangs up on who does not speak multistream-select. */
+/** Passes on what a peer sends until it named an agreeable protocol; hangs up on who does not speak multistream-select. */
 export function guardNegotiation(
   source: object,
   {

@@ -80,13 +80,15 @@ export interface PeerAllowance {
   readonly requestsPerSec: number
   /** Bytes of answers; above it the next answer waits. */
   readonly answerBytesPerSec: number
+  /** Most bytes on the way on one of its channels: what a paused one holds in memory. */
+  readonly windowBytes: number
 }
 
 /** Allowances by kind; every one lets a whole proposal through at once, since what is above the rate waits. */
 export const peerAllowances: Readonly<Record<PeerKind, PeerAllowance>> = {
-  sequencer: { channelPercent: 100, requestsPerSec: 400, answerBytesPerSec: 128 * mib },
-  configured: { channelPercent: 50, requestsPerSec: 200, answerBytesPerSec: 64 * mib },
-  stranger: { channelPercent: 12, requestsPerSec: 100, answerBytesPerSec: 16 * mib },
+  sequencer: { channelPercent: 100, requestsPerSec: 400, answerBytesPerSec: 128 * mib, windowBytes: 2 * mib },
+  configured: { channelPercent: 50, requestsPerSec: 200, answerBytesPerSec: 64 * mib, windowBytes: 2 * mib },
+  stranger: { channelPercent: 12, requestsPerSec: 100, answerBytesPerSec: 16 * mib, windowBytes: 256 << 10 },
 }
 
 /** A channel's limits for a peer of this kind. */
@@ -140,13 +142,17 @@ export interface NetworkLimits {
   /** Connections a second that are looked at, from one host; and from loopback or the host of a known peer. */
   readonly knocksPerHostPerSec: number
   readonly knocksOfKnownPerSec: number
-  /** Encryption handshakes a second, at about 2 ms of CPU each, of one host, of all strange hosts, and of each known host. */
+  /**
+   * Encryption handshakes a second, at about 2 ms of CPU each, of one host, of all strange hosts, besides of those that had
+   * none lately, and of each known host.
+   */
   readonly handshakesPerHostPerSec: number
   readonly handshakesOfStrangersPerSec: number
+  readonly handshakesOfNewcomersPerSec: number
   readonly handshakesOfKnownPerSec: number
   /** How young a session of a consensus key is not replaced by one of the same key under another peer id. */
   readonly keyHoldMs: number
-  /** Bytes of memory that all strangers together may hold by frames that they began and have not ended. */
+  /** Bytes of memory that all strangers together may hold by what they sent and is not handed on: unfinished frames above all. */
   readonly unfinishedBytesOfStrangers: number
   /** Requests of one peer, of all strangers, and of all peers, that are served at once. */
   readonly servedPerPeer: number
@@ -166,6 +172,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   knocksOfKnownPerSec: 50,
   handshakesPerHostPerSec: 2,
   handshakesOfStrangersPerSec: 10,
+  handshakesOfNewcomersPerSec: 5,
   handshakesOfKnownPerSec: 10,
   keyHoldMs: 10_000,
   unfinishedBytesOfStrangers: 128 * mib,

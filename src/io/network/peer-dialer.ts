@@ -1,5 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Clock } from '../time/clock.js'
+import type { lookUpHost } from './host-lookup.js'
 import { hostOf, type Libp2pNode } from './libp2p-node.js'
 import { NetworkError } from './network-error.js'
 import type { PeerId } from './peer-network.js'
@@ -14,6 +15,9 @@ export const duplicateWindowMs = dialTimeoutMs + 500
 
 interface Target {
   readonly address: ReturnType<typeof multiaddr>
+  /** Where the peer is: the host of its address, or what its name meant when it was last looked up. */
+  hosts: readonly string[]
+  isLookedUp: boolean
   delayMs: number
   cancel: () => void
   dialing: AbortController | null
@@ -27,13 +31,29 @@ export class PeerDialer {
   /** @throws NetworkError BAD_ADDRESS for what is no multiaddr that ends in a peer id */
   constructor(
     addresses: readonly string[],
-    private readonly ports: { node: Libp2pNode; clock: Clock; isConnected: (peer: PeerId) => boolean },
+    private readonly ports: {
+      readonly node: Pick<Libp2pNode, 'peerId' | 'dial'>
+      readonly clock: Clock
+      readonly isConnected: (peer: PeerId) => boolean
+      readonly lookUp: typeof lookUpHost
+      /** It was found where a peer with a name is. */
+      readonly hostsChanged: () => void
+    },
   ) {
     for (const text of addresses) {
       const id = /\/p2p\/([1-9A-HJ-NP-Za-km-z]+)$/.exec(text)?.[1]
       if (!id) throw badAddress(text)
       if (id === ports.node.peerId.toString()) continue
-      this.targets.set(id, { address: parse(text), delayMs: firstDelayMs, cancel: () => {}, dialing: null })
+      const address = parse(text)
+      const hosts = familyOf(address) === null ? [hostOf(address)] : []
+      this.targets.set(id, {
+        address,
+        hosts,
+        isLookedUp: false,
+        delayMs: firstDelayMs,
+        cancel: () => {},
+        dialing: null,
+      })
     }
   }
 
@@ -63,9 +83,9 @@ export class PeerDialer {
     return this.targets.has(peer)
   }
 
-  /** Hosts of the configured addresses. */
+  /** Hosts of the configured addresses; of names what they meant when they were last looked up. */
   hosts(): string[] {
-    return [...this.targets.values()].map(({ address }) => hostOf(address))
+    return [...this.targets.values()].flatMap(({ hosts }) => hosts)
   }
 
   stop(): void {
@@ -86,6 +106,7 @@ export class PeerDialer {
     if (this.ports.isConnected(peer)) return
     const dialing = new AbortController()
     target.dialing = dialing
+    void this.findHosts(target)
     try {
       await this.ports.node.dial(target.address, {
         signal: AbortSignal.any([dialing.signal, AbortSignal.timeout(dialTimeoutMs)]),
@@ -98,6 +119,29 @@ export class PeerDialer {
     this.schedule(peer, target, target.delayMs)
     target.delayMs = Math.min(target.delayMs * 2, lastDelayMs)
   }
+
+  /** A name is looked up at each dial, so that its host is known when its peer dials in turn. */
+  private async findHosts(target: Target): Promise<void> {
+    const family = familyOf(target.address)
+    // One at a time: the resolver cannot be interrupted, and holds a thread that storage needs.
+    if (family === null || target.isLookedUp) return
+    target.isLookedUp = true
+    try {
+      target.hosts = await this.ports.lookUp(hostOf(target.address), family)
+      this.ports.hostsChanged()
+    } catch {
+      // What was found last is better than nothing.
+    }
+    target.isLookedUp = false
+  }
+}
+
+/** Which addresses a name stands for; null for what is no name. */
+function familyOf(address: Target['address']): 0 | 4 | 6 | null {
+  const protocol = address.toString().split('/')[1]
+  if (protocol === 'dns') return 0
+  if (protocol === 'dns4') return 4
+  return protocol === 'dns6' ? 6 : null
 }
 
 function parse(text: string) {

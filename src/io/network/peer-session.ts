@@ -9,7 +9,7 @@ import { TokenBucket } from './token-bucket.js'
 /** What a session tells its network. */
 export interface SessionEvents {
   received(session: PeerSession, channel: Channel, message: Uint8Array): void
-  /** What the peer's frames under way hold in memory has changed (bytes). */
+  /** What the peer holds in memory by what it sent and is not handed on has changed (bytes). */
   holds(session: PeerSession, bytes: number): void
   dropped(channel: Channel, messages: number): void
   /** The peer cannot keep its channels; the connection must go. */
@@ -29,7 +29,7 @@ export class PeerSession {
   private requests: { readonly kind: PeerKind; readonly asked: TokenBucket; readonly answered: TokenBucket }
   private readonly gone = new AbortController()
   private readonly writers: Readonly<Record<Channel, ChannelWriter>>
-  /** Bytes that the frame under way on each channel holds. */
+  /** Bytes in memory of what came on each channel and is not handed on. */
   private readonly inbound = new Map<Channel, number>()
 
   constructor(
@@ -62,12 +62,13 @@ export class PeerSession {
     return this.gone.signal
   }
 
-  /** Opens the outgoing streams; messages may be queued before. */
-  async open(): Promise<void> {
+  /** Opens the outgoing streams, all within the time; messages may be queued before. */
+  async open(timeoutMs: number): Promise<void> {
+    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(timeoutMs)])
     try {
       await Promise.all(
         channels.map(async channel => {
-          const stream = await this.connection.newStream(protocolOf(channel), { signal: this.signal })
+          const stream = await this.connection.newStream(protocolOf(channel), { signal })
           this.watch(stream, channel)
           this.writers[channel].attach(stream)
         }),

@@ -13,3 +13,8 @@ export function remoteHost(address: string): string {
 export function isLoopback(host: string): boolean {
   return host === '::1' || host.startsWith('127.')
 }
+
+/** The site of a remote host: who has one network of an IPv6 site (a /48, RFC 6177) may have all of them. */
+export function siteOf(host: string): string {
+  return host.endsWith('::/64') ? `${host.split(':').slice(0, 3).join(':')}::/48` : host
+}

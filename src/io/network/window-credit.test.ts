@@ -5,10 +5,32 @@ const established = 3
 
 describe('creditByHalves', () => {
   /** A stream that has taken so many bytes of its window of 100. */
-  function streamWith({ taken, state = established }: { taken: number; state?: number }) {
-    const stream = { recvWindow: 100, recvWindowCapacity: 100 - taken, state, updates: 0, sendWindowUpdate: () => {} }
-    stream.sendWindowUpdate = () => {
-      stream.updates++
+  function streamWith({
+    taken,
+    state = established,
+    status = 'open',
+    tell = () => {},
+  }: {
+    taken: number
+    state?: number
+    status?: string
+    tell?: () => void
+  }) {
+    const stream = {
+      recvWindow: 100,
+      maxStreamWindowSize: 100,
+      recvWindowCapacity: 100 - taken,
+      state,
+      status,
+      updates: 0,
+      abortedBy: null as Error | null,
+      sendWindowUpdate: () => {
+        stream.updates++
+        tell()
+      },
+      abort: (error: Error) => {
+        stream.abortedBy = error
+      },
     }
     creditByHalves(stream)
     return stream
@@ -31,6 +53,26 @@ describe('creditByHalves', () => {
     const stream = streamWith({ taken: 1, state: 2 })
     stream.sendWindowUpdate()
     expect(stream.updates).toBe(1)
+  })
+
+  it('tells nothing once the stream is over, whatever its state', () => {
+    for (const status of ['aborted', 'reset', 'closed']) {
+      const stream = streamWith({ taken: 100, status })
+      stream.sendWindowUpdate()
+      expect(stream.updates, status).toBe(0)
+    }
+  })
+
+  it('gives up a stream that cannot tell, and throws at nobody', () => {
+    const failure = new Error('Cannot write to a stream that is closed')
+    const stream = streamWith({
+      taken: 100,
+      tell: () => {
+        throw failure
+      },
+    })
+    stream.sendWindowUpdate()
+    expect(stream.abortedBy).toBe(failure)
   })
 
   it('refuses what is no Yamux stream', () => {
