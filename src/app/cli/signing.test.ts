@@ -10,6 +10,7 @@ import { zeroHash } from '../../base/primitives/hashes.js'
 import { prevote, voteDigest } from '../../base/protocol/vote.js'
 import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
 import { RemoteSigner } from '../../io/keys/remote-signer.js'
+import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { parseSignerAddress } from '../../io/keys/signer-address.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { systemClock } from '../../io/time/system-clock.js'
@@ -74,7 +75,7 @@ async function startSigner({ record = 'record', flags = [] as string[] } = {}): 
 const dial = () =>
   RemoteSigner.connect({
     config: { address: parseSignerAddress(`unix:${file('socket')}`), token, domain },
-    ports: { clock: systemClock, logger: silentLogger },
+    ports: { verifier: inlineSignatureVerifier, clock: systemClock, logger: silentLogger },
   })
 const vote = (height: number, value = 1) => ({
   height,

@@ -6,6 +6,7 @@ import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-ex
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { RemoteSigner } from '../../io/keys/remote-signer.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
 import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
 import type { Libp2pNetwork } from '../../io/network/libp2p-network.js'
@@ -55,7 +56,7 @@ export async function openGround(
   const { openReader, openSubmitter } = await l1
   const reader = openReader(frame, kzg)
   const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
-  const signer = await openSigner(frame, domain)
+  const signer = await openSigner(frame, { domain, verifier })
   if (signer && !memberByKey(genesisSet, signer.publicKey)) {
     logger.warn('the consensus key is not in the sequencer set', { setId: genesisSet.setId })
   }
@@ -96,7 +97,7 @@ export async function openGround(
 
 async function openSigner(
   { config, clock, logger, lifecycle }: Frame,
-  domain: SigningDomain,
+  { domain, verifier }: { domain: SigningDomain; verifier: SignatureVerifier },
 ): Promise<ConsensusSigner | null> {
   if (!config.sequencer) return null
   const { signer: from } = config.sequencer
@@ -105,7 +106,7 @@ async function openSigner(
       ? await openGuardedSigner({ ...from, domain, recordPath: path.join(config.dataDir, signingRecordName), logger })
       : await RemoteSigner.connect({
           config: { address: from.address, token: from.token, domain },
-          ports: { clock, logger: logger.child('signer') },
+          ports: { verifier, clock, logger: logger.child('signer') },
         })
   lifecycle.own('signer', () => signer.close())
   return signer

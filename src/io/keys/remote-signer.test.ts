@@ -3,15 +3,16 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { precommit, prevote } from '../../base/protocol/vote.js'
+import { precommit, prevote, voteDigest } from '../../base/protocol/vote.js'
 import { type Logger, silentLogger } from '../telemetry/logger.js'
 import { systemClock } from '../time/system-clock.js'
 import { GuardedSigner } from './guarded-signer.js'
 import { MemorySigningRecord } from './memory-signing-record.js'
 import { RemoteSigner } from './remote-signer.js'
+import { inlineSignatureVerifier } from './signature-verifier.js'
 import { parseSignerAddress, showSignerAddress } from './signer-address.js'
 import { SignerServer } from './signer-server.js'
 import { decodeAnswer, decodeRequest, encodeRequest, FrameReader, frame, maxFrameLength } from './signer-wire.js'
@@ -19,7 +20,8 @@ import { decodeAnswer, decodeRequest, encodeRequest, FrameReader, frame, maxFram
 const domain = { l1ChainId: 31337, rollup: `0x${'11'.repeat(20)}` } as const
 const token = 'secret of node and signer, 32 characters'
 const record = () => new MemorySigningRecord()
-const content = (height: number) => ({ height, round: 0, step: prevote, blockHash: `0x${'ab'.repeat(32)}` as const })
+const hash = `0x${'ab'.repeat(32)}` as const
+const content = (height: number) => ({ height, round: 0, step: prevote, blockHash: hash })
 
 let directory: string
 let address: ReturnType<typeof parseSignerAddress>
@@ -56,7 +58,11 @@ async function dial(
   changes: Partial<{ token: string; domain: { l1ChainId: number; rollup: typeof domain.rollup } }> = {},
 ) {
   const config = { address, token, domain, ...changes }
-  const signer = await RemoteSigner.connect({ config, ports: { clock: systemClock, logger }, patienceMs: 500 })
+  const signer = await RemoteSigner.connect({
+    config,
+    ports: { verifier: inlineSignatureVerifier, clock: systemClock, logger },
+    patienceMs: 500,
+  })
   closers.push(() => signer.close())
   return signer
 }
@@ -182,6 +188,36 @@ describe('a signer that goes away', () => {
     const signed = (await outcomes).map(({ status }) => status === 'fulfilled')
     expect(signed.slice(0, 8)).toEqual(Array(8).fill(false))
     expect(signed.slice(8)).toEqual(Array(32).fill(true))
+  })
+})
+
+describe('a signer that gives false signatures', () => {
+  const other = BlsSecretKey.fromSeed(new Uint8Array(32).fill(9))
+  const lies: [string, () => Uint8Array][] = [
+    ['of another key', () => other.sign(voteDigest(domain, content(1)))],
+    ['of another vote', () => BlsSecretKey.fromSeed(new Uint8Array(32).fill(1)).sign(voteDigest(domain, content(2)))],
+    ['that are no points', () => new Uint8Array(96).fill(0xff)],
+    ['of nobody', () => Uint8Array.of(0xc0, ...new Uint8Array(95))],
+  ]
+  it.each(lies)('%s is not believed; said once, parted with and asked again', async (_, lie) => {
+    const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
+    const signer = new GuardedSigner({ secretKey, domain, record: record() })
+    const lying = vi.spyOn(secretKey, 'sign').mockImplementation(lie)
+    const ports = { signer, domain, token, clock: systemClock, logger: silentLogger }
+    const server = await SignerServer.start({ address, ports })
+    closers.push(() => server.close())
+    const remote = await dial()
+    const failed = { name: 'RemoteSignerError', code: 'SIGNER_FAILED' }
+    await expect(remote.signVote(content(1))).rejects.toMatchObject(failed)
+    await expect(remote.signProposal({ ...content(1), validRound: -1 })).rejects.toMatchObject(failed)
+    await expect.poll(() => remote.isReachable).toBe(true)
+    await expect(remote.signAttestation({ batchIndex: 1, batchHash: hash })).rejects.toMatchObject(failed)
+    await expect.poll(() => remote.isReachable).toBe(true)
+    await expect(remote.signNodeBinding(Uint8Array.of(1))).rejects.toMatchObject(failed)
+    expect(logged.filter(message => message.includes('false signatures'))).toHaveLength(1)
+    expect(logged.filter(message => message.includes('away'))).toHaveLength(0)
+    lying.mockRestore()
+    expect(await remote.signVote(content(1))).toEqual(secretKey.sign(voteDigest(domain, content(1))))
   })
 })
 
