@@ -98,8 +98,11 @@ describe('morphism signer', () => {
     first.kill('SIGKILL')
     await once(first, 'exit')
     const waiting = signer.signVote(vote(6))
-    const second = await startSigner()
-    await waiting
+    const [second] = await Promise.all([
+      startSigner(),
+      expect(waiting).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' }),
+    ])
+    await signer.signVote(vote(6))
     await expect(signer.signVote(vote(6, 2))).rejects.toMatchObject({ code: 'DOUBLE_VOTE' })
     await signer.close()
     second.kill('SIGTERM')

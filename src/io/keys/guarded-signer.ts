@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   type BlsPublicKey,
   type BlsPublicKeyBytes,
@@ -39,6 +40,7 @@ interface Digested<Message extends SignedMessage = SignedMessage> {
  */
 export class GuardedSigner implements ConsensusSigner {
   readonly publicKey: BlsPublicKeyBytes
+  readonly instanceId = bytesToHex(randomBytes(16))
   readonly isReachable = true
   private readonly secretKey: BlsSecretKey
   private readonly ownKey: BlsPublicKey

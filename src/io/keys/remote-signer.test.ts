@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
+import { zeroHash } from '../../base/primitives/hashes.js'
 import { precommit, prevote, voteDigest } from '../../base/protocol/vote.js'
 import { type Logger, silentLogger } from '../telemetry/logger.js'
 import { systemClock } from '../time/system-clock.js'
@@ -43,9 +44,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-async function serve({ of = record(), seed = 1 } = {}) {
-  const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed))
-  const signer = new GuardedSigner({ secretKey, domain, record: of })
+const held = ({ of = record(), seed = 1 } = {}) =>
+  new GuardedSigner({ secretKey: BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed)), domain, record: of })
+
+async function serve(signer = held()) {
   const server = await SignerServer.start({
     address,
     ports: { signer, domain, token, clock: systemClock, logger: silentLogger },
@@ -147,7 +149,8 @@ describe('the link', () => {
 describe('a signer that goes away', () => {
   it('is waited for; votes asked for meanwhile are signed in order when it is back; said once', async () => {
     const disk = record()
-    const server = await serve({ of: disk })
+    const same = held({ of: disk })
+    const server = await serve(same)
     const signer = await dial()
     const first = await signer.signVote(content(1))
     await server.close()
@@ -157,7 +160,7 @@ describe('a signer that goes away', () => {
       signer.signVote({ ...content(2), step: precommit }),
     ]
     await expect.poll(() => signer.isReachable).toBe(false)
-    await serve({ of: disk })
+    await serve(same)
     const signed = await Promise.all(asked)
     expect(signed[0]).toEqual(first)
     expect(disk.load()).toMatchObject({ prevote: { height: 2 }, precommit: { height: 2 } })
@@ -169,7 +172,7 @@ describe('a signer that goes away', () => {
     const server = await serve()
     const signer = await dial()
     await server.close()
-    await serve({ seed: 2 })
+    await serve(held({ seed: 2 }))
     const asked = signer.signVote(content(1))
     await expect.poll(() => logged.some(message => message.includes('away'))).toBe(true)
     expect(signer.isReachable).toBe(false)
@@ -177,14 +180,28 @@ describe('a signer that goes away', () => {
     await expect(asked).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' })
   })
 
-  it('keeps only the newest votes waiting', async () => {
+  it('is asked for nothing that it was asked before when it was started anew: its record may not know what it signed', async () => {
     const server = await serve()
+    const signer = await dial()
+    await signer.signVote(content(1))
+    const { instanceId } = signer
+    await server.close()
+    const asked = signer.signVote({ ...content(1), blockHash: zeroHash })
+    await serve()
+    await expect(asked).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' })
+    expect(signer.instanceId).not.toBe(instanceId)
+    await signer.signVote(content(2))
+  })
+
+  it('keeps only the newest votes waiting', async () => {
+    const same = held()
+    const server = await serve(same)
     const signer = await dial()
     await server.close()
     await expect.poll(() => signer.isReachable).toBe(false)
     const asked = Array.from({ length: 40 }, (_, i) => signer.signVote(content(i + 1)))
     const outcomes = Promise.allSettled(asked)
-    await serve()
+    await serve(same)
     const signed = (await outcomes).map(({ status }) => status === 'fulfilled')
     expect(signed.slice(0, 8)).toEqual(Array(8).fill(false))
     expect(signed.slice(8)).toEqual(Array(32).fill(true))
@@ -201,11 +218,8 @@ describe('a signer that gives false signatures', () => {
   ]
   it.each(lies)('%s is not believed; said once, parted with and asked again', async (_, lie) => {
     const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
-    const signer = new GuardedSigner({ secretKey, domain, record: record() })
     const lying = vi.spyOn(secretKey, 'sign').mockImplementation(lie)
-    const ports = { signer, domain, token, clock: systemClock, logger: silentLogger }
-    const server = await SignerServer.start({ address, ports })
-    closers.push(() => server.close())
+    await serve(new GuardedSigner({ secretKey, domain, record: record() }))
     const remote = await dial()
     const failed = { name: 'RemoteSignerError', code: 'SIGNER_FAILED' }
     await expect(remote.signVote(content(1))).rejects.toMatchObject(failed)

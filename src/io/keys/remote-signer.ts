@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { type BlsPublicKey, type BlsPublicKeyBytes, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { bytesToHex, hexToBytes } from '../../base/primitives/bytes.js'
+import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import { attestationDigest } from '../../base/protocol/batch-attestation.js'
 import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
@@ -19,7 +19,6 @@ import type {
   ProposalContent,
   VoteToSign,
 } from './consensus-signer.js'
-import type { RecordOwner } from './file-signing-record.js'
 import { RemoteSignerError, type RemoteSignerErrorCode } from './remote-signer-error.js'
 import type { SignatureVerifier } from './signature-verifier.js'
 import { type SignerAddress, showSignerAddress } from './signer-address.js'
@@ -33,6 +32,7 @@ import {
   greeting,
   type SignerAnswer,
   type SignerRequest,
+  type Welcome,
 } from './signer-wire.js'
 import type { SigningStop } from './signing-record.js'
 
@@ -70,7 +70,8 @@ interface Waiting {
 
 /**
  * ConsensusSigner whose key lives in another process (SignerServer). Requests go out in order; while the signer is away
- * votes and proposals wait for it, are asked for again when it is back, and get the same signature if it had signed. Each signature is verified before it is given away:
+ * votes and proposals wait for it, are asked for again when it is back, and get the same signature if it had signed; of one
+ * that was started anew the caller has to ask again. Each signature is verified before it is given away:
  * what this node signs counts as true without another look.
  */
 export class RemoteSigner implements ConsensusSigner {
@@ -80,6 +81,7 @@ export class RemoteSigner implements ConsensusSigner {
   /** The link while the signer answers. */
   private link: SignerLink | null = null
   private key: BlsPublicKey | null = null
+  private lastInstance: Hex | null = null
   private lastStop: SigningStop | null = null
   private nextId = 1
   private retryMs = firstRetryMs
@@ -124,6 +126,11 @@ export class RemoteSigner implements ConsensusSigner {
 
   get publicKey(): BlsPublicKeyBytes {
     return this.knownKey().bytes
+  }
+
+  get instanceId(): Hex {
+    if (!this.lastInstance) throw this.error('SIGNER_UNAVAILABLE', 'has not answered yet')
+    return this.lastInstance
   }
 
   get stop(): SigningStop | null {
@@ -234,14 +241,14 @@ export class RemoteSigner implements ConsensusSigner {
   private open(): void {
     if (this.closed) return
     const link = new SignerLink(this.config, this.ports.clock, {
-      onOpen: (owner, stop) => this.opened(link, owner, stop),
+      onOpen: welcome => this.opened(link, welcome),
       onAnswer: body => this.take(body),
       onClosed: error => this.lost(error),
     })
     this.attempt = link
   }
 
-  private opened(link: SignerLink, owner: RecordOwner, stop: SigningStop | null): void {
+  private opened(link: SignerLink, { owner, instanceId, stop }: Welcome): void {
     const { domain } = this.config
     const isSameNetwork = owner.l1ChainId === domain.l1ChainId && owner.rollup === domain.rollup.toLowerCase()
     const isSameKey = !this.key || bytesToHex(this.key.bytes) === owner.publicKey
@@ -251,6 +258,8 @@ export class RemoteSigner implements ConsensusSigner {
     }
     this.key ??= parseBlsPublicKey(hexToBytes(owner.publicKey))
     if (!this.key) return link.destroy(this.error('SIGNER_PROTOCOL', `names no public key: ${owner.publicKey}`))
+    if (this.lastInstance !== null && this.lastInstance !== instanceId) this.giveUpSigning()
+    this.lastInstance = instanceId
     this.lastStop = stop
     this.link = link
     this.retryMs = firstRetryMs
@@ -258,6 +267,12 @@ export class RemoteSigner implements ConsensusSigner {
     this.isAway = false
     for (const { id, request } of this.waiting.values()) link.send(encodeRequest(id, request), true)
     this.tellFirst(null)
+  }
+
+  /** A signer that was started anew is asked for nothing that the one before was asked: its record may not know what that one signed. */
+  private giveUpSigning(): void {
+    for (const waiting of [...this.waiting.values()])
+      if (waiting.request.kind !== 'floor') this.fail(waiting, 'was started anew')
   }
 
   private take(body: Uint8Array): void {
@@ -312,7 +327,7 @@ function digestOf(request: SignatureRequest, domain: SigningDomain): Uint8Array 
 }
 
 interface LinkEvents {
-  onOpen(owner: RecordOwner, stop: SigningStop | null): void
+  onOpen(welcome: Welcome): void
   /** @throws DecodeError */
   onAnswer(body: Uint8Array): void
   onClosed(error: RemoteSignerError | null): void
@@ -391,10 +406,10 @@ class SignerLink {
       this.expected = 'welcome'
       return this.write(greeting.encodeProof(tokenProof(token, { end: 'node', nonces })))
     }
-    const { owner, stop } = greeting.decodeWelcome(body)
+    const welcome = greeting.decodeWelcome(body)
     this.expected = 'answers'
     this.expectMore(false)
-    this.events.onOpen(owner, stop)
+    this.events.onOpen(welcome)
   }
 
   /** A signer that hangs up in the greeting did not believe the token. */

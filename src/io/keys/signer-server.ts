@@ -133,7 +133,7 @@ class Link {
     this.cancelGreeting()
     this.expected = 'requests'
     const owner = { publicKey: bytesToHex(signer.publicKey), ...domain }
-    this.send(greeting.encodeWelcome({ owner, stop: signer.stop }))
+    this.send(greeting.encodeWelcome({ owner, instanceId: signer.instanceId, stop: signer.stop }))
     this.ports.logger.info('a node is connected')
   }
 

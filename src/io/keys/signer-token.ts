@@ -23,7 +23,7 @@ export function tokenProof(
   token: string,
   { end, nonces }: { end: LinkEnd; nonces: readonly Uint8Array[] },
 ): Uint8Array {
-  const text = ['morphism signer link 2', end, ...nonces.map(bytesToHex)].join('\n')
+  const text = ['morphism signer link 3', end, ...nonces.map(bytesToHex)].join('\n')
   return new Uint8Array(createHmac('sha256', token).update(text).digest())
 }
 
