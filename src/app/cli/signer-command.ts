@@ -18,6 +18,7 @@ interface SignerFlags {
   readonly record: string
   readonly listen: string
   readonly authTokenFile: string
+  readonly newRecord?: boolean
   readonly resumeSigning?: boolean
 }
 
@@ -31,6 +32,7 @@ export function signerCommand(): Command {
     .requiredOption('--record <file>', 'signing record: never to be lost, copied back or shared')
     .requiredOption('--listen <address>', 'unix:/path (mode 0600) or tcp://127.0.0.1:port')
     .requiredOption('--auth-token-file <file>', 'file that holds the token shared with the node, 32 characters or more')
+    .option('--new-record', 'begin the signing record where it is missing: for a key that has never signed')
     .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
     .action(async (flags: SignerFlags) => {
       const address = parseSignerAddress(flags.listen)
@@ -43,6 +45,8 @@ export function signerCommand(): Command {
         domain,
         recordPath: path.resolve(flags.record),
         resumes: flags.resumeSigning ?? false,
+        beginsRecord: flags.newRecord ?? false,
+        beginFlag: '--new-record',
         logger,
       })
       endOnUncaught(logger)

@@ -86,7 +86,7 @@ const vote = (height: number, value = 1) => ({
 
 describe('morphism signer', () => {
   it('signs, is killed, comes back with its record, and moves to another machine', async () => {
-    const first = await startSigner()
+    const first = await startSigner({ flags: ['--new-record'] })
     const signer = await dial()
     const signature = await signer.signVote(vote(5))
     const key = parseBlsPublicKey(secretKey.publicKey())!
@@ -140,12 +140,17 @@ describe('morphism signer', () => {
   it('says in one sentence what is wrong', async () => {
     writeFileSync(file('short'), 'short\n')
     writeFileSync(file('garbage'), '{}')
-    const base = ['signer', '--network', file('network.json'), '--record', file('unused')]
+    const signer = ['signer', '--network', file('network.json'), '--record']
+    const base = [...signer, file('unused'), '--new-record']
     const keys = ['--keystore', file('keystore.json'), '--password-file', file('password')]
     const cases: [string[], RegExp][] = [
       [[...base, ...keys, '--listen', 'tcp://0.0.0.0:1', '--auth-token-file', file('token')], /no address of a signer/],
       [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')], /cannot listen/],
       [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('short')], /shorter than 32/],
+      [
+        [...signer, file('unused-2'), ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')],
+        /give --new-record/,
+      ],
       [['keys', 'import-record', '--record', file('unused-2'), file('garbage')], /file has no metadata/],
       [['keys', 'export-record', '--record', file('unused-2')], /no signing record at/],
       [['keys', 'export-record'], /give either --data-dir or --record/],

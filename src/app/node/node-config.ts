@@ -10,6 +10,8 @@ export type SignerConfig =
       readonly secretKey: BlsSecretKey
       /** The operator's word that what stopped the signing was dealt with. */
       readonly resumes: boolean
+      /** The operator's word that a missing signing record may be begun anew. */
+      readonly beginsRecord: boolean
     }
   | { readonly kind: 'remote'; readonly address: SignerAddress; readonly token: string }
 
