@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { RecordOwner } from './file-signing-record.js'
 import { encodeInterchange, importRecord, parseInterchange } from './signing-interchange.js'
 import { emptyRecord, type SigningRecord } from './signing-record.js'
+import { admit } from './signing-rules.js'
 
 const owner: RecordOwner = {
   publicKey: `0x${'ab'.repeat(48)}`,
@@ -32,7 +33,7 @@ function changed(change: (file: OpenFile) => void): string {
 }
 
 describe('an interchange file', () => {
-  it('gives back what it was made of, except a stop', () => {
+  it('gives back what it was made of', () => {
     const position = fc.record({
       height: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
       round: fc.nat(),
@@ -49,9 +50,8 @@ describe('an interchange file', () => {
     })
     fc.assert(
       fc.property(records, of => {
-        const stop = { reason: 'KEY_IN_USE_ELSEWHERE', kind: 'prevote', at: 1, round: 0 } as const
-        const parsed = parseInterchange(encodeInterchange({ owner, record: { ...of, stop } }))
-        expect(parsed).toEqual([{ owner, record: { ...of, stop: null } }])
+        const kept = { ...of, stop: null }
+        expect(parseInterchange(encodeInterchange({ owner, record: kept }))).toEqual([{ owner, record: kept }])
       }),
     )
     expect(parseInterchange(encodeInterchange({ owner, record: emptyRecord }))[0]!.record).toEqual(emptyRecord)
@@ -89,6 +89,20 @@ describe('an interchange file', () => {
     expect(locked_block.height).toBe('9')
     expect(parseInterchange(first)).toEqual([{ owner, record: { ...record, lock: emptyRecord.lock } }])
   })
+
+  it.each(['proposal', 'prevote', 'precommit', 'attestation'] as const)(
+    'of a signer that a %s stopped lets nothing be signed there, and ends the stop of no record',
+    kind => {
+      const stop = { reason: 'KEY_IN_USE_ELSEWHERE', kind, at: 20, round: 1 } as const
+      const stopped: SigningRecord = { ...record, stop }
+      const found = parseInterchange(encodeInterchange({ owner, record: stopped }))
+      const there = importRecord({ owner, record: emptyRecord }, found)
+      const asked = { digest: digest(9), blockHash: digest(9), polkaRound: -1, batchIndex: 20, height: 20, round: 1 }
+      expect(admit(there, { ...asked, kind })).toMatchObject({ ok: false })
+      expect(admit(there, { ...asked, kind, height: 21, batchIndex: 21 })).toMatchObject({ ok: true })
+      expect(importRecord({ owner, record: stopped }, found).stop).toEqual(stop)
+    },
+  )
 
   it('refuses garbage by name, whatever it is', () => {
     fc.assert(

@@ -133,15 +133,19 @@ export function mergeRecords(own: SigningRecord, other: SigningRecord): Result<S
   })
 }
 
-/** Whether a record has the message that stopped the other one, or later ones; the own message of that position is not the one. */
+/**
+ * Whether a record has the message that stopped the other one, or later ones; the own message of that position is not the one,
+ * nor is what was passed over at a stop.
+ */
 function knows(record: SigningRecord, stopped: SigningRecord): boolean {
   const { kind, at, round } = stopped.stop!
   const isAttestation = kind === 'attestation'
   const order = isAttestation
     ? record.attestation.batchIndex - at
     : comparePositions(record[kind], { height: at, round })
-  if (order === 0) return record[kind].digest !== stopped[kind].digest
-  return order > 0 || (!isAttestation && record.floor >= at && stopped.floor < at)
+  const { digest } = record[kind]
+  if (order === 0) return digest !== zeroHash && digest !== stopped[kind].digest
+  return order > 0 || (!isAttestation && record.floor > at && stopped.floor < at)
 }
 
 const doubleOf = {
