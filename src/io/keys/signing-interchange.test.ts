@@ -80,14 +80,26 @@ describe('an interchange file', () => {
     )
   })
 
-  it('of the first version, which had no lock, is read', () => {
+  it('of the first version, which had no lock, is read; nothing is signed where a lock may have been', () => {
     const { locked_block, ...rest } = JSON.parse(text).data[0]
     const first = changed(file => {
       file.metadata.interchange_format_version = '1'
       file.data = [rest]
     })
     expect(locked_block.height).toBe('9')
-    expect(parseInterchange(first)).toEqual([{ owner, record: { ...record, lock: emptyRecord.lock } }])
+    const found = parseInterchange(first)
+    expect(found).toEqual([{ owner, record: { ...record, lock: emptyRecord.lock } }])
+    const there = importRecord({ owner, record: emptyRecord }, found)
+    const asked = {
+      kind: 'prevote',
+      height: 9,
+      round: 3,
+      digest: digest(9),
+      blockHash: digest(9),
+      polkaRound: -1,
+    } as const
+    const below: SigningRecord = { ...there, prevote: emptyRecord.prevote }
+    expect([admit(below, asked), admit(below, { ...asked, height: 10 })]).toMatchObject([{ ok: false }, { ok: true }])
   })
 
   it.each(['proposal', 'prevote', 'precommit', 'attestation'] as const)(
@@ -121,6 +133,7 @@ describe('an import', () => {
       ...emptyRecord,
       prevote: { height: 11, round: 0, digest: digest(7) },
       precommit: { height: 9, round: 1, digest: digest(8) },
+      lock: { ...record.lock, round: 0 },
     }
     expect(importRecord({ owner, record: own }, found)).toEqual({ ...record, prevote: own.prevote })
     expect(importRecord({ owner, record }, parseInterchange(encodeInterchange({ owner, record: own })))).toEqual({

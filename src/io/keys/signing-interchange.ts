@@ -8,7 +8,7 @@ import {
   type SignedPosition,
   type SigningRecord,
 } from './signing-record.js'
-import { mergeRecords, resume } from './signing-rules.js'
+import { mergeRecords, passUnknownLock, resume } from './signing-rules.js'
 
 /** Version of the format that this program writes (spec/signing.md). */
 const interchangeVersion = '2'
@@ -98,7 +98,7 @@ export function importRecord(own: SigningInterchange, found: readonly SigningInt
     const message = `the file holds no record of the key ${own.owner.publicKey} on L1 chain ${own.owner.l1ChainId}, rollup ${own.owner.rollup}`
     throw new KeyError('INTERCHANGE_FOREIGN', message)
   }
-  const merged = mergeRecords(own.record, match.record)
+  const merged = mergeRecords(own.record, passUnknownLock(match.record))
   if (merged.ok) return merged.value
   const { kind } = merged.error
   const message = `both records hold a ${kind} at the same position, and not the same one: the key was used by two signers`

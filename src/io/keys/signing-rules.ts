@@ -103,6 +103,12 @@ export function resume(record: SigningRecord): SigningRecord {
   return { ...record, attestation, stop: null }
 }
 
+/** A record that does not say what its last precommit locked on, as those of before there were locks: it signs no more at that height. */
+export function passUnknownLock(record: SigningRecord): SigningRecord {
+  const { lock, precommit } = record
+  return lock.height < precommit.height ? raiseFloor(record, precommit.height) : record
+}
+
 /** Which positions hold two digests: two signers were at work. */
 export type RecordConflict = { readonly kind: SignedKind }
 
