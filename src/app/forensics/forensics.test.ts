@@ -7,6 +7,7 @@ import { json } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { aggregateSignatures } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
+import { zeroHash } from '../../base/primitives/hashes.js'
 import { duplicateVote, encodeEvidence } from '../../base/protocol/evidence.js'
 import { precommit, prevote, type Vote } from '../../base/protocol/vote.js'
 import { readForensicFile } from './forensic-file.js'
@@ -98,6 +99,23 @@ describe('forensics on files', () => {
     expect(forked.accused).toContain('2 amnesia')
     const forged = await save('forged.json', JSON.stringify([{ ...certificate, blockHash: `0x${'cc'.repeat(32)}` }]))
     expect((await judge([second, forged])).exitCode).toBe(3)
+  })
+
+  it('sees a precommit for nil beside a certificate of that round that has its sender in it', async () => {
+    const place = { height: 5, round: 0, step: precommit }
+    const log = await saveWal('wal', [...decided(5, 0, a, 0, 2, 3), voteBy(1, place, zeroHash)])
+    const saveCertificate = (name: string, ...by: number[]) => {
+      const absent = [0, 1, 2, 3]
+        .filter(member => !by.includes(member))
+        .reduce((bits, member) => bits | (1 << member), 0)
+      const signature = bytesToHex(aggregateSignatures(by.map(member => voteBy(member, place, a).signature)))
+      const fields = { height: '0x5', round: '0x0', blockHash: a, setId: '0x1', absent: `0x${absent.toString(16)}` }
+      return save(name, JSON.stringify({ ...fields, signature }))
+    }
+    const without = await judge([log, await saveCertificate('without', 0, 2, 3)])
+    expect(without).toMatchObject({ exitCode: 0, culprits: [] })
+    const withIt = await judge([log, await saveCertificate('with', 0, 1, 2)])
+    expect(withIt).toMatchObject({ exitCode: 2, culprits: ['1 double-vote'] })
   })
 
   it('takes evidence as raw bytes, as hex and as an answer of morphism_evidence, and checks it', async () => {

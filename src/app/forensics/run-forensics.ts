@@ -1,9 +1,9 @@
-import type { Height } from '../../base/primitives/quantities.js'
+import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
-import { isNil, type Vote } from '../../base/protocol/vote.js'
+import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
 import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
 import { verifyMessages } from '../../rules/consensus/signed-messages.js'
@@ -120,7 +120,7 @@ function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {
 function differs({ votes: single, aggregates, proposals, certificates }: Gathered): boolean {
   const votes = [...single, ...aggregates.flatMap(aggregate => aggregate.votes)]
   const blocks = new Set([...votes, ...certificates].map(({ blockHash }) => blockHash).filter(hash => !isNil(hash)))
-  if (blocks.size > 1) return true
+  if (blocks.size > 1 || missesCertified(votes, certificates)) return true
   const said = new Map<string, string>()
   const contradicts = (place: string, content: string) => {
     const before = said.get(place)
@@ -133,4 +133,12 @@ function differs({ votes: single, aggregates, proposals, certificates }: Gathere
       contradicts(`${proposer} ${round}`, `${content.blockHash} ${content.validRound}`),
     )
   )
+}
+
+/** Whether a member precommitted nil in a round in whose certificate it is: another block would be a second one. */
+function missesCertified(votes: readonly Vote[], certificates: readonly QuorumCertificate[]): boolean {
+  const nilIn = new Map<Round, bigint>()
+  for (const { member, round, step, blockHash } of votes)
+    if (step === precommit && isNil(blockHash)) nilIn.set(round, (nilIn.get(round) ?? 0n) | (1n << BigInt(member)))
+  return certificates.some(({ round, absent }) => ((nilIn.get(round) ?? 0n) & ~absent) !== 0n)
 }
