@@ -17,7 +17,7 @@ export function forensicsCommand(): Command {
   const collect = (value: string, list: string[]) => [...list, value]
   return new Command('forensics')
     .description(
-      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke, or what was given could not be judged or was not signed as it says, and nobody is proven guilty.',
+      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke, or a part of what was given could not be judged or was not signed as it says, and nobody is proven guilty.',
     )
     .argument(
       '<files...>',
@@ -60,12 +60,7 @@ async function run(names: readonly string[], flags: ForensicsFlags) {
   const { l1 } = await readNetworkFile(flags.network)
   const sets = flags.set.length > 0 ? await setsFromFiles(flags.set) : setsFromNode(flags.rpcUrl!)
   const files = []
-  for (const name of names) {
-    const file = await readForensicFile(name)
-    if (file.corruptAt !== null)
-      console.error(`morphism: ${name} is corrupt at byte ${file.corruptAt}; read up to there`)
-    files.push(file)
-  }
+  for (const name of names) files.push(await readForensicFile(name))
   return runForensics({
     files,
     sets,

@@ -148,6 +148,28 @@ describe('forensics on files', () => {
     expect(forensicsJson(findings).refusedMessages).toBeGreaterThan(10)
   })
 
+  it('does not say that nobody is seen when a part of what was given was not judged', async () => {
+    const [file] = (await logs()) as [string]
+    const quiet = await judge([file])
+    expect([quiet.exitCode, forensicsText(quiet.findings)]).toEqual([0, expect.stringContaining('nobody is seen')])
+
+    const bytes = await readFile(file)
+    bytes[bytes.length - 100]! ^= 1
+    const corrupt = await judge([await save('corrupt', Buffer.concat([bytes, Buffer.alloc(50, 7)]))])
+    expect([corrupt.exitCode, forensicsText(corrupt.findings)]).toEqual([
+      3,
+      expect.stringContaining('is corrupt at byte'),
+    ])
+
+    const split = await saveWal('split', [
+      ...decided(5, 0, a, 0, 1, 2),
+      voteBy(3, { height: 5, round: 1, step: prevote }, b),
+    ])
+    const gap = await judge([split], { isComplete: true })
+    expect([gap.exitCode, forensicsText(gap.findings)]).toEqual([3, expect.stringContaining('may have gone on')])
+    for (const { findings } of [corrupt, gap]) expect(forensicsText(findings)).not.toContain('nobody is seen')
+  })
+
   it('judges what it can, and says of which heights the set is unknown', async () => {
     const files = await Promise.all((await logs()).map(readForensicFile))
     const far = { height: 10 ** 9, round: 0, step: prevote }

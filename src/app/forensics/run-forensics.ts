@@ -25,6 +25,8 @@ export interface Forensics extends DoubleAttestations {
   readonly heights: readonly HeightFindings[]
   /** Messages of examined heights that were not signed as they claim, and were left out. */
   readonly refusedMessages: number
+  /** Logs of which a part cannot be read, and the byte after which. */
+  readonly corrupt: readonly { readonly file: string; readonly corruptAt: number }[]
   /** Why examined heights were judged as without `isComplete` though it was said. */
   readonly gaps: readonly CoverageGap[]
   /** Heights at which messages differ, and whose set is not known. */
@@ -84,11 +86,12 @@ export async function runForensics({
   const judged =
     only === null
       ? await doubleAttestations(files, { sets, domain })
-      : { attestations: [], unjudged: [], refusedEvidence: 0 }
+      : { attestations: [], unjudged: [], unjudgedAttestations: 0, refusedEvidence: 0 }
   return {
     heights,
     ...judged,
     refusedMessages,
+    corrupt: files.flatMap(({ file, corruptAt }) => (corruptAt === null ? [] : [{ file, corruptAt }])),
     gaps,
     unknownSetAt,
     knownHeights: byHeight.size,
