@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { type Hex, HexError, hexToBytes } from '../../base/primitives/bytes.js'
 import { decodeEvidence, type Evidence, maxEvidenceBytes } from '../../base/protocol/evidence.js'
@@ -27,6 +27,9 @@ export interface ForensicFile {
   readonly corruptAt: number | null
 }
 
+/** Most bytes of a file: a consensus log is emptied after 32 MiB, at the end of a height. */
+const maxFileBytes = 128 << 20
+
 const nothing = {
   votes: [],
   aggregates: [],
@@ -43,6 +46,8 @@ const nothing = {
  */
 export async function readForensicFile(file: string): Promise<ForensicFile> {
   try {
+    const { size } = await stat(file)
+    if (size > maxFileBytes) throw new AppError('FORENSICS_FILE', `it has ${size} bytes, more than ${maxFileBytes}`)
     const bytes = await readFile(file)
     const text = bytes.length > 0 && isText(bytes[0]!) ? bytes.toString('utf8').trim() : ''
     const json = jsonOf(text)

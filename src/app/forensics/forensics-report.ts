@@ -23,9 +23,9 @@ export function forensicsExitCode(forensics: Forensics): number {
 
 /** Whether something that was given says nothing: then nobody can be said to be innocent either. */
 function isPartlyUnjudged(forensics: Forensics): boolean {
-  const { unjudged, unjudgedAttestations, unknownSetAt, corrupt, gaps } = forensics
-  const parts = unjudged.length + unjudgedAttestations + unknownSetAt.length + corrupt.length + gaps.length
-  return parts + refusedOf(forensics) > 0
+  const { unjudged, unjudgedAttestations, unknownSetAt, corrupt, discarded, gaps } = forensics
+  const isLeftOut = [unjudged, unknownSetAt, corrupt, discarded, gaps].some(({ length }) => length > 0)
+  return isLeftOut || unjudgedAttestations + refusedOf(forensics) > 0
 }
 
 /** What was given and not signed as it says: with the keys or the network of another chain, that is all of it. */
@@ -144,8 +144,10 @@ export function forensicsText(forensics: Forensics): string {
 
 /** What was given and says nothing. */
 function omissionLines(forensics: Forensics): string[] {
-  const { unknownSetAt, unjudgedAttestations, corrupt } = forensics
+  const { unknownSetAt, unjudgedAttestations, corrupt, discarded } = forensics
   const lines = corrupt.map(({ file, corruptAt }) => `${file} is corrupt at byte ${corruptAt}; read up to there`)
+  for (const file of discarded)
+    lines.push(`${file} holds too many messages that were not signed as they say: the rest of it was discarded`)
   if (unknownSetAt.length > 0)
     lines.push(`${whichHeights(unknownSetAt)}: messages differ, and could not be judged: the set is unknown`)
   if (unjudgedAttestations > 0)

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -170,6 +170,25 @@ describe('forensics on files', () => {
     for (const { findings } of [corrupt, gap]) expect(forensicsText(findings)).not.toContain('nobody is seen')
   })
 
+  it('discards the rest of a file of forgeries, judges the others and says so', async () => {
+    const elsewhere = (round: number) => voteBy(3, { height: 6, round, step: precommit }, b).signature
+    const oneValue = Array.from({ length: 1_000 }, (_, i) => ({
+      ...voteBy(3, { height: 5, round: 0, step: precommit }, b),
+      signature: elsewhere(i),
+    }))
+    const forged = oneValue.map((vote, round) => ({ ...vote, round, blockHash: a }))
+    const file = { ...(await readForensicFile(await saveWal('empty', []))), votes: [...oneValue, ...forged] }
+    const of = { files: [{ ...file, file: 'forged' }], domain, isComplete: false, only: null }
+    const sets = await setsFromFiles([await setFile()])
+    const alone = await runForensics({ ...of, sets })
+    expect(alone.refusedMessages).toBeLessThanOrEqual(128)
+    expect(forensicsExitCode(alone)).toBe(3)
+    expect(forensicsText(alone)).toMatch(/forged holds too many messages .* the rest of it was discarded/)
+    const others = await Promise.all((await logs()).map(readForensicFile))
+    const withOthers = await runForensics({ ...of, files: [...of.files, ...others], sets })
+    expect(withOthers.heights[0]!.accused.map(({ member }) => member)).toEqual([2, 3])
+  })
+
   it('judges what it can, and says of which heights the set is unknown', async () => {
     const files = await Promise.all((await logs()).map(readForensicFile))
     const far = { height: 10 ** 9, round: 0, step: prevote }
@@ -224,6 +243,9 @@ describe('forensics on files', () => {
     expect((await judge(files, { only: 5, isComplete: true })).exitCode).toBe(2)
     for (const content of ['what is this, and why is it here at all?', '{"a":1}', '0x1234', '[{"absent":"0x0"}]'])
       await expect(readForensicFile(await save('bad', content))).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
+    await truncate(await save('huge', ''), (128 << 20) + 1)
+    const huge = { code: 'FORENSICS_FILE', message: expect.stringContaining('more than 134217728') }
+    await expect(readForensicFile(join(directory, 'huge'))).rejects.toMatchObject(huge)
     await expect(readForensicFile(join(directory, 'none'))).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
   })
 })

@@ -1,13 +1,12 @@
 import type { Height, Round } from '../../base/primitives/quantities.js'
-import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
-import { contentOf, type VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
-import { verifyMessages } from '../../rules/consensus/signed-messages.js'
+import type { SignedMessages, VerifiedMessages } from '../../rules/consensus/signed-messages.js'
 import { type DoubleAttestations, doubleAttestations } from './double-attestations.js'
+import { FileMessages, joined } from './file-messages.js'
 import type { ForensicFile } from './forensic-file.js'
 import { type CoverageGap, coverageGaps } from './log-coverage.js'
 import type { SetSource } from './set-source.js'
@@ -27,6 +26,8 @@ export interface Forensics extends DoubleAttestations {
   readonly refusedMessages: number
   /** Logs of which a part cannot be read, and the byte after which. */
   readonly corrupt: readonly { readonly file: string; readonly corruptAt: number }[]
+  /** Files of which so much was not signed as it claims that the rest was not judged. */
+  readonly discarded: readonly string[]
   /** Why examined heights were judged as without `isComplete` though it was said. */
   readonly gaps: readonly CoverageGap[]
   /** Heights at which messages differ, and whose set is not known. */
@@ -34,13 +35,6 @@ export interface Forensics extends DoubleAttestations {
   /** How many heights the files know, and how many of them had messages that differ, whose signatures were checked. */
   readonly knownHeights: number
   readonly examinedHeights: number
-}
-
-interface Gathered {
-  readonly votes: Vote[]
-  readonly aggregates: VoteAggregate[]
-  readonly proposals: Proposal[]
-  readonly certificates: QuorumCertificate[]
 }
 
 /**
@@ -61,9 +55,10 @@ export async function runForensics({
   /** Examine this height alone, whether its messages differ or not. */
   only: Height | null
 }): Promise<Forensics> {
-  const byHeight = gather(files)
-  const chosen = [...byHeight.keys()].filter(height =>
-    only === null ? differs(byHeight.get(height)!) : height === only,
+  const sources = files.map(file => new FileMessages(file))
+  const known = new Set(sources.flatMap(source => [...source.heights]))
+  const chosen = [...known].filter(height =>
+    only === null ? differs(joined(sources.map(source => source.at(height)))) : height === only,
   )
   chosen.sort((a, b) => a - b)
   const gaps = isComplete ? coverageGaps(files, chosen) : []
@@ -77,15 +72,19 @@ export async function runForensics({
       unknownSetAt.push(height)
       continue
     }
-    const messages = verifyMessages({ height, messages: byHeight.get(height)!, set, domain })
+    const messages = verified(sources, { height, set, domain })
     refusedMessages += messages.refused
     const report = investigate({ height, messages, set, isComplete: isComplete && !uncovered.has(height) })
     if (report.isFork || report.culprits.length > 0 || report.accused.length > 0)
       heights.push({ ...report, set, refused: messages.refused })
   }
+  const discarded = sources.filter(({ isDiscarded }) => isDiscarded).map(({ source }) => source)
   const judged =
     only === null
-      ? await doubleAttestations(files, { sets, domain })
+      ? await doubleAttestations(
+          files.filter(file => !discarded.includes(file)),
+          { sets, domain },
+        )
       : { attestations: [], unjudged: [], unjudgedAttestations: 0, refusedEvidence: 0 }
   return {
     heights,
@@ -94,33 +93,24 @@ export async function runForensics({
     corrupt: files.flatMap(({ file, corruptAt }) => (corruptAt === null ? [] : [{ file, corruptAt }])),
     gaps,
     unknownSetAt,
-    knownHeights: byHeight.size,
+    discarded: discarded.map(({ file }) => file),
+    knownHeights: known.size,
     examinedHeights: chosen.length - unknownSetAt.length,
   }
 }
 
-function gather(files: readonly ForensicFile[]): Map<Height, Gathered> {
-  const byHeight = new Map<Height, Gathered>()
-  const at = (height: Height): Gathered => {
-    const found = byHeight.get(height) ?? { votes: [], aggregates: [], proposals: [], certificates: [] }
-    byHeight.set(height, found)
-    return found
-  }
-  for (const { votes, aggregates, proposals, certificates, evidence } of files) {
-    for (const vote of votes) at(vote.height).votes.push(vote)
-    for (const aggregate of aggregates) at(contentOf(aggregate).height).aggregates.push(aggregate)
-    for (const proposal of proposals) at(proposal.height).proposals.push(proposal)
-    for (const certificate of certificates) at(certificate.height).certificates.push(certificate)
-    for (const piece of evidence) {
-      if (piece.kind === 'duplicate-vote') at(piece.first.height).votes.push(piece.first, piece.second)
-      if (piece.kind === 'duplicate-proposal') at(piece.first.height).proposals.push(piece.first, piece.second)
-    }
-  }
-  return byHeight
+/** What the files hold of a height that was signed as it says. */
+function verified(
+  sources: readonly FileMessages[],
+  at: { height: Height; set: SequencerSet; domain: SigningDomain },
+): VerifiedMessages {
+  const known = new Set<string>()
+  const parts = sources.map(source => source.verify({ ...at, known }))
+  return { ...joined(parts), refused: parts.reduce((sum, { refused }) => sum + refused, 0) }
 }
 
 /** Whether anything here may be against the protocol: two blocks, or two messages in one place. */
-function differs({ votes: single, aggregates, proposals, certificates }: Gathered): boolean {
+function differs({ votes: single, aggregates, proposals, certificates }: SignedMessages): boolean {
   const votes = [...single, ...aggregates.flatMap(aggregate => aggregate.votes)]
   const blocks = new Set([...votes, ...certificates].map(({ blockHash }) => blockHash).filter(hash => !isNil(hash)))
   if (blocks.size > 1 || missesCertified(votes, certificates)) return true
