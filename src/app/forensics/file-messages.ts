@@ -27,6 +27,7 @@ const nothing: SignedMessages = { votes: [], aggregates: [], proposals: [], cert
 export class FileMessages {
   private readonly byHeight = new Map<Height, Gathered>()
   private refused = 0
+  private readonly refusedAt = new Set<Height>()
 
   constructor(readonly source: ForensicFile) {
     const { votes, aggregates, proposals, certificates, evidence } = source
@@ -57,7 +58,13 @@ export class FileMessages {
   verify(of: { height: Height; set: SequencerSet; domain: SigningDomain; known: Set<string> }): VerifiedMessages {
     const verified = verifyMessages({ ...of, messages: this.at(of.height), maxRefused: maxRefused - this.refused })
     this.refused += verified.refused
+    if (verified.refused > 0) this.refusedAt.add(of.height)
     return verified
+  }
+
+  /** Whether this is a log that says what nobody signed at this height, or so much of it that the rest is not known. */
+  isFalseLogAt(height: Height): boolean {
+    return this.source.kind === 'wal' && (this.isDiscarded || this.refusedAt.has(height))
   }
 
   private gathered(height: Height): Gathered {

@@ -1,6 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { type Hex, HexError, hexToBytes } from '../../base/primitives/bytes.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { Height, SetId } from '../../base/primitives/quantities.js'
+import { contextHash } from '../../base/protocol/block-context.js'
 import { decodeEvidence, type Evidence, maxEvidenceBytes } from '../../base/protocol/evidence.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
@@ -12,6 +15,13 @@ import { AppError } from '../app-error.js'
 import { JsonFields } from './json-fields.js'
 import { LogCoverage } from './log-coverage.js'
 
+/** Which set signs a block, as the block says. */
+export interface NamedSet {
+  readonly height: Height
+  readonly blockHash: BlockHash
+  readonly setId: SetId
+}
+
 /** What one file holds that sequencers signed. Nothing of it is verified. */
 export interface ForensicFile {
   readonly file: string
@@ -21,6 +31,8 @@ export interface ForensicFile {
   readonly proposals: readonly Proposal[]
   readonly certificates: readonly QuorumCertificate[]
   readonly evidence: readonly Evidence[]
+  /** Blocks that a log holds, and the set that each names. */
+  readonly blocks: readonly NamedSet[]
   /** What heights a log holds whole; null of other files. */
   readonly coverage: LogCoverage | null
   /** Byte of a log after which it cannot be read. */
@@ -36,6 +48,7 @@ const nothing = {
   proposals: [],
   certificates: [],
   evidence: [],
+  blocks: [],
   coverage: null,
   corruptAt: null,
 }
@@ -69,17 +82,20 @@ async function readWal(file: string): Promise<ForensicFile> {
   const votes: Vote[] = []
   const aggregates: VoteAggregate[] = []
   const proposals: Proposal[] = []
+  const blocks: NamedSet[] = []
   const coverage = new LogCoverage()
   for (const record of records) {
     const entry = decodeWalRecord(record)
     coverage.add(entry)
     if (isMark(entry)) continue
-    const { input } = entry
+    const { input, block } = entry
+    if (block && contextHash(block.context) === block.header.parentBeaconBlockRoot)
+      blocks.push({ height: block.header.number, blockHash: block.hash, setId: block.context.setId })
     if (input.type === 'votes') votes.push(...input.votes)
     if (input.type === 'aggregate') aggregates.push(input.aggregate)
     if (input.type === 'proposal') proposals.push(input.proposal)
   }
-  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, coverage, corruptAt }
+  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, blocks, coverage, corruptAt }
 }
 
 /** JSON text of a node begins so, or hex does. */

@@ -149,7 +149,9 @@ function omissionLines(forensics: Forensics): string[] {
   for (const file of discarded)
     lines.push(`${file} holds too many messages that were not signed as they say: the rest of it was discarded`)
   if (unknownSetAt.length > 0)
-    lines.push(`${whichHeights(unknownSetAt)}: messages differ, and could not be judged: the set is unknown`)
+    lines.push(
+      `${whichHeights(unknownSetAt)}: messages differ, and could not be judged: the set that signs them is unknown`,
+    )
   if (unjudgedAttestations > 0)
     lines.push(`${unjudgedAttestations} attestations could not be judged: the sets of their heights are unknown`)
   const refused = refusedOf(forensics)

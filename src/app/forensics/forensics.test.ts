@@ -9,9 +9,14 @@ import { aggregateSignatures } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import { zeroHash } from '../../base/primitives/hashes.js'
 import { duplicateVote, encodeEvidence } from '../../base/protocol/evidence.js'
+import { proposalDigest } from '../../base/protocol/proposal.js'
 import { precommit, prevote, type Vote } from '../../base/protocol/vote.js'
+import { FileLog } from '../../io/storage/file-log.js'
+import { childOf, genesis } from '../../rules/blocks/blocks.fixture.js'
+import { asVerified } from '../../rules/consensus/verified.js'
+import { encodeWalRecord } from '../../services/sequencer/wal/wal-record.js'
 import { readForensicFile } from './forensic-file.js'
-import { a, b, decided, domain, setJson, voteBy, saveWal as walOf } from './forensics.fixture.js'
+import { a, b, decided, domain, keys, setJson, voteBy, saveWal as walOf } from './forensics.fixture.js'
 import { forensicsExitCode, forensicsJson, forensicsText } from './forensics-report.js'
 import { runForensics } from './run-forensics.js'
 import { setsFromFiles, setsFromNode } from './set-source.js'
@@ -203,12 +208,46 @@ describe('forensics on files', () => {
     const both = await of(...files, await readForensicFile(forged))
     expect(both.heights[0]!.culprits.map(({ member }) => member)).toEqual([2, 3])
     expect(forensicsText(both)).toContain(
-      'height 1000000000: messages differ, and could not be judged: the set is unknown',
+      'height 1000000000: messages differ, and could not be judged: the set that signs them is unknown',
     )
     const alone = await of(await readForensicFile(forged))
     expect(forensicsExitCode(alone)).toBe(3)
     expect(forensicsText(alone)).not.toContain('nobody is seen')
     expect(forensicsJson(alone).unknownSetAt).toEqual([far.height])
+  })
+
+  it('judges no height that another set signs than the one that is given', async () => {
+    const block = childOf(genesis, { context: { setId: 2 } })
+    const place = { height: 1, round: 0 }
+    const path = join(directory, 'wal')
+    const log = await FileLog.open({ path })
+    const content = { ...place, validRound: -1, blockHash: block.hash, proposer: 0 } as const
+    const proposal = asVerified({ ...content, signature: keys[0]!.sign(proposalDigest(domain, content)) })
+    log.append(encodeWalRecord({ height: 1, input: { type: 'proposal', proposal }, block }))
+    const votes = (members: number[], hash = block.hash) =>
+      members.map(by => voteBy(by, { ...place, step: prevote }, hash))
+    const save = (some: Vote[]) =>
+      log.append(encodeWalRecord({ height: 1, input: { type: 'votes', votes: some.map(asVerified) } }))
+    save([...votes([3]), ...votes([3], b)])
+    await log.sync()
+    // One member alone may vote for a block that names any set.
+    expect(await judge([path])).toMatchObject({ exitCode: 2, culprits: ['3 double-vote'] })
+    save(votes([0, 1]))
+    await log.close()
+    const stale = await judge([path])
+    expect(stale).toMatchObject({ exitCode: 3, culprits: [], findings: { unknownSetAt: [1] } })
+  })
+
+  it('judges no height as complete at which a log holds what nobody signed', async () => {
+    const [first, second] = (await logs()) as [string, string]
+    const files = await Promise.all([first, second].map(readForensicFile))
+    const forged = { ...voteBy(1, { height: 5, round: 1, step: prevote }, a), member: 0 }
+    const sets = await setsFromFiles([await setFile()])
+    const of = { files: [files[0]!, { ...files[1]!, votes: [...files[1]!.votes, forged] }], sets, domain, only: null }
+    const findings = await runForensics({ ...of, isComplete: true })
+    expect(findings.heights[0]).toMatchObject({ culprits: [], accused: [{ member: 2 }, { member: 3 }] })
+    expect(forensicsText(findings)).toContain('wal-1 holds messages that were not signed as they say')
+    expect(forensicsExitCode(findings)).toBe(3)
   })
 
   it('takes the set that signs the height, from files or from a node', async () => {

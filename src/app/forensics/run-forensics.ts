@@ -1,6 +1,6 @@
 import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
+import { isOneHonest, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
@@ -74,7 +74,14 @@ export async function runForensics({
     }
     const messages = verified(sources, { height, set, domain })
     refusedMessages += messages.refused
-    const report = investigate({ height, messages, set, isComplete: isComplete && !uncovered.has(height) })
+    if (isOfAnotherSet(files, { height, messages, set })) {
+      unknownSetAt.push(height)
+      continue
+    }
+    const falseLogs = isComplete ? sources.filter(source => source.isFalseLogAt(height)) : []
+    gaps.push(...falseLogs.map(({ source }) => ({ file: source.file, reason: falseLog, heights: [height] })))
+    const isWhole = isComplete && !uncovered.has(height) && falseLogs.length === 0
+    const report = investigate({ height, messages, set, isComplete: isWhole })
     if (report.isFork || report.culprits.length > 0 || report.accused.length > 0)
       heights.push({ ...report, set, refused: messages.refused })
   }
@@ -97,6 +104,26 @@ export async function runForensics({
     knownHeights: known.size,
     examinedHeights: chosen.length - unknownSetAt.length,
   }
+}
+
+const falseLog = 'holds messages that were not signed as they say, which no honest log does'
+
+/**
+ * Whether the height was signed by another set than the one that is given for it: a block that more than a third of that one
+ * voted for, an honest member among them, says so.
+ */
+function isOfAnotherSet(
+  files: readonly ForensicFile[],
+  { height, messages, set }: { height: Height; messages: VerifiedMessages; set: SequencerSet },
+): boolean {
+  const votes = [...messages.votes, ...messages.aggregates.flatMap(aggregate => aggregate.votes)]
+  return files.some(({ blocks }) =>
+    blocks.some(block => {
+      if (block.height !== height || block.setId === set.setId) return false
+      const voters = votes.filter(({ blockHash }) => blockHash === block.blockHash).map(({ member }) => member)
+      return isOneHonest(set, powerOf(set, new Set(voters)))
+    }),
+  )
 }
 
 /** What the files hold of a height that was signed as it says. */
