@@ -3,13 +3,15 @@ import type { BlsSecretKey } from '../base/crypto/bls.js'
 import type { SigningDomain } from '../base/protocol/signing-domain.js'
 import { GuardedSigner } from '../io/keys/guarded-signer.js'
 import { KeyError } from '../io/keys/key-error.js'
+import { stopFields } from '../io/keys/signing-record.js'
 import type { Logger } from '../io/telemetry/logger.js'
 
 export interface GuardedSignerPlace {
   readonly secretKey: BlsSecretKey
   readonly domain: SigningDomain
   readonly recordPath: string
-  readonly resumes: boolean
+  /** The name of the stop that the operator has dealt with. */
+  readonly resumes: string | null
   /** Whether a missing record is begun: nothing says that the key has signed before, or the operator says that it may. */
   readonly beginsRecord: boolean
   /** The flag by which an operator says so. */
@@ -18,15 +20,18 @@ export interface GuardedSignerPlace {
 }
 
 /** The signer of a key that is held here; says so when its record is a new one. @throws KeyError SIGNING_RECORD_MISSING and others */
-export function openGuardedSigner(place: GuardedSignerPlace): Promise<GuardedSigner> {
+export async function openGuardedSigner(place: GuardedSignerPlace): Promise<GuardedSigner> {
   const { secretKey, domain, recordPath: path, resumes, beginsRecord, beginFlag, logger } = place
-  if (!beginsRecord && !existsSync(path)) return Promise.reject(missing(path, beginFlag))
+  if (!beginsRecord && !existsSync(path)) throw missing(path, beginFlag)
   const onNewRecord = () =>
     logger.warn(
       'a new signing record begins: a key that has signed before needs its old one (morphism keys import-record)',
       { path },
     )
-  return GuardedSigner.open({ secretKey, domain, recordPath: path, resumes, onNewRecord })
+  const signer = await GuardedSigner.open({ secretKey, domain, recordPath: path, resumes, onNewRecord })
+  if (resumes !== null && signer.stop)
+    logger.error('signing stays stopped: --resume-signing names another stop', stopFields(signer.stop))
+  return signer
 }
 
 function missing(path: string, flag: string): KeyError {

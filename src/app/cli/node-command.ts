@@ -10,6 +10,7 @@ import type { NodeConfig, SignerConfig } from '../node/node-config.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
+import { resumeSigningOption } from './resume-signing-option.js'
 import { version } from './version.js'
 
 interface NodeFlags {
@@ -30,7 +31,7 @@ interface NodeFlags {
   readonly passwordFile?: string
   readonly remoteSigner?: string
   readonly signerTokenFile?: string
-  readonly resumeSigning?: boolean
+  readonly resumeSigning?: string
   readonly newSigningRecord?: boolean
   readonly submitterKey?: string
   readonly logLevel: NodeConfig['logLevel']
@@ -63,7 +64,7 @@ export function nodeCommand(): Command {
     .option('--password-file <file>', 'file that holds the password of the keystore')
     .option('--remote-signer <address>', 'signer process in place of a keystore: unix:/path or tcp://127.0.0.1:port')
     .option('--signer-token-file <file>', 'file that holds the token shared with the signer process')
-    .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
+    .addOption(resumeSigningOption())
     .option(
       '--new-signing-record',
       'begin a signing record where it is missing: only when the old one is lost for good',
@@ -136,7 +137,7 @@ async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
   return {
     kind: 'local',
     secretKey: await openKeystore({ file: keystore, passwordFile }),
-    resumes: resumeSigning ?? false,
+    resumes: resumeSigning ?? null,
     beginsRecord: newSigningRecord ?? false,
   }
 }

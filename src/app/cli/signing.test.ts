@@ -130,7 +130,7 @@ describe('morphism signer', () => {
     await once(running!, 'exit')
     const still = await morphism('keys', 'import-record', '--record', file('elsewhere'), file('moved.json'))
     expect(still.stdout).toContain('still stopped (KEY_IN_USE_ELSEWHERE at 9)')
-    await startSigner({ record: 'elsewhere', flags: ['--resume-signing'] })
+    await startSigner({ record: 'elsewhere', flags: ['--resume-signing', '9'] })
     const resumed = await dial()
     await expect(resumed.signVote(vote(9, 2))).rejects.toMatchObject({ code: 'BELOW_RECORD' })
     await resumed.signVote(vote(10))

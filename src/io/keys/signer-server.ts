@@ -21,6 +21,7 @@ import {
   type SignerAnswer,
   type SignerRequest,
 } from './signer-wire.js'
+import { stopFields } from './signing-record.js'
 
 /** How long a connection may take to prove that it knows the token. */
 const greetingMs = 2_000
@@ -153,7 +154,7 @@ class Link {
     const wasStopped = signer.stop !== null
     const reportStop = () => {
       const { stop } = signer
-      if (!wasStopped && stop) logger.error('signing has stopped', { ...stop })
+      if (!wasStopped && stop) logger.error('signing has stopped', stopFields(stop))
     }
     try {
       return await perform(signer, request)

@@ -14,7 +14,7 @@ import type {
   VoteToSign,
 } from '../../../io/keys/consensus-signer.js'
 import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
-import type { SigningStop } from '../../../io/keys/signing-record.js'
+import { type SigningStop, stopFields } from '../../../io/keys/signing-record.js'
 import type { PeerNetwork } from '../../../io/network/peer-network.js'
 import type { Logger } from '../../../io/telemetry/logger.js'
 import type { Clock } from '../../../io/time/clock.js'
@@ -306,7 +306,7 @@ export class SigningWatch implements ConsensusSigner {
     const { stop } = this
     if (!stop || this.isStopReported) return
     this.isStopReported = true
-    this.ports.logger.error(stopMessages[stop.reason], { ...stop })
+    this.ports.logger.error(stopMessages[stop.reason], stopFields(stop))
   }
 
   private quietly(answer: Promise<unknown>): void {
