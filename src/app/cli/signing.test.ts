@@ -25,8 +25,8 @@ const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
-  writeFileSync(file('password'), 'correct horse\n')
-  writeFileSync(file('token'), `${token}\n`)
+  writeFileSync(file('password'), 'correct horse\n', { mode: 0o600 })
+  writeFileSync(file('token'), `${token}\n`, { mode: 0o600 })
   const secret = secretKey.toBytes()
   const publicKey = secretKey.publicKey()
   await saveKeystore(
@@ -138,7 +138,8 @@ describe('morphism signer', () => {
   }, 60_000)
 
   it('says in one sentence what is wrong', async () => {
-    writeFileSync(file('short'), 'short\n')
+    writeFileSync(file('short'), 'short\n', { mode: 0o600 })
+    writeFileSync(file('open-password'), 'correct horse\n', { mode: 0o644 })
     writeFileSync(file('garbage'), '{}')
     const signer = ['signer', '--network', file('network.json'), '--record']
     const base = [...signer, file('unused'), '--new-record']
@@ -151,6 +152,7 @@ describe('morphism signer', () => {
         [...signer, file('unused-2'), ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')],
         /give --new-record/,
       ],
+      [['keys', 'show', file('keystore.json'), '--password-file', file('open-password')], /run chmod 600/],
       [['keys', 'import-record', '--record', file('unused-2'), file('garbage')], /file has no metadata/],
       [['keys', 'export-record', '--record', file('unused-2')], /no signing record at/],
       [['keys', 'export-record'], /give either --data-dir or --record/],
