@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import { AppError } from '../app-error.js'
+import type { ForensicFile } from '../forensics/forensic-file.js'
+import type { UnreadFile } from '../forensics/run-forensics.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { whole } from './devnet-command.js'
 
@@ -59,10 +61,19 @@ async function run(names: readonly string[], flags: ForensicsFlags) {
   }
   const { l1 } = await readNetworkFile(flags.network)
   const sets = flags.set.length > 0 ? await setsFromFiles(flags.set) : setsFromNode(flags.rpcUrl!)
-  const files = []
-  for (const name of names) files.push(await readForensicFile(name))
+  const files: ForensicFile[] = []
+  const unread: UnreadFile[] = []
+  for (const name of names) {
+    try {
+      files.push(await readForensicFile(name))
+    } catch (error) {
+      if (!(error instanceof AppError) || names.length === 1) throw error
+      unread.push({ file: name, why: error.message })
+    }
+  }
   return runForensics({
     files,
+    unread,
     sets,
     domain: { l1ChainId: l1.chainId, rollup: l1.contracts.rollup },
     isComplete: flags.complete === true,

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { type Hex, HexError, hexToBytes } from '../../base/primitives/bytes.js'
+import { HexError, hexToBytes } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
 import type { Height, SetId } from '../../base/primitives/quantities.js'
 import { contextHash } from '../../base/protocol/block-context.js'
@@ -144,7 +144,7 @@ function readCertificate(fields: JsonFields): QuorumCertificate {
   return {
     height: fields.number('height'),
     round: fields.number('round'),
-    blockHash: fields.text('blockHash').toLowerCase() as Hex,
+    blockHash: fields.hash('blockHash'),
     setId: fields.number('setId'),
     absent: fields.quantity('absent'),
     signature,

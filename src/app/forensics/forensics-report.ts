@@ -23,8 +23,8 @@ export function forensicsExitCode(forensics: Forensics): number {
 
 /** Whether something that was given says nothing: then nobody can be said to be innocent either. */
 function isPartlyUnjudged(forensics: Forensics): boolean {
-  const { unjudged, unjudgedAttestations, unknownSetAt, corrupt, discarded, gaps } = forensics
-  const isLeftOut = [unjudged, unknownSetAt, corrupt, discarded, gaps].some(({ length }) => length > 0)
+  const { unjudged, unjudgedAttestations, unknownSetAt, unread, corrupt, discarded, gaps } = forensics
+  const isLeftOut = [unjudged, unknownSetAt, unread, corrupt, discarded, gaps].some(({ length }) => length > 0)
   return isLeftOut || unjudgedAttestations + refusedOf(forensics) > 0
 }
 
@@ -144,8 +144,9 @@ export function forensicsText(forensics: Forensics): string {
 
 /** What was given and says nothing. */
 function omissionLines(forensics: Forensics): string[] {
-  const { unknownSetAt, unjudgedAttestations, corrupt, discarded } = forensics
-  const lines = corrupt.map(({ file, corruptAt }) => `${file} is corrupt at byte ${corruptAt}; read up to there`)
+  const { unknownSetAt, unjudgedAttestations, unread, corrupt, discarded } = forensics
+  const lines = unread.map(({ why }) => why)
+  for (const { file, corruptAt } of corrupt) lines.push(`${file} is corrupt at byte ${corruptAt}; read up to there`)
   for (const file of discarded)
     lines.push(`${file} holds too many messages that were not signed as they say: the rest of it was discarded`)
   if (unknownSetAt.length > 0)

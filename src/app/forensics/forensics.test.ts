@@ -102,6 +102,9 @@ describe('forensics on files', () => {
     const forked = await judge([second, answer])
     expect(forked.exitCode).toBe(3)
     expect(forked.accused).toContain('2 amnesia')
+    const unhashed = await save('unhashed.json', JSON.stringify({ ...certificate, blockHash: '0xzz' }))
+    const named = { code: 'FORENSICS_FILE', message: expect.stringContaining('unhashed.json cannot be read') }
+    await expect(readForensicFile(unhashed)).rejects.toMatchObject(named)
     const forged = await save('forged.json', JSON.stringify([{ ...certificate, blockHash: `0x${'cc'.repeat(32)}` }]))
     expect((await judge([second, forged])).exitCode).toBe(3)
   })

@@ -18,12 +18,20 @@ export interface HeightFindings extends ForensicReport {
   readonly refused: number
 }
 
+/** A file that was given and cannot be read. */
+export interface UnreadFile {
+  readonly file: string
+  readonly why: string
+}
+
 /** What the files show. */
 export interface Forensics extends DoubleAttestations {
   /** Heights at which something is to tell. */
   readonly heights: readonly HeightFindings[]
   /** Messages of examined heights that were not signed as they claim, and were left out. */
   readonly refusedMessages: number
+  /** Files that could not be read, and why. */
+  readonly unread: readonly UnreadFile[]
   /** Logs of which a part cannot be read, and the byte after which. */
   readonly corrupt: readonly { readonly file: string; readonly corruptAt: number }[]
   /** Files of which so much was not signed as it claims that the rest was not judged. */
@@ -42,12 +50,15 @@ export interface Forensics extends DoubleAttestations {
  */
 export async function runForensics({
   files,
+  unread = [],
   sets,
   domain,
   isComplete,
   only,
 }: {
   files: readonly ForensicFile[]
+  /** Others that were given, and cannot be read. */
+  unread?: readonly UnreadFile[]
   sets: SetSource
   domain: SigningDomain
   /** It is said that the files hold all that the honest members logged; believed of heights that every log covers. */
@@ -62,6 +73,8 @@ export async function runForensics({
   )
   chosen.sort((a, b) => a - b)
   const gaps = isComplete ? coverageGaps(files, chosen) : []
+  if (isComplete && chosen.length > 0)
+    gaps.push(...unread.map(({ file }) => ({ file, reason: 'cannot be read', heights: chosen })))
   const uncovered = new Set(gaps.flatMap(gap => gap.heights))
   const heights: HeightFindings[] = []
   const unknownSetAt: Height[] = []
@@ -97,6 +110,7 @@ export async function runForensics({
     heights,
     ...judged,
     refusedMessages,
+    unread,
     corrupt: files.flatMap(({ file, corruptAt }) => (corruptAt === null ? [] : [{ file, corruptAt }])),
     gaps,
     unknownSetAt,
