@@ -23,7 +23,7 @@ export function forensicsCommand(): Command {
     )
     .argument(
       '<files...>',
-      'consensus-wal of nodes, evidence (raw or hex), JSON of morphism_evidence or morphism_getCertificate',
+      'data directories of nodes, or consensus-wal out of them (with consensus-wal.1 beside it), evidence (raw or hex), JSON of morphism_evidence or morphism_getCertificate',
     )
     .requiredOption('--network <file>', 'network file that all nodes share')
     .option(
@@ -48,10 +48,11 @@ export function forensicsCommand(): Command {
 }
 
 async function run(names: readonly string[], flags: ForensicsFlags) {
-  const [{ readForensicFile }, { runForensics }, { setsFromFiles, setsFromNode }] = await Promise.all([
+  const [{ readForensicFile }, { runForensics }, { setsFromFiles, setsFromNode }, { logBefore }] = await Promise.all([
     import('../forensics/forensic-file.js'),
     import('../forensics/run-forensics.js'),
     import('../forensics/set-source.js'),
+    import('../../io/storage/file-log.js'),
   ])
   if (flags.set.length === 0 && !flags.rpcUrl) {
     throw new AppError(
@@ -63,7 +64,9 @@ async function run(names: readonly string[], flags: ForensicsFlags) {
   const sets = flags.set.length > 0 ? await setsFromFiles(flags.set) : setsFromNode(flags.rpcUrl!)
   const files: ForensicFile[] = []
   const unread: UnreadFile[] = []
-  for (const name of names) {
+  // A log is read with the one before it.
+  const isReadWith = (name: string) => names.some(other => logBefore(other) === name)
+  for (const name of names.filter(name => !isReadWith(name))) {
     try {
       files.push(await readForensicFile(name))
     } catch (error) {

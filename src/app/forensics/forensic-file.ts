@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { HexError, hexToBytes } from '../../base/primitives/bytes.js'
 import type { BlockHash } from '../../base/primitives/hashes.js'
@@ -9,9 +11,10 @@ import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { Vote } from '../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
-import { readFileLog } from '../../io/storage/file-log.js'
+import { logBefore, readFileLog } from '../../io/storage/file-log.js'
 import { decodeWalRecord, isMark } from '../../services/sequencer/wal/wal-record.js'
 import { AppError } from '../app-error.js'
+import { consensusLogName } from '../node/may-have-signed.js'
 import { JsonFields } from './json-fields.js'
 import { LogCoverage } from './log-coverage.js'
 
@@ -37,9 +40,11 @@ export interface ForensicFile {
   readonly coverage: LogCoverage | null
   /** Byte of a log after which it cannot be read. */
   readonly corruptAt: number | null
+  /** The same of the log before it, which is read with it. */
+  readonly corruptBeforeAt: number | null
 }
 
-/** Most bytes of a file: a consensus log is emptied after 32 MiB, at the end of a height. */
+/** Most bytes of a file: another consensus log is begun after 32 MiB, at the end of a height. */
 const maxFileBytes = 128 << 20
 
 const nothing = {
@@ -51,16 +56,18 @@ const nothing = {
   blocks: [],
   coverage: null,
   corruptAt: null,
+  corruptBeforeAt: null,
 }
 
 /**
- * Reads a consensus write-ahead log, a piece of evidence (raw bytes or hex), or JSON of `morphism_evidence` and
+ * Reads a consensus write-ahead log, with the one before it when that lies beside it, by its name or its node's data directory; a piece of evidence (raw bytes or hex), or JSON of `morphism_evidence` and
  * `morphism_getCertificate`; opened to read only. @throws AppError FORENSICS_FILE
  */
-export async function readForensicFile(file: string): Promise<ForensicFile> {
+export async function readForensicFile(name: string): Promise<ForensicFile> {
+  let file = name
   try {
-    const { size } = await stat(file)
-    if (size > maxFileBytes) throw new AppError('FORENSICS_FILE', `it has ${size} bytes, more than ${maxFileBytes}`)
+    if ((await stat(name)).isDirectory()) file = path.join(name, consensusLogName)
+    await checkSize(file)
     const bytes = await readFile(file)
     const text = bytes.length > 0 && isText(bytes[0]!) ? bytes.toString('utf8').trim() : ''
     const json = jsonOf(text)
@@ -76,16 +83,25 @@ export async function readForensicFile(file: string): Promise<ForensicFile> {
   }
 }
 
+/** @throws AppError FORENSICS_FILE */
+async function checkSize(file: string): Promise<void> {
+  const { size } = await stat(file)
+  if (size > maxFileBytes) throw new AppError('FORENSICS_FILE', `it has ${size} bytes, more than ${maxFileBytes}`)
+}
+
 async function readWal(file: string): Promise<ForensicFile> {
   const { records, corruptAt } = await readFileLog(file)
   if (corruptAt === 0) throw new AppError('FORENSICS_FILE', 'it is no consensus log, evidence or JSON of a node')
+  const before = await readBefore(file)
   const votes: Vote[] = []
   const aggregates: VoteAggregate[] = []
   const proposals: Proposal[] = []
   const blocks: NamedSet[] = []
   const coverage = new LogCoverage()
-  for (const record of records) {
+  for (const [i, record] of [...before.records, ...records].entries()) {
     const entry = decodeWalRecord(record)
+    // A log is whole when another takes its place.
+    if (i === before.records.length) coverage.turned(before.isTorn ? Number.POSITIVE_INFINITY : entry.height)
     coverage.add(entry)
     if (isMark(entry)) continue
     const { input, block } = entry
@@ -95,7 +111,26 @@ async function readWal(file: string): Promise<ForensicFile> {
     if (input.type === 'aggregate') aggregates.push(input.aggregate)
     if (input.type === 'proposal') proposals.push(input.proposal)
   }
-  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, blocks, coverage, corruptAt }
+  return {
+    ...nothing,
+    file,
+    kind: 'wal',
+    votes,
+    aggregates,
+    proposals,
+    blocks,
+    coverage,
+    corruptAt,
+    corruptBeforeAt: before.corruptAt,
+  }
+}
+
+/** The log that this one took the place of, if it is there. */
+async function readBefore(file: string): Promise<Awaited<ReturnType<typeof readFileLog>>> {
+  const before = logBefore(file)
+  if (!existsSync(before)) return { records: [], corruptAt: null, isTorn: false }
+  await checkSize(before)
+  return readFileLog(before)
 }
 
 /** JSON text of a node begins so, or hex does. */

@@ -3,6 +3,7 @@ import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.j
 import { isOneHonest, powerOf, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { isNil, precommit, type Vote } from '../../base/protocol/vote.js'
+import { logBefore } from '../../io/storage/file-log.js'
 import { type ForensicReport, investigate } from '../../rules/consensus/forensics.js'
 import type { SignedMessages, VerifiedMessages } from '../../rules/consensus/signed-messages.js'
 import { type DoubleAttestations, doubleAttestations } from './double-attestations.js'
@@ -111,7 +112,10 @@ export async function runForensics({
     ...judged,
     refusedMessages,
     unread,
-    corrupt: files.flatMap(({ file, corruptAt }) => (corruptAt === null ? [] : [{ file, corruptAt }])),
+    corrupt: files.flatMap(({ file, corruptAt: last, corruptBeforeAt: first }) => [
+      ...(first === null ? [] : [{ file: logBefore(file), corruptAt: first }]),
+      ...(last === null ? [] : [{ file, corruptAt: last }]),
+    ]),
     gaps,
     unknownSetAt,
     discarded: discarded.map(({ file }) => file),
