@@ -15,8 +15,8 @@ const file = (name: string) => path.join(directory, name)
 let devnet: RunningDevnet
 
 beforeAll(async () => {
-  writeFileSync(file('password'), 'correct horse\n')
-  writeFileSync(file('wrong-password'), 'battery staple\n')
+  writeFileSync(file('password'), 'correct horse\n', { mode: 0o600 })
+  writeFileSync(file('wrong-password'), 'battery staple\n', { mode: 0o600 })
   devnet = await RunningDevnet.start({ sequencers: 1 })
 })
 afterAll(async () => {
@@ -92,7 +92,7 @@ describe('morphism keys', () => {
     const publicKey = /^0x[0-9a-f]{96}/
     const madeOut = (await morphism(['keys', 'new', '--out', made, ...password])).stdout
     expect(madeOut).toMatch(publicKey)
-    writeFileSync(file('secret'), `0x${'17'.repeat(32)}\n`)
+    writeFileSync(file('secret'), `0x${'17'.repeat(32)}\n`, { mode: 0o600 })
     await morphism(['keys', 'import', '--secret-file', file('secret'), '--out', imported, ...password])
     // Public key of 0x1717…17, from another library (noble).
     const { bls12_381 } = await import('@noble/curves/bls12-381')
@@ -118,7 +118,7 @@ describe('morphism keys', () => {
       ['keys', 'new', '--out', file('k'), '--password-file', file('absent')],
       /password file .*absent cannot be read/,
     )
-    writeFileSync(file('zero'), `0x${'00'.repeat(32)}`)
+    writeFileSync(file('zero'), `0x${'00'.repeat(32)}`, { mode: 0o600 })
     await refused(
       ['keys', 'import', '--secret-file', file('zero'), '--out', file('k'), ...password],
       /does not hold a secret key/,

@@ -149,6 +149,7 @@ export class TestNode {
             return ok(undefined)
           },
           onCommitted: listener => node.listeners.push(listener),
+          isForged: async () => false,
           versionHalt: () => null,
         },
         network: wires,
@@ -156,6 +157,7 @@ export class TestNode {
         clock: net.clock,
         logger: silentLogger,
         metrics: silentMetrics,
+        fail: error => node.fatal.push(error),
       },
     )
     node.evidence = await EvidencePool.open({

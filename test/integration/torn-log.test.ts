@@ -40,6 +40,9 @@ class FramedLog implements AppendLog {
   replace(records: readonly Uint8Array[]): Promise<void> {
     return this.memory.replace(records)
   }
+  turn(): Promise<void> {
+    return this.memory.turn()
+  }
   size(): number {
     return this.memory.size()
   }

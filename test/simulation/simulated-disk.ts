@@ -87,6 +87,17 @@ export class SimulatedLog {
       of.queuedSync ??= inTurn(() => flush(of))
       return of.queuedSync
     }
+    const replace = (records: readonly Uint8Array[]) => {
+      pending = { records: [], queuedSync: null }
+      const copies = records.map(record => Uint8Array.from(record))
+      return inTurn(async () => {
+        await this.disk.write()
+        if (!life.isAlive) return
+        this.records = []
+        this.bytes = 0
+        this.add(copies)
+      })
+    }
     return {
       readAll: async () => {
         await sync()
@@ -98,17 +109,8 @@ export class SimulatedLog {
         if (life.isAlive) pending.records.push(new Uint8Array(record))
       },
       sync,
-      replace: records => {
-        pending = { records: [], queuedSync: null }
-        const copies = records.map(record => Uint8Array.from(record))
-        return inTurn(async () => {
-          await this.disk.write()
-          if (!life.isAlive) return
-          this.records = []
-          this.bytes = 0
-          this.add(copies)
-        })
-      },
+      replace,
+      turn: () => replace([]),
       size: () => pending.records.reduce((sum, record) => sum + record.length, this.bytes),
       close: async () => {
         if (isClosed) return

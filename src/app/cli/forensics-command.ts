@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import { AppError } from '../app-error.js'
+import type { ForensicFile } from '../forensics/forensic-file.js'
+import type { UnreadFile } from '../forensics/run-forensics.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { whole } from './devnet-command.js'
 
@@ -17,11 +19,11 @@ export function forensicsCommand(): Command {
   const collect = (value: string, list: string[]) => [...list, value]
   return new Command('forensics')
     .description(
-      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke, or what was given could not be judged or was not signed as it says, and nobody is proven guilty.',
+      'Name who broke the protocol, from consensus logs, evidence and certificates. Reads files only; exits with 2 when culprits are proven, 3 when agreement broke, or a part of what was given could not be judged or was not signed as it says, and nobody is proven guilty.',
     )
     .argument(
       '<files...>',
-      'consensus-wal of nodes, evidence (raw or hex), JSON of morphism_evidence or morphism_getCertificate',
+      'data directories of nodes, or consensus-wal out of them (with consensus-wal.1 beside it), evidence (raw or hex), JSON of morphism_evidence or morphism_getCertificate',
     )
     .requiredOption('--network <file>', 'network file that all nodes share')
     .option(
@@ -46,10 +48,11 @@ export function forensicsCommand(): Command {
 }
 
 async function run(names: readonly string[], flags: ForensicsFlags) {
-  const [{ readForensicFile }, { runForensics }, { setsFromFiles, setsFromNode }] = await Promise.all([
+  const [{ readForensicFile }, { runForensics }, { setsFromFiles, setsFromNode }, { logBefore }] = await Promise.all([
     import('../forensics/forensic-file.js'),
     import('../forensics/run-forensics.js'),
     import('../forensics/set-source.js'),
+    import('../../io/storage/file-log.js'),
   ])
   if (flags.set.length === 0 && !flags.rpcUrl) {
     throw new AppError(
@@ -59,15 +62,21 @@ async function run(names: readonly string[], flags: ForensicsFlags) {
   }
   const { l1 } = await readNetworkFile(flags.network)
   const sets = flags.set.length > 0 ? await setsFromFiles(flags.set) : setsFromNode(flags.rpcUrl!)
-  const files = []
-  for (const name of names) {
-    const file = await readForensicFile(name)
-    if (file.corruptAt !== null)
-      console.error(`morphism: ${name} is corrupt at byte ${file.corruptAt}; read up to there`)
-    files.push(file)
+  const files: ForensicFile[] = []
+  const unread: UnreadFile[] = []
+  // A log is read with the one before it.
+  const isReadWith = (name: string) => names.some(other => logBefore(other) === name)
+  for (const name of names.filter(name => !isReadWith(name))) {
+    try {
+      files.push(await readForensicFile(name))
+    } catch (error) {
+      if (!(error instanceof AppError) || names.length === 1) throw error
+      unread.push({ file: name, why: error.message })
+    }
   }
   return runForensics({
     files,
+    unread,
     sets,
     domain: { l1ChainId: l1.chainId, rollup: l1.contracts.rollup },
     isComplete: flags.complete === true,

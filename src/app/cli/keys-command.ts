@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import { decryptKeystore, encryptKeystore, loadKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
+import { KeyError } from '../../io/keys/key-error.js'
 import { loadKeyFile } from '../../io/keys/key-file.js'
+import { readSecretFile } from '../../io/keys/private-file.js'
 import { AppError } from '../app-error.js'
 import { exportRecordCommand, importRecordCommand } from './record-commands.js'
 
@@ -93,8 +94,9 @@ async function saveNew({
 
 async function readPassword(file: string): Promise<string> {
   try {
-    return (await readFile(file, 'utf8')).replace(/\r?\n$/, '')
+    return (await readSecretFile(file)).replace(/\r?\n$/, '')
   } catch (cause) {
+    if (cause instanceof KeyError && cause.code === 'SECRET_FILE_EXPOSED') throw cause
     throw new AppError('PASSWORD_FILE', `the password file ${file} cannot be read`, { file }, { cause })
   }
 }

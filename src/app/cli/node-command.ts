@@ -10,6 +10,7 @@ import type { NodeConfig, SignerConfig } from '../node/node-config.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
+import { resumeSigningOption } from './resume-signing-option.js'
 import { version } from './version.js'
 
 interface NodeFlags {
@@ -30,7 +31,8 @@ interface NodeFlags {
   readonly passwordFile?: string
   readonly remoteSigner?: string
   readonly signerTokenFile?: string
-  readonly resumeSigning?: boolean
+  readonly resumeSigning?: string
+  readonly newSigningRecord?: boolean
   readonly submitterKey?: string
   readonly logLevel: NodeConfig['logLevel']
   readonly traceApplication?: boolean
@@ -62,7 +64,11 @@ export function nodeCommand(): Command {
     .option('--password-file <file>', 'file that holds the password of the keystore')
     .option('--remote-signer <address>', 'signer process in place of a keystore: unix:/path or tcp://127.0.0.1:port')
     .option('--signer-token-file <file>', 'file that holds the token shared with the signer process')
-    .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
+    .addOption(resumeSigningOption())
+    .option(
+      '--new-signing-record',
+      'begin a signing record where it is missing: only when the old one is lost for good',
+    )
     .option('--submitter-key <file>', 'private key of the L1 account that posts batches (sequencers)')
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
@@ -110,12 +116,14 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
 
 /** The consensus key itself, or the way to the process that has it. */
 async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
-  const { keystore, passwordFile, remoteSigner, signerTokenFile, resumeSigning } = flags
+  const { keystore, passwordFile, remoteSigner, signerTokenFile, resumeSigning, newSigningRecord } = flags
   if (remoteSigner !== undefined) {
     if (keystore !== undefined)
       throw new AppError('TWO_SIGNERS', 'The consensus key is in one place: give --keystore or --remote-signer.')
     if (resumeSigning)
       throw new AppError('RESUME_AT_SIGNER', 'The signer process keeps the record: give --resume-signing to it.')
+    if (newSigningRecord)
+      throw new AppError('RECORD_AT_SIGNER', 'The signer process keeps the record: give --new-record to it.')
     if (signerTokenFile === undefined)
       throw new AppError('NO_SIGNER_TOKEN', 'A remote signer needs the shared token: give --signer-token-file.')
     return { kind: 'remote', address: parseSignerAddress(remoteSigner), token: await loadSignerToken(signerTokenFile) }
@@ -129,6 +137,7 @@ async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
   return {
     kind: 'local',
     secretKey: await openKeystore({ file: keystore, passwordFile }),
-    resumes: resumeSigning ?? false,
+    resumes: resumeSigning ?? null,
+    beginsRecord: newSigningRecord ?? false,
   }
 }

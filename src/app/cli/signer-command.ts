@@ -4,12 +4,14 @@ import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { parseSignerAddress, showSignerAddress } from '../../io/keys/signer-address.js'
 import { SignerServer } from '../../io/keys/signer-server.js'
 import { loadSignerToken } from '../../io/keys/signer-token.js'
+import { stopFields } from '../../io/keys/signing-record.js'
 import { PinoLogger } from '../../io/telemetry/pino-logger.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { endOnUncaught } from '../end-on-uncaught.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { openGuardedSigner } from '../open-guarded-signer.js'
 import { openKeystore } from './keys-command.js'
+import { resumeSigningOption } from './resume-signing-option.js'
 
 interface SignerFlags {
   readonly network: string
@@ -18,7 +20,8 @@ interface SignerFlags {
   readonly record: string
   readonly listen: string
   readonly authTokenFile: string
-  readonly resumeSigning?: boolean
+  readonly newRecord?: boolean
+  readonly resumeSigning?: string
 }
 
 /** `morphism signer`: holds a consensus key and its signing record for a node that runs elsewhere on this machine. */
@@ -31,7 +34,8 @@ export function signerCommand(): Command {
     .requiredOption('--record <file>', 'signing record: never to be lost, copied back or shared')
     .requiredOption('--listen <address>', 'unix:/path (mode 0600) or tcp://127.0.0.1:port')
     .requiredOption('--auth-token-file <file>', 'file that holds the token shared with the node, 32 characters or more')
-    .option('--resume-signing', 'sign again after a stop: only when no other instance of the key runs')
+    .option('--new-record', 'begin the signing record where it is missing: for a key that has never signed')
+    .addOption(resumeSigningOption())
     .action(async (flags: SignerFlags) => {
       const address = parseSignerAddress(flags.listen)
       const token = await loadSignerToken(flags.authTokenFile)
@@ -42,7 +46,9 @@ export function signerCommand(): Command {
         secretKey: await openKeystore({ file: flags.keystore, passwordFile: flags.passwordFile }),
         domain,
         recordPath: path.resolve(flags.record),
-        resumes: flags.resumeSigning ?? false,
+        resumes: flags.resumeSigning ?? null,
+        beginsRecord: flags.newRecord ?? false,
+        beginFlag: '--new-record',
         logger,
       })
       endOnUncaught(logger)
@@ -51,7 +57,8 @@ export function signerCommand(): Command {
         await signer.close()
         throw error
       })
-      if (signer.stop) logger.error('signing is stopped; see the operations part of the README', { ...signer.stop })
+      if (signer.stop)
+        logger.error('signing is stopped; see the operations part of the README', stopFields(signer.stop))
       logger.info('signer is listening', { address: showSignerAddress(server.address) })
       await new Promise<void>(resolve => {
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())

@@ -10,6 +10,7 @@ import { zeroHash } from '../../base/primitives/hashes.js'
 import { prevote, voteDigest } from '../../base/protocol/vote.js'
 import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
 import { RemoteSigner } from '../../io/keys/remote-signer.js'
+import { inlineSignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { parseSignerAddress } from '../../io/keys/signer-address.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { systemClock } from '../../io/time/system-clock.js'
@@ -24,8 +25,8 @@ const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
-  writeFileSync(file('password'), 'correct horse\n')
-  writeFileSync(file('token'), `${token}\n`)
+  writeFileSync(file('password'), 'correct horse\n', { mode: 0o600 })
+  writeFileSync(file('token'), `${token}\n`, { mode: 0o600 })
   const secret = secretKey.toBytes()
   const publicKey = secretKey.publicKey()
   await saveKeystore(
@@ -74,7 +75,7 @@ async function startSigner({ record = 'record', flags = [] as string[] } = {}): 
 const dial = () =>
   RemoteSigner.connect({
     config: { address: parseSignerAddress(`unix:${file('socket')}`), token, domain },
-    ports: { clock: systemClock, logger: silentLogger },
+    ports: { verifier: inlineSignatureVerifier, clock: systemClock, logger: silentLogger },
   })
 const vote = (height: number, value = 1) => ({
   height,
@@ -85,7 +86,7 @@ const vote = (height: number, value = 1) => ({
 
 describe('morphism signer', () => {
   it('signs, is killed, comes back with its record, and moves to another machine', async () => {
-    const first = await startSigner()
+    const first = await startSigner({ flags: ['--new-record'] })
     const signer = await dial()
     const signature = await signer.signVote(vote(5))
     const key = parseBlsPublicKey(secretKey.publicKey())!
@@ -97,8 +98,11 @@ describe('morphism signer', () => {
     first.kill('SIGKILL')
     await once(first, 'exit')
     const waiting = signer.signVote(vote(6))
-    const second = await startSigner()
-    await waiting
+    const [second] = await Promise.all([
+      startSigner(),
+      expect(waiting).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' }),
+    ])
+    await signer.signVote(vote(6))
     await expect(signer.signVote(vote(6, 2))).rejects.toMatchObject({ code: 'DOUBLE_VOTE' })
     await signer.close()
     second.kill('SIGTERM')
@@ -126,7 +130,7 @@ describe('morphism signer', () => {
     await once(running!, 'exit')
     const still = await morphism('keys', 'import-record', '--record', file('elsewhere'), file('moved.json'))
     expect(still.stdout).toContain('still stopped (KEY_IN_USE_ELSEWHERE at 9)')
-    await startSigner({ record: 'elsewhere', flags: ['--resume-signing'] })
+    await startSigner({ record: 'elsewhere', flags: ['--resume-signing', '9'] })
     const resumed = await dial()
     await expect(resumed.signVote(vote(9, 2))).rejects.toMatchObject({ code: 'BELOW_RECORD' })
     await resumed.signVote(vote(10))
@@ -134,14 +138,21 @@ describe('morphism signer', () => {
   }, 60_000)
 
   it('says in one sentence what is wrong', async () => {
-    writeFileSync(file('short'), 'short\n')
+    writeFileSync(file('short'), 'short\n', { mode: 0o600 })
+    writeFileSync(file('open-password'), 'correct horse\n', { mode: 0o644 })
     writeFileSync(file('garbage'), '{}')
-    const base = ['signer', '--network', file('network.json'), '--record', file('unused')]
+    const signer = ['signer', '--network', file('network.json'), '--record']
+    const base = [...signer, file('unused'), '--new-record']
     const keys = ['--keystore', file('keystore.json'), '--password-file', file('password')]
     const cases: [string[], RegExp][] = [
       [[...base, ...keys, '--listen', 'tcp://0.0.0.0:1', '--auth-token-file', file('token')], /no address of a signer/],
       [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')], /cannot listen/],
       [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('short')], /shorter than 32/],
+      [
+        [...signer, file('unused-2'), ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')],
+        /give --new-record/,
+      ],
+      [['keys', 'show', file('keystore.json'), '--password-file', file('open-password')], /run chmod 600/],
       [['keys', 'import-record', '--record', file('unused-2'), file('garbage')], /file has no metadata/],
       [['keys', 'export-record', '--record', file('unused-2')], /no signing record at/],
       [['keys', 'export-record'], /give either --data-dir or --record/],

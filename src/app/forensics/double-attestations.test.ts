@@ -67,6 +67,11 @@ describe('two attestations of one batch in precommits', () => {
     expect(await namedBy(votes)).toEqual({ exitCode: 2, named: [[1, 2, a]] })
   })
 
+  it('are counted as not judged at heights whose set is unknown', async () => {
+    const votes = [carrying(2, 7, attestationBy(2, a)), carrying(2, 8, attestationBy(2, b))]
+    expect(await namedBy(votes, [setJson({ activeFrom: 8 })])).toEqual({ exitCode: 3, named: [] })
+  })
+
   it('are one key’s, whatever its index in the sets of two heights', async () => {
     // Key 2 is member 2 of set 1 and member 1 of set 2; key 3 is member 2 of set 2.
     const sets = [setJson(), setJson({ first: 1, setId: 2, activeFrom: 10 })]

@@ -22,6 +22,8 @@ export interface DoubleAttestations {
   readonly attestations: readonly AttestationFinding[]
   /** Evidence, each piece once, that names a set that is not known here. */
   readonly unjudged: readonly DuplicateAttestation[]
+  /** Attestations in precommits of batches of which two hashes are claimed, at heights whose set is not known here. */
+  readonly unjudgedAttestations: number
   /** Pieces of evidence that were not signed as they claim. */
   readonly refusedEvidence: number
 }
@@ -52,12 +54,13 @@ export async function doubleAttestations(
     if (verdict.ok) add({ culprit: verdict.value, evidence })
     else refusedEvidence++
   }
-  for (const { set, culprit, byHash } of await claimsByPlace(files, sets)) {
+  const { places, unjudgedAttestations } = await claimsByPlace(files, sets)
+  for (const { set, culprit, byHash } of places) {
     const attestations = twoSigned(byHash, culprit, domain)
     if (!attestations) continue
     add({ culprit, evidence: duplicateAttestation({ setId: set.setId, member: culprit.index, attestations }) })
   }
-  return { attestations: [...found.values()], unjudged: [...unjudged.values()], refusedEvidence }
+  return { attestations: [...found.values()], unjudged: [...unjudged.values()], unjudgedAttestations, refusedEvidence }
 }
 
 /** A key signs one attestation of a batch, whatever its index in the sets of the heights at which it sends it. */
@@ -80,7 +83,10 @@ interface ClaimsOfPlace {
 }
 
 /** Only batches of which two hashes are claimed: of an honest network's logs nothing is kept, and no set is asked for. */
-async function claimsByPlace(files: readonly ForensicFile[], sets: SetSource): Promise<Iterable<ClaimsOfPlace>> {
+async function claimsByPlace(
+  files: readonly ForensicFile[],
+  sets: SetSource,
+): Promise<{ places: Iterable<ClaimsOfPlace>; unjudgedAttestations: number }> {
   const claims = claimsIn(files)
   const hashes = new Map<BatchIndex, Set<BatchHash>>()
   for (const { attestation } of claims) {
@@ -88,10 +94,12 @@ async function claimsByPlace(files: readonly ForensicFile[], sets: SetSource): P
     hashes.set(batchIndex, (hashes.get(batchIndex) ?? new Set()).add(batchHash))
   }
   const places = new Map<string, ClaimsOfPlace>()
+  let unjudgedAttestations = 0
   for (const { height, member, attestation } of claims) {
     if (hashes.get(attestation.batchIndex)!.size === 1) continue
     const set = await sets.setAt(height)
     const culprit = set?.members[member]
+    if (!set) unjudgedAttestations++
     if (!set || !culprit) continue
     const key = placeOf(culprit, attestation)
     const place = places.get(key) ?? { set, culprit, byHash: new Map() }
@@ -99,7 +107,7 @@ async function claimsByPlace(files: readonly ForensicFile[], sets: SetSource): P
     const ofHash = place.byHash.get(attestation.batchHash) ?? new Map<Hex, BatchAttestation>()
     place.byHash.set(attestation.batchHash, ofHash.set(bytesToHex(attestation.signature), attestation))
   }
-  return places.values()
+  return { places: places.values(), unjudgedAttestations }
 }
 
 function claimsIn(files: readonly ForensicFile[]): Claim[] {

@@ -1,16 +1,29 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { type Hex, HexError, hexToBytes } from '../../base/primitives/bytes.js'
+import { HexError, hexToBytes } from '../../base/primitives/bytes.js'
+import type { BlockHash } from '../../base/primitives/hashes.js'
+import type { Height, SetId } from '../../base/primitives/quantities.js'
+import { contextHash } from '../../base/protocol/block-context.js'
 import { decodeEvidence, type Evidence, maxEvidenceBytes } from '../../base/protocol/evidence.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { Vote } from '../../base/protocol/vote.js'
 import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
-import { readFileLog } from '../../io/storage/file-log.js'
+import { logBefore, readFileLog } from '../../io/storage/file-log.js'
 import { decodeWalRecord, isMark } from '../../services/sequencer/wal/wal-record.js'
 import { AppError } from '../app-error.js'
+import { consensusLogName } from '../node/may-have-signed.js'
 import { JsonFields } from './json-fields.js'
 import { LogCoverage } from './log-coverage.js'
+
+/** Which set signs a block, as the block says. */
+export interface NamedSet {
+  readonly height: Height
+  readonly blockHash: BlockHash
+  readonly setId: SetId
+}
 
 /** What one file holds that sequencers signed. Nothing of it is verified. */
 export interface ForensicFile {
@@ -21,11 +34,18 @@ export interface ForensicFile {
   readonly proposals: readonly Proposal[]
   readonly certificates: readonly QuorumCertificate[]
   readonly evidence: readonly Evidence[]
+  /** Blocks that a log holds, and the set that each names. */
+  readonly blocks: readonly NamedSet[]
   /** What heights a log holds whole; null of other files. */
   readonly coverage: LogCoverage | null
   /** Byte of a log after which it cannot be read. */
   readonly corruptAt: number | null
+  /** The same of the log before it, which is read with it. */
+  readonly corruptBeforeAt: number | null
 }
+
+/** Most bytes of a file: another consensus log is begun after 32 MiB, at the end of a height. */
+const maxFileBytes = 128 << 20
 
 const nothing = {
   votes: [],
@@ -33,16 +53,21 @@ const nothing = {
   proposals: [],
   certificates: [],
   evidence: [],
+  blocks: [],
   coverage: null,
   corruptAt: null,
+  corruptBeforeAt: null,
 }
 
 /**
- * Reads a consensus write-ahead log, a piece of evidence (raw bytes or hex), or JSON of `morphism_evidence` and
+ * Reads a consensus write-ahead log, with the one before it when that lies beside it, by its name or its node's data directory; a piece of evidence (raw bytes or hex), or JSON of `morphism_evidence` and
  * `morphism_getCertificate`; opened to read only. @throws AppError FORENSICS_FILE
  */
-export async function readForensicFile(file: string): Promise<ForensicFile> {
+export async function readForensicFile(name: string): Promise<ForensicFile> {
+  let file = name
   try {
+    if ((await stat(name)).isDirectory()) file = path.join(name, consensusLogName)
+    await checkSize(file)
     const bytes = await readFile(file)
     const text = bytes.length > 0 && isText(bytes[0]!) ? bytes.toString('utf8').trim() : ''
     const json = jsonOf(text)
@@ -58,23 +83,54 @@ export async function readForensicFile(file: string): Promise<ForensicFile> {
   }
 }
 
+/** @throws AppError FORENSICS_FILE */
+async function checkSize(file: string): Promise<void> {
+  const { size } = await stat(file)
+  if (size > maxFileBytes) throw new AppError('FORENSICS_FILE', `it has ${size} bytes, more than ${maxFileBytes}`)
+}
+
 async function readWal(file: string): Promise<ForensicFile> {
   const { records, corruptAt } = await readFileLog(file)
   if (corruptAt === 0) throw new AppError('FORENSICS_FILE', 'it is no consensus log, evidence or JSON of a node')
+  const before = await readBefore(file)
   const votes: Vote[] = []
   const aggregates: VoteAggregate[] = []
   const proposals: Proposal[] = []
+  const blocks: NamedSet[] = []
   const coverage = new LogCoverage()
-  for (const record of records) {
+  for (const [i, record] of [...before.records, ...records].entries()) {
     const entry = decodeWalRecord(record)
+    // A log is whole when another takes its place.
+    if (i === before.records.length) coverage.turned(before.isTorn ? Number.POSITIVE_INFINITY : entry.height)
     coverage.add(entry)
     if (isMark(entry)) continue
-    const { input } = entry
+    const { input, block } = entry
+    if (block && contextHash(block.context) === block.header.parentBeaconBlockRoot)
+      blocks.push({ height: block.header.number, blockHash: block.hash, setId: block.context.setId })
     if (input.type === 'votes') votes.push(...input.votes)
     if (input.type === 'aggregate') aggregates.push(input.aggregate)
     if (input.type === 'proposal') proposals.push(input.proposal)
   }
-  return { ...nothing, file, kind: 'wal', votes, aggregates, proposals, coverage, corruptAt }
+  return {
+    ...nothing,
+    file,
+    kind: 'wal',
+    votes,
+    aggregates,
+    proposals,
+    blocks,
+    coverage,
+    corruptAt,
+    corruptBeforeAt: before.corruptAt,
+  }
+}
+
+/** The log that this one took the place of, if it is there. */
+async function readBefore(file: string): Promise<Awaited<ReturnType<typeof readFileLog>>> {
+  const before = logBefore(file)
+  if (!existsSync(before)) return { records: [], corruptAt: null, isTorn: false }
+  await checkSize(before)
+  return readFileLog(before)
 }
 
 /** JSON text of a node begins so, or hex does. */
@@ -123,7 +179,7 @@ function readCertificate(fields: JsonFields): QuorumCertificate {
   return {
     height: fields.number('height'),
     round: fields.number('round'),
-    blockHash: fields.text('blockHash').toLowerCase() as Hex,
+    blockHash: fields.hash('blockHash'),
     setId: fields.number('setId'),
     absent: fields.quantity('absent'),
     signature,

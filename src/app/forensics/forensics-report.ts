@@ -15,11 +15,17 @@ import type { Forensics, HeightFindings } from './run-forensics.js'
 export const forensicsExitCodes = { nothing: 0, culprits: 2, unanswered: 3 } as const
 
 export function forensicsExitCode(forensics: Forensics): number {
-  const { heights, attestations, unjudged, unknownSetAt } = forensics
+  const { heights, attestations } = forensics
   if (attestations.length > 0 || heights.some(({ culprits }) => culprits.length > 0)) return forensicsExitCodes.culprits
-  const isUnjudged = unjudged.length + unknownSetAt.length > 0
-  const isUnanswered = isUnjudged || refusedOf(forensics) > 0 || heights.some(({ isFork }) => isFork)
+  const isUnanswered = isPartlyUnjudged(forensics) || heights.some(({ isFork }) => isFork)
   return isUnanswered ? forensicsExitCodes.unanswered : forensicsExitCodes.nothing
+}
+
+/** Whether something that was given says nothing: then nobody can be said to be innocent either. */
+function isPartlyUnjudged(forensics: Forensics): boolean {
+  const { unjudged, unjudgedAttestations, unknownSetAt, unread, corrupt, discarded, gaps } = forensics
+  const isLeftOut = [unjudged, unknownSetAt, unread, corrupt, discarded, gaps].some(({ length }) => length > 0)
+  return isLeftOut || unjudgedAttestations + refusedOf(forensics) > 0
 }
 
 /** What was given and not signed as it says: with the keys or the network of another chain, that is all of it. */
@@ -123,24 +129,38 @@ function sentence(message: ProofMessage): string {
 
 /** The findings for a person. */
 export function forensicsText(forensics: Forensics): string {
-  const { heights, attestations, unjudged, unknownSetAt, gaps, knownHeights, examinedHeights } = forensics
+  const { heights, attestations, unjudged, gaps, knownHeights, examinedHeights } = forensics
   const lines = [`${knownHeights} heights known, ${examinedHeights} examined`]
   if (gaps.length > 0) lines.push('judged as without --complete, since a log does not show all of a height')
   for (const gap of gaps) lines.push(`  ${gapLine(gap)}`)
   for (const findings of heights) lines.push('', ...heightLines(findings))
   if (attestations.length > 0) lines.push('', 'attestations of two hashes for one batch')
   for (const finding of attestations) lines.push(`  ${attestationLine(finding)}`)
-  lines.push(...unjudgedLines(unjudged))
+  lines.push(...unjudgedLines(unjudged), ...omissionLines(forensics))
+  if (heights.length + attestations.length === 0 && !isPartlyUnjudged(forensics))
+    lines.push('nobody is seen to have broken the protocol')
+  return lines.join('\n')
+}
+
+/** What was given and says nothing. */
+function omissionLines(forensics: Forensics): string[] {
+  const { unknownSetAt, unjudgedAttestations, unread, corrupt, discarded } = forensics
+  const lines = unread.map(({ why }) => why)
+  for (const { file, corruptAt } of corrupt) lines.push(`${file} is corrupt at byte ${corruptAt}; read up to there`)
+  for (const file of discarded)
+    lines.push(`${file} holds too many messages that were not signed as they say: the rest of it was discarded`)
   if (unknownSetAt.length > 0)
-    lines.push(`${whichHeights(unknownSetAt)}: messages differ, and could not be judged: the set is unknown`)
+    lines.push(
+      `${whichHeights(unknownSetAt)}: messages differ, and could not be judged: the set that signs them is unknown`,
+    )
+  if (unjudgedAttestations > 0)
+    lines.push(`${unjudgedAttestations} attestations could not be judged: the sets of their heights are unknown`)
   const refused = refusedOf(forensics)
   if (refused > 0)
     lines.push(
       `${refused} messages and pieces of evidence were not signed as they say: are these the right network and set?`,
     )
-  if (heights.length + attestations.length + unjudged.length + unknownSetAt.length + refused === 0)
-    lines.push('nobody is seen to have broken the protocol')
-  return lines.join('\n')
+  return lines
 }
 
 /** One line for each unknown set. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,10 +7,16 @@ import { json } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { aggregateSignatures } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
+import { zeroHash } from '../../base/primitives/hashes.js'
 import { duplicateVote, encodeEvidence } from '../../base/protocol/evidence.js'
+import { proposalDigest } from '../../base/protocol/proposal.js'
 import { precommit, prevote, type Vote } from '../../base/protocol/vote.js'
+import { FileLog } from '../../io/storage/file-log.js'
+import { childOf, genesis } from '../../rules/blocks/blocks.fixture.js'
+import { asVerified } from '../../rules/consensus/verified.js'
+import { encodeWalRecord } from '../../services/sequencer/wal/wal-record.js'
 import { readForensicFile } from './forensic-file.js'
-import { a, b, decided, domain, setJson, voteBy, saveWal as walOf } from './forensics.fixture.js'
+import { a, b, decided, domain, keys, setJson, voteBy, saveWal as walOf } from './forensics.fixture.js'
 import { forensicsExitCode, forensicsJson, forensicsText } from './forensics-report.js'
 import { runForensics } from './run-forensics.js'
 import { setsFromFiles, setsFromNode } from './set-source.js'
@@ -96,8 +102,28 @@ describe('forensics on files', () => {
     const forked = await judge([second, answer])
     expect(forked.exitCode).toBe(3)
     expect(forked.accused).toContain('2 amnesia')
+    const unhashed = await save('unhashed.json', JSON.stringify({ ...certificate, blockHash: '0xzz' }))
+    const named = { code: 'FORENSICS_FILE', message: expect.stringContaining('unhashed.json cannot be read') }
+    await expect(readForensicFile(unhashed)).rejects.toMatchObject(named)
     const forged = await save('forged.json', JSON.stringify([{ ...certificate, blockHash: `0x${'cc'.repeat(32)}` }]))
     expect((await judge([second, forged])).exitCode).toBe(3)
+  })
+
+  it('sees a precommit for nil beside a certificate of that round that has its sender in it', async () => {
+    const place = { height: 5, round: 0, step: precommit }
+    const log = await saveWal('wal', [...decided(5, 0, a, 0, 2, 3), voteBy(1, place, zeroHash)])
+    const saveCertificate = (name: string, ...by: number[]) => {
+      const absent = [0, 1, 2, 3]
+        .filter(member => !by.includes(member))
+        .reduce((bits, member) => bits | (1 << member), 0)
+      const signature = bytesToHex(aggregateSignatures(by.map(member => voteBy(member, place, a).signature)))
+      const fields = { height: '0x5', round: '0x0', blockHash: a, setId: '0x1', absent: `0x${absent.toString(16)}` }
+      return save(name, JSON.stringify({ ...fields, signature }))
+    }
+    const without = await judge([log, await saveCertificate('without', 0, 2, 3)])
+    expect(without).toMatchObject({ exitCode: 0, culprits: [] })
+    const withIt = await judge([log, await saveCertificate('with', 0, 1, 2)])
+    expect(withIt).toMatchObject({ exitCode: 2, culprits: ['1 double-vote'] })
   })
 
   it('takes evidence as raw bytes, as hex and as an answer of morphism_evidence, and checks it', async () => {
@@ -130,6 +156,47 @@ describe('forensics on files', () => {
     expect(forensicsJson(findings).refusedMessages).toBeGreaterThan(10)
   })
 
+  it('does not say that nobody is seen when a part of what was given was not judged', async () => {
+    const [file] = (await logs()) as [string]
+    const quiet = await judge([file])
+    expect([quiet.exitCode, forensicsText(quiet.findings)]).toEqual([0, expect.stringContaining('nobody is seen')])
+
+    const bytes = await readFile(file)
+    bytes[bytes.length - 100]! ^= 1
+    const corrupt = await judge([await save('corrupt', Buffer.concat([bytes, Buffer.alloc(50, 7)]))])
+    expect([corrupt.exitCode, forensicsText(corrupt.findings)]).toEqual([
+      3,
+      expect.stringContaining('is corrupt at byte'),
+    ])
+
+    const split = await saveWal('split', [
+      ...decided(5, 0, a, 0, 1, 2),
+      voteBy(3, { height: 5, round: 1, step: prevote }, b),
+    ])
+    const gap = await judge([split], { isComplete: true })
+    expect([gap.exitCode, forensicsText(gap.findings)]).toEqual([3, expect.stringContaining('may have gone on')])
+    for (const { findings } of [corrupt, gap]) expect(forensicsText(findings)).not.toContain('nobody is seen')
+  })
+
+  it('discards the rest of a file of forgeries, judges the others and says so', async () => {
+    const elsewhere = (round: number) => voteBy(3, { height: 6, round, step: precommit }, b).signature
+    const oneValue = Array.from({ length: 1_000 }, (_, i) => ({
+      ...voteBy(3, { height: 5, round: 0, step: precommit }, b),
+      signature: elsewhere(i),
+    }))
+    const forged = oneValue.map((vote, round) => ({ ...vote, round, blockHash: a }))
+    const file = { ...(await readForensicFile(await saveWal('empty', []))), votes: [...oneValue, ...forged] }
+    const of = { files: [{ ...file, file: 'forged' }], domain, isComplete: false, only: null }
+    const sets = await setsFromFiles([await setFile()])
+    const alone = await runForensics({ ...of, sets })
+    expect(alone.refusedMessages).toBeLessThanOrEqual(128)
+    expect(forensicsExitCode(alone)).toBe(3)
+    expect(forensicsText(alone)).toMatch(/forged holds too many messages .* the rest of it was discarded/)
+    const others = await Promise.all((await logs()).map(readForensicFile))
+    const withOthers = await runForensics({ ...of, files: [...of.files, ...others], sets })
+    expect(withOthers.heights[0]!.accused.map(({ member }) => member)).toEqual([2, 3])
+  })
+
   it('judges what it can, and says of which heights the set is unknown', async () => {
     const files = await Promise.all((await logs()).map(readForensicFile))
     const far = { height: 10 ** 9, round: 0, step: prevote }
@@ -144,12 +211,46 @@ describe('forensics on files', () => {
     const both = await of(...files, await readForensicFile(forged))
     expect(both.heights[0]!.culprits.map(({ member }) => member)).toEqual([2, 3])
     expect(forensicsText(both)).toContain(
-      'height 1000000000: messages differ, and could not be judged: the set is unknown',
+      'height 1000000000: messages differ, and could not be judged: the set that signs them is unknown',
     )
     const alone = await of(await readForensicFile(forged))
     expect(forensicsExitCode(alone)).toBe(3)
     expect(forensicsText(alone)).not.toContain('nobody is seen')
     expect(forensicsJson(alone).unknownSetAt).toEqual([far.height])
+  })
+
+  it('judges no height that another set signs than the one that is given', async () => {
+    const block = childOf(genesis, { context: { setId: 2 } })
+    const place = { height: 1, round: 0 }
+    const path = join(directory, 'wal')
+    const log = await FileLog.open({ path })
+    const content = { ...place, validRound: -1, blockHash: block.hash, proposer: 0 } as const
+    const proposal = asVerified({ ...content, signature: keys[0]!.sign(proposalDigest(domain, content)) })
+    log.append(encodeWalRecord({ height: 1, input: { type: 'proposal', proposal }, block }))
+    const votes = (members: number[], hash = block.hash) =>
+      members.map(by => voteBy(by, { ...place, step: prevote }, hash))
+    const save = (some: Vote[]) =>
+      log.append(encodeWalRecord({ height: 1, input: { type: 'votes', votes: some.map(asVerified) } }))
+    save([...votes([3]), ...votes([3], b)])
+    await log.sync()
+    // One member alone may vote for a block that names any set.
+    expect(await judge([path])).toMatchObject({ exitCode: 2, culprits: ['3 double-vote'] })
+    save(votes([0, 1]))
+    await log.close()
+    const stale = await judge([path])
+    expect(stale).toMatchObject({ exitCode: 3, culprits: [], findings: { unknownSetAt: [1] } })
+  })
+
+  it('judges no height as complete at which a log holds what nobody signed', async () => {
+    const [first, second] = (await logs()) as [string, string]
+    const files = await Promise.all([first, second].map(readForensicFile))
+    const forged = { ...voteBy(1, { height: 5, round: 1, step: prevote }, a), member: 0 }
+    const sets = await setsFromFiles([await setFile()])
+    const of = { files: [files[0]!, { ...files[1]!, votes: [...files[1]!.votes, forged] }], sets, domain, only: null }
+    const findings = await runForensics({ ...of, isComplete: true })
+    expect(findings.heights[0]).toMatchObject({ culprits: [], accused: [{ member: 2 }, { member: 3 }] })
+    expect(forensicsText(findings)).toContain('wal-1 holds messages that were not signed as they say')
+    expect(forensicsExitCode(findings)).toBe(3)
   })
 
   it('takes the set that signs the height, from files or from a node', async () => {
@@ -184,6 +285,9 @@ describe('forensics on files', () => {
     expect((await judge(files, { only: 5, isComplete: true })).exitCode).toBe(2)
     for (const content of ['what is this, and why is it here at all?', '{"a":1}', '0x1234', '[{"absent":"0x0"}]'])
       await expect(readForensicFile(await save('bad', content))).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
+    await truncate(await save('huge', ''), (128 << 20) + 1)
+    const huge = { code: 'FORENSICS_FILE', message: expect.stringContaining('more than 134217728') }
+    await expect(readForensicFile(join(directory, 'huge'))).rejects.toMatchObject(huge)
     await expect(readForensicFile(join(directory, 'none'))).rejects.toMatchObject({ code: 'FORENSICS_FILE' })
   })
 })

@@ -1,3 +1,4 @@
+import type { Hash32 } from '../../base/primitives/hashes.js'
 import { AppError } from '../app-error.js'
 
 /** Fields of an object in a file that holds answers of JSON-RPC. Every method throws AppError FORENSICS_FILE. */
@@ -39,6 +40,13 @@ export class JsonFields {
     const value = this.quantity(name)
     if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value)
     throw new AppError('FORENSICS_FILE', `${this.what}: ${name} is above 2^53`)
+  }
+
+  /** 32 bytes of hex, in lower case. */
+  hash(name: string): Hash32 {
+    const text = this.text(name)
+    if (/^0x[0-9a-f]{64}$/i.test(text)) return text.toLowerCase() as Hash32
+    throw new AppError('FORENSICS_FILE', `${this.what}: ${name} is no hash`)
   }
 
   list(name: string): readonly unknown[] {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -141,5 +141,39 @@ describe('a log that does not hold all of a height', () => {
     const forensics = await runForensics({ files: [evidence], sets, domain, isComplete: true, only: 5 })
     expect(forensics.gaps).toEqual([{ file: null, reason: 'no consensus log is given', heights: [5] }])
     expect(forensicsText(forensics)).toContain('height 5: no consensus log is given')
+  })
+
+  it('is read with the log before it, and convicts nobody honest where a log between them is missing', async () => {
+    const other = await save('wal-0', decidedFirst)
+    const heights = [...new Set(lockedThenFreed.map(({ height }) => height))]
+    const of = (height: number, name: string) =>
+      save(name, [{ height, mark: 'signs' }, ...lockedThenFreed.filter(vote => vote.height === height)])
+    expect(heights).toEqual([4, 5, 6])
+    const node = join(directory, 'node')
+    await mkdir(node)
+    await of(4, 'node/consensus-wal.1')
+    await of(5, 'node/consensus-wal')
+    expect((await judge([other, node])).gaps).toMatchObject([{ file: join(node, 'consensus-wal'), heights: [5] }])
+    await rename(join(node, 'consensus-wal'), join(node, 'consensus-wal.1'))
+    await of(6, 'node/consensus-wal')
+    const joint = await judge([other, node])
+    expect([culprits(joint), joint.gaps]).toEqual([new Set([2, 3]), []])
+    const whole = await readFile(join(node, 'consensus-wal.1'))
+    await writeFile(join(node, 'consensus-wal.1'), whole.subarray(0, whole.length - 1))
+    const torn = await judge([other, node])
+    expect([culprits(torn).has(1), torn.gaps.map(gap => gap.heights)]).toEqual([false, [[5]]])
+    await rm(join(node, 'consensus-wal.1'))
+    await of(4, 'node/consensus-wal.1')
+    const between = await judge([other, node])
+    expect([culprits(between).has(1), between.gaps.map(gap => gap.heights)]).toEqual([false, [[5]]])
+  })
+
+  it('says where the log before it is corrupt', async () => {
+    const file = await save('wal', [laterVote(1)])
+    const before = await readFile(await save('wal.1', decidedFirst))
+    before[before.length - 100]! ^= 1
+    await writeFile(join(directory, 'wal.1'), Buffer.concat([before, Buffer.alloc(50, 7)]))
+    const report = await judge([file])
+    expect(report.corrupt.map(({ file }) => file)).toEqual([join(directory, 'wal.1')])
   })
 })

@@ -13,7 +13,7 @@ export interface CoverageGap {
 }
 
 /**
- * The heights at which a log holds all that its node logged. Records come in the order of heights, and a log is emptied only
+ * The heights at which a log holds all that its node logged. Records come in the order of heights, and another log is begun only
  * before the first record of a height. A run of the node holds whole the heights after the one at which it first signed: what a run logs
  * while it catches up says nothing of what an earlier one, whose log was lost, had seen there. The run ends with the height
  * that the next run goes on with, or before the last height of the log, which may have gone on.
@@ -38,6 +38,11 @@ export class LogCoverage {
     // No node writes so: whatever this is, what came before may be missing.
     else if (this.latest !== null && height < this.latest) this.endRun(0)
     this.latest = height
+  }
+
+  /** What comes next is of the file that took the place of the last one: what lies between them may be in one that is not there. */
+  turned(next: Height): void {
+    if (this.latest !== null && next > this.latest + 1) this.endRun(0)
   }
 
   /** Whether it holds this height whole. */

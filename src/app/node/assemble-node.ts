@@ -171,7 +171,10 @@ export async function assembleNode({
   })
   await batcher.component.start()
   lifecycle.own('batcher', () => batcher.component.dispose())
-  const syncer = new Syncer({ domain, role }, { chain, network, sets, clock, logger: logger.child('syncer'), metrics })
+  const syncer = new Syncer(
+    { domain, role },
+    { chain, network, sets, clock, logger: logger.child('syncer'), metrics, fail: ground.fail },
+  )
   lifecycle.own('syncer', () => syncer.stop())
   watchUpgrades({ chain, protocol, logger, metrics })
   keepLabels({ chain, batcher, follower, fail: ground.fail })

@@ -8,8 +8,10 @@ export type SignerConfig =
   | {
       readonly kind: 'local'
       readonly secretKey: BlsSecretKey
-      /** The operator's word that what stopped the signing was dealt with. */
-      readonly resumes: boolean
+      /** The name of a stop, as the operator's word that what caused it was dealt with. */
+      readonly resumes: string | null
+      /** The operator's word that a missing signing record may be begun anew. */
+      readonly beginsRecord: boolean
     }
   | { readonly kind: 'remote'; readonly address: SignerAddress; readonly token: string }
 

@@ -3,9 +3,11 @@ import { memberByKey } from '../../base/protocol/sequencer-set.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { createWorkerCompression } from '../../io/compression/worker-compression.js'
 import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
+import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
 import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { RemoteSigner } from '../../io/keys/remote-signer.js'
+import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
 import { createWorkerKzg } from '../../io/kzg/worker-kzg.js'
 import type { Libp2pNetwork } from '../../io/network/libp2p-network.js'
@@ -19,6 +21,7 @@ import type { NodeGround, NodeTerms } from './assemble-node.js'
 import type { Frame } from './frame.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
+import { consensusLogName, mayHaveSigned } from './may-have-signed.js'
 
 /** How long a process that was killed may hold the store's lock before it is gone. */
 const lockWaitMs = 5_000
@@ -55,7 +58,7 @@ export async function openGround(
   const { openReader, openSubmitter } = await l1
   const reader = openReader(frame, kzg)
   const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
-  const signer = await openSigner(frame, domain)
+  const signer = await openSigner(frame, { domain, verifier, execution })
   if (signer && !memberByKey(genesisSet, signer.publicKey)) {
     logger.warn('the consensus key is not in the sequencer set', { setId: genesisSet.setId })
   }
@@ -97,23 +100,35 @@ export async function openGround(
 
 async function openSigner(
   { config, clock, logger, lifecycle }: Frame,
-  domain: SigningDomain,
+  {
+    domain,
+    verifier,
+    execution,
+  }: { domain: SigningDomain; verifier: SignatureVerifier; execution: Pick<ExecutionClient, 'head'> },
 ): Promise<ConsensusSigner | null> {
   if (!config.sequencer) return null
   const { signer: from } = config.sequencer
+  const { dataDir } = config
   const signer =
     from.kind === 'local'
-      ? await openGuardedSigner({ ...from, domain, recordPath: path.join(config.dataDir, signingRecordName), logger })
+      ? await openGuardedSigner({
+          ...from,
+          beginsRecord: from.beginsRecord || !(await mayHaveSigned({ dataDir, execution })),
+          beginFlag: '--new-signing-record',
+          domain,
+          recordPath: path.join(dataDir, signingRecordName),
+          logger,
+        })
       : await RemoteSigner.connect({
           config: { address: from.address, token: from.token, domain },
-          ports: { clock, logger: logger.child('signer') },
+          ports: { verifier, clock, logger: logger.child('signer') },
         })
   lifecycle.own('signer', () => signer.close())
   return signer
 }
 
 async function openWal({ config, lifecycle }: Frame): Promise<FileLog> {
-  const log = await FileLog.open({ path: path.join(config.dataDir, 'consensus-wal') })
+  const log = await FileLog.open({ path: path.join(config.dataDir, consensusLogName) })
   lifecycle.own('consensus-wal', () => log.close())
   return log
 }

@@ -12,6 +12,7 @@ import { systemClock } from '../time/system-clock.js'
 import type { ConsensusSigner } from './consensus-signer.js'
 import { GuardedSigner } from './guarded-signer.js'
 import { RemoteSigner } from './remote-signer.js'
+import { inlineSignatureVerifier } from './signature-verifier.js'
 import { parseSignerAddress } from './signer-address.js'
 import { SignerServer } from './signer-server.js'
 import { hash, proposal, vote } from './signing-content.fixture.js'
@@ -47,7 +48,7 @@ const kinds: [string, (recordPath: string) => Promise<Opened>][] = [
       const server = await SignerServer.start({ address, ports })
       const signer = await RemoteSigner.connect({
         config: { address: server.address, token, domain },
-        ports: { clock: systemClock, logger: silentLogger },
+        ports: { verifier: inlineSignatureVerifier, clock: systemClock, logger: silentLogger },
       })
       return {
         signer,

@@ -1,4 +1,5 @@
 import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import type { Hex } from '../../base/primitives/bytes.js'
 import type { Height, Round } from '../../base/primitives/quantities.js'
 import type { BatchAttestation } from '../../base/protocol/batch-attestation.js'
 import type { Proposal } from '../../base/protocol/proposal.js'
@@ -29,6 +30,8 @@ export type Observation = 'expected' | 'forged' | 'stopped'
 /** Signs with the consensus key. The guarded implementation refuses (SignerRefusal) what would be a double signature. */
 export interface ConsensusSigner {
   readonly publicKey: BlsPublicKeyBytes
+  /** Names this opening of the signing record, at random: of another one nobody knows that it holds what was signed before. */
+  readonly instanceId: Hex
   /** Why it signs no more, as far as it is known here. */
   readonly stop: SigningStop | null
   /** False while the key is in another process that does not answer. */

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -7,6 +7,7 @@ import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { decryptKeystore, encryptKeystore, loadKeystore, parseKeystore, saveKeystore } from './eip2335-keystore.js'
 import { KeyError } from './key-error.js'
 import { loadKeyFile, saveKeyFile } from './key-file.js'
+import { loadSignerToken } from './signer-token.js'
 
 // Test cases of EIP-2335.
 const password = '𝔱𝔢𝔰𝔱𝔭𝔞𝔰𝔰𝔴𝔬𝔯𝔡🔑'
@@ -149,7 +150,18 @@ describe('key file', () => {
   it('says why a file is none', async () => {
     const path = join(directory, 'node.key')
     await expect(loadKeyFile(path)).rejects.toMatchObject({ code: 'KEYSTORE_UNREADABLE' })
-    await writeFile(path, '0x1234')
+    await writeFile(path, '0x1234', { mode: 0o600 })
     await expect(loadKeyFile(path)).rejects.toMatchObject({ code: 'KEYSTORE_MALFORMED' })
+  })
+
+  it.each(['640', '604', '620'])('is refused with mode %s, open to others, and so is a token', async mode => {
+    const path = join(directory, 'secret')
+    await writeFile(path, `${'12'.repeat(32)}\n`, { mode: 0o600 })
+    await chmod(path, mode)
+    const exposed = { code: 'SECRET_FILE_EXPOSED', message: expect.stringContaining(`chmod 600 ${path}`) }
+    await expect(loadKeyFile(path)).rejects.toMatchObject(exposed)
+    await expect(loadSignerToken(path)).rejects.toMatchObject(exposed)
+    await chmod(path, '400')
+    expect(await loadKeyFile(path)).toHaveLength(32)
   })
 })

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, pbkdf2, randomBytes, rand
 import { promisify } from 'node:util'
 import { bytesEqual } from '../../base/primitives/bytes.js'
 import { KeyError } from './key-error.js'
-import { readPrivateFile, writePrivateFile } from './private-file.js'
+import { readKeyFile, writePrivateFile } from './private-file.js'
 
 const pbkdf2Async = promisify(pbkdf2)
 
@@ -108,7 +108,7 @@ export async function saveKeystore(path: string, keystore: Eip2335Keystore): Pro
 
 /** Reads a keystore file. @throws KeyError KEYSTORE_UNREADABLE, KEYSTORE_MALFORMED */
 export async function loadKeystore(path: string): Promise<Eip2335Keystore> {
-  return parseKeystore(await readPrivateFile(path))
+  return parseKeystore(await readKeyFile(path))
 }
 
 /** Reads the JSON of a keystore; bounds the work that its parameters ask for. @throws KeyError KEYSTORE_MALFORMED */

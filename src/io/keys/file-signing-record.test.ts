@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { link, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -127,7 +127,15 @@ describe('FileSigningRecord', () => {
     await store.close()
     expect(await load()).toEqual(at(2))
     await link(path, join(directory, 'second-name'))
-    await expect(load()).rejects.toMatchObject({ code: 'SIGNING_RECORD_SHARED' })
+    const shared = { code: 'SIGNING_RECORD_SHARED' }
+    await expect(load()).rejects.toMatchObject({
+      ...shared,
+      message: expect.stringContaining(join(directory, 'second-name')),
+    })
+    await mkdir(join(directory, 'elsewhere'))
+    await rename(join(directory, 'second-name'), join(directory, 'elsewhere', 'name'))
+    const { ino } = await stat(path)
+    await expect(load()).rejects.toMatchObject({ ...shared, message: expect.stringContaining(`-inum ${ino}`) })
   })
 
   it('refuses a file that was cut off, wherever, instead of going back to the record before the last', async () => {

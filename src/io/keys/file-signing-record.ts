@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { constants, type FileHandle, mkdir, open, realpath } from 'node:fs/promises'
+import { constants, type FileHandle, lstat, mkdir, open, readdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { keccak256 } from '../../base/crypto/keccak.js'
 import { encodeRlp } from '../../base/encoding/rlp.js'
@@ -80,7 +80,8 @@ export class FileSigningRecord implements SigningRecordStore {
       if (isNew) await create(path, owner)
       // O_DSYNC: a write is durable when it returns, without a second trip through the thread pool.
       file = await open(path, constants.O_RDWR | constants.O_DSYNC)
-      if ((await file.stat()).nlink > 1) throw shared(path)
+      const { nlink, ino } = await file.stat()
+      if (nlink > 1) throw await shared(path, ino)
       const found = readSlots(await file.readFile(), path)
       if (owner && !isSameOwner(found.owner, owner)) throw foreign(path, found.owner)
       return new FileSigningRecord(path, found.owner, isNew, lock, file, found.record, found.sequence)
@@ -211,9 +212,20 @@ export function isSameOwner(a: RecordOwner, b: RecordOwner): boolean {
   return a.publicKey === b.publicKey && a.l1ChainId === b.l1ChainId && a.rollup.toLowerCase() === b.rollup.toLowerCase()
 }
 
-function shared(path: string): KeyError {
-  const message = `the signing record ${path} has a second name (a hard link), by which another process could use it at the same time`
+async function shared(path: string, inode: number): Promise<KeyError> {
+  const second = await secondName(path, inode)
+  const name = second ?? `find it by \`find / -xdev -inum ${inode}\``
+  const message = `the signing record ${path} has a second name (a hard link), by which another process could use it at the same time: ${name}`
   return new KeyError('SIGNING_RECORD_SHARED', message, { path })
+}
+
+/** Another name of the file in its directory; null when it is elsewhere. */
+async function secondName(path: string, inode: number): Promise<string | null> {
+  for (const entry of await readdir(dirname(path))) {
+    const name = join(dirname(path), entry)
+    if (name !== path && (await lstat(name).catch(() => null))?.ino === inode) return name
+  }
+  return null
 }
 
 function foreign(path: string, owner: RecordOwner): KeyError {

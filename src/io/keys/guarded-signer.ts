@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import {
   type BlsPublicKey,
   type BlsPublicKeyBytes,
@@ -23,7 +24,7 @@ import type {
 } from './consensus-signer.js'
 import { FileSigningRecord } from './file-signing-record.js'
 import { SignerRefusal, type SignerRefusalCode } from './signer-refusal.js'
-import type { SigningRecord, SigningRecordStore, SigningStop } from './signing-record.js'
+import { nameOfStop, type SigningRecord, type SigningRecordStore, type SigningStop } from './signing-record.js'
 import { type AskedMessage, admit, judge, raiseFloor, resume, type SignedMessage, stopBy } from './signing-rules.js'
 
 /** A message with the bytes that a signature of it covers. */
@@ -39,6 +40,7 @@ interface Digested<Message extends SignedMessage = SignedMessage> {
  */
 export class GuardedSigner implements ConsensusSigner {
   readonly publicKey: BlsPublicKeyBytes
+  readonly instanceId = bytesToHex(randomBytes(16))
   readonly isReachable = true
   private readonly secretKey: BlsSecretKey
   private readonly ownKey: BlsPublicKey
@@ -61,14 +63,14 @@ export class GuardedSigner implements ConsensusSigner {
   }
 
   /**
-   * A signer whose record lies in a file that belongs to this key and domain. `resumes`: the operator's word that a stop
-   * has been dealt with. @throws KeyError SIGNING_RECORD_CORRUPT, SIGNING_RECORD_LOCKED
+   * A signer whose record lies in a file that belongs to this key and domain. `resumes`: the operator's word that the stop
+   * of this name has been dealt with; another one stays. @throws KeyError SIGNING_RECORD_CORRUPT, SIGNING_RECORD_LOCKED
    */
   static async open(at: {
     secretKey: BlsSecretKey
     domain: SigningDomain
     recordPath: string
-    resumes?: boolean
+    resumes?: string | null
     /** Hears that there was no record: what the key signed before, if it did, is not known here. */
     onNewRecord?: () => void
   }): Promise<GuardedSigner> {
@@ -76,7 +78,8 @@ export class GuardedSigner implements ConsensusSigner {
     const owner = { publicKey: bytesToHex(secretKey.publicKey()), ...domain }
     const record = await FileSigningRecord.open({ path: at.recordPath, owner })
     if (record.isNew) at.onNewRecord?.()
-    if (at.resumes) await record.save(resume(record.load()))
+    const { stop } = record.load()
+    if (stop && at.resumes === nameOfStop(stop)) await record.save(resume(record.load()))
     return new GuardedSigner({ secretKey, domain, record })
   }
 

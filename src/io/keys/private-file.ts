@@ -6,6 +6,8 @@ import { KeyError } from './key-error.js'
 
 /** Most bytes read from a key file: a keystore has about a thousand. */
 const maxFileLength = 64 << 10
+/** Bits of a file's mode that let group and others in. */
+const othersMask = 0o077
 
 /**
  * Writes a file that only its owner reads (0600): whole or not at all, durable when it resolves. Never replaces a
@@ -38,8 +40,17 @@ export async function writePrivateFile({
   }
 }
 
-/** The text of a key file. @throws KeyError KEYSTORE_UNREADABLE */
-export async function readPrivateFile(path: string): Promise<string> {
+/** The text of a file that holds a secret as it is: a key, a password, a token. @throws KeyError KEYSTORE_UNREADABLE, SECRET_FILE_EXPOSED */
+export async function readSecretFile(path: string): Promise<string> {
+  const text = await readKeyFile(path)
+  const { mode } = await stat(path)
+  if ((mode & othersMask) === 0) return text
+  const message = `${path} holds a secret and is open to others than its owner: run chmod 600 ${path}`
+  throw new KeyError('SECRET_FILE_EXPOSED', message, { path })
+}
+
+/** The text of a file about keys, such as a keystore. @throws KeyError KEYSTORE_UNREADABLE */
+export async function readKeyFile(path: string): Promise<string> {
   try {
     const { size } = await stat(path)
     if (size <= maxFileLength) return await readFile(path, 'utf8')

@@ -3,15 +3,17 @@ import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { precommit, prevote } from '../../base/protocol/vote.js'
+import { zeroHash } from '../../base/primitives/hashes.js'
+import { precommit, prevote, voteDigest } from '../../base/protocol/vote.js'
 import { type Logger, silentLogger } from '../telemetry/logger.js'
 import { systemClock } from '../time/system-clock.js'
 import { GuardedSigner } from './guarded-signer.js'
 import { MemorySigningRecord } from './memory-signing-record.js'
 import { RemoteSigner } from './remote-signer.js'
+import { inlineSignatureVerifier } from './signature-verifier.js'
 import { parseSignerAddress, showSignerAddress } from './signer-address.js'
 import { SignerServer } from './signer-server.js'
 import { decodeAnswer, decodeRequest, encodeRequest, FrameReader, frame, maxFrameLength } from './signer-wire.js'
@@ -19,7 +21,8 @@ import { decodeAnswer, decodeRequest, encodeRequest, FrameReader, frame, maxFram
 const domain = { l1ChainId: 31337, rollup: `0x${'11'.repeat(20)}` } as const
 const token = 'secret of node and signer, 32 characters'
 const record = () => new MemorySigningRecord()
-const content = (height: number) => ({ height, round: 0, step: prevote, blockHash: `0x${'ab'.repeat(32)}` as const })
+const hash = `0x${'ab'.repeat(32)}` as const
+const content = (height: number) => ({ height, round: 0, step: prevote, blockHash: hash })
 
 let directory: string
 let address: ReturnType<typeof parseSignerAddress>
@@ -41,9 +44,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
-async function serve({ of = record(), seed = 1 } = {}) {
-  const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed))
-  const signer = new GuardedSigner({ secretKey, domain, record: of })
+const held = ({ of = record(), seed = 1 } = {}) =>
+  new GuardedSigner({ secretKey: BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed)), domain, record: of })
+
+async function serve(signer = held()) {
   const server = await SignerServer.start({
     address,
     ports: { signer, domain, token, clock: systemClock, logger: silentLogger },
@@ -56,7 +60,11 @@ async function dial(
   changes: Partial<{ token: string; domain: { l1ChainId: number; rollup: typeof domain.rollup } }> = {},
 ) {
   const config = { address, token, domain, ...changes }
-  const signer = await RemoteSigner.connect({ config, ports: { clock: systemClock, logger }, patienceMs: 500 })
+  const signer = await RemoteSigner.connect({
+    config,
+    ports: { verifier: inlineSignatureVerifier, clock: systemClock, logger },
+    patienceMs: 500,
+  })
   closers.push(() => signer.close())
   return signer
 }
@@ -141,7 +149,8 @@ describe('the link', () => {
 describe('a signer that goes away', () => {
   it('is waited for; votes asked for meanwhile are signed in order when it is back; said once', async () => {
     const disk = record()
-    const server = await serve({ of: disk })
+    const same = held({ of: disk })
+    const server = await serve(same)
     const signer = await dial()
     const first = await signer.signVote(content(1))
     await server.close()
@@ -151,7 +160,7 @@ describe('a signer that goes away', () => {
       signer.signVote({ ...content(2), step: precommit }),
     ]
     await expect.poll(() => signer.isReachable).toBe(false)
-    await serve({ of: disk })
+    await serve(same)
     const signed = await Promise.all(asked)
     expect(signed[0]).toEqual(first)
     expect(disk.load()).toMatchObject({ prevote: { height: 2 }, precommit: { height: 2 } })
@@ -163,7 +172,7 @@ describe('a signer that goes away', () => {
     const server = await serve()
     const signer = await dial()
     await server.close()
-    await serve({ seed: 2 })
+    await serve(held({ seed: 2 }))
     const asked = signer.signVote(content(1))
     await expect.poll(() => logged.some(message => message.includes('away'))).toBe(true)
     expect(signer.isReachable).toBe(false)
@@ -171,17 +180,58 @@ describe('a signer that goes away', () => {
     await expect(asked).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' })
   })
 
-  it('keeps only the newest votes waiting', async () => {
+  it('is asked for nothing that it was asked before when it was started anew: its record may not know what it signed', async () => {
     const server = await serve()
+    const signer = await dial()
+    await signer.signVote(content(1))
+    const { instanceId } = signer
+    await server.close()
+    const asked = signer.signVote({ ...content(1), blockHash: zeroHash })
+    await serve()
+    await expect(asked).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' })
+    expect(signer.instanceId).not.toBe(instanceId)
+    await signer.signVote(content(2))
+  })
+
+  it('keeps only the newest votes waiting', async () => {
+    const same = held()
+    const server = await serve(same)
     const signer = await dial()
     await server.close()
     await expect.poll(() => signer.isReachable).toBe(false)
     const asked = Array.from({ length: 40 }, (_, i) => signer.signVote(content(i + 1)))
     const outcomes = Promise.allSettled(asked)
-    await serve()
+    await serve(same)
     const signed = (await outcomes).map(({ status }) => status === 'fulfilled')
     expect(signed.slice(0, 8)).toEqual(Array(8).fill(false))
     expect(signed.slice(8)).toEqual(Array(32).fill(true))
+  })
+})
+
+describe('a signer that gives false signatures', () => {
+  const other = BlsSecretKey.fromSeed(new Uint8Array(32).fill(9))
+  const lies: [string, () => Uint8Array][] = [
+    ['of another key', () => other.sign(voteDigest(domain, content(1)))],
+    ['of another vote', () => BlsSecretKey.fromSeed(new Uint8Array(32).fill(1)).sign(voteDigest(domain, content(2)))],
+    ['that are no points', () => new Uint8Array(96).fill(0xff)],
+    ['of nobody', () => Uint8Array.of(0xc0, ...new Uint8Array(95))],
+  ]
+  it.each(lies)('%s is not believed; said once, parted with and asked again', async (_, lie) => {
+    const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
+    const lying = vi.spyOn(secretKey, 'sign').mockImplementation(lie)
+    await serve(new GuardedSigner({ secretKey, domain, record: record() }))
+    const remote = await dial()
+    const failed = { name: 'RemoteSignerError', code: 'SIGNER_FAILED' }
+    await expect(remote.signVote(content(1))).rejects.toMatchObject(failed)
+    await expect(remote.signProposal({ ...content(1), validRound: -1 })).rejects.toMatchObject(failed)
+    await expect.poll(() => remote.isReachable).toBe(true)
+    await expect(remote.signAttestation({ batchIndex: 1, batchHash: hash })).rejects.toMatchObject(failed)
+    await expect.poll(() => remote.isReachable).toBe(true)
+    await expect(remote.signNodeBinding(Uint8Array.of(1))).rejects.toMatchObject(failed)
+    expect(logged.filter(message => message.includes('false signatures'))).toHaveLength(1)
+    expect(logged.filter(message => message.includes('away'))).toHaveLength(0)
+    lying.mockRestore()
+    expect(await remote.signVote(content(1))).toEqual(secretKey.sign(voteDigest(domain, content(1))))
   })
 })
 

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import type { BlsPublicKeyBytes } from '../../base/crypto/bls.js'
+import { type BlsPublicKey, type BlsPublicKeyBytes, parseBlsPublicKey } from '../../base/crypto/bls.js'
 import { DecodeError } from '../../base/encoding/decode-error.js'
-import { hexToBytes } from '../../base/primitives/bytes.js'
+import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Height } from '../../base/primitives/quantities.js'
+import { attestationDigest } from '../../base/protocol/batch-attestation.js'
+import { nodeBindingDigest } from '../../base/protocol/node-binding.js'
+import { proposalDigest } from '../../base/protocol/proposal.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
+import { voteDigest } from '../../base/protocol/vote.js'
 import type { Logger } from '../telemetry/logger.js'
 import type { Clock } from '../time/clock.js'
 import type {
@@ -15,8 +19,8 @@ import type {
   ProposalContent,
   VoteToSign,
 } from './consensus-signer.js'
-import type { RecordOwner } from './file-signing-record.js'
 import { RemoteSignerError, type RemoteSignerErrorCode } from './remote-signer-error.js'
+import type { SignatureVerifier } from './signature-verifier.js'
 import { type SignerAddress, showSignerAddress } from './signer-address.js'
 import { SignerRefusal } from './signer-refusal.js'
 import { isProof, tokenProof } from './signer-token.js'
@@ -28,6 +32,7 @@ import {
   greeting,
   type SignerAnswer,
   type SignerRequest,
+  type Welcome,
 } from './signer-wire.js'
 import type { SigningStop } from './signing-record.js'
 
@@ -45,6 +50,15 @@ export interface RemoteSignerConfig {
   readonly domain: SigningDomain
 }
 
+/** What a signature is asked for. */
+type SignatureRequest = Exclude<SignerRequest, { kind: 'observe' | 'floor' }>
+
+export interface RemoteSignerPorts {
+  readonly verifier: Pick<SignatureVerifier, 'verify'>
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
 interface Waiting {
   readonly id: number
   readonly request: SignerRequest
@@ -56,7 +70,9 @@ interface Waiting {
 
 /**
  * ConsensusSigner whose key lives in another process (SignerServer). Requests go out in order; while the signer is away
- * votes and proposals wait for it, are asked for again when it is back, and get the same signature if it had signed.
+ * votes and proposals wait for it, are asked for again when it is back, and get the same signature if it had signed; of one
+ * that was started anew the caller has to ask again. Each signature is verified before it is given away:
+ * what this node signs counts as true without another look.
  */
 export class RemoteSigner implements ConsensusSigner {
   private readonly waiting = new Map<number, Waiting>()
@@ -64,18 +80,21 @@ export class RemoteSigner implements ConsensusSigner {
   private attempt: SignerLink | null = null
   /** The link while the signer answers. */
   private link: SignerLink | null = null
-  private owner: RecordOwner | null = null
+  private key: BlsPublicKey | null = null
+  private lastInstance: Hex | null = null
   private lastStop: SigningStop | null = null
   private nextId = 1
   private retryMs = firstRetryMs
   private cancelRetry: () => void = () => {}
   private closed = false
   private isAway = false
+  /** Its last signature was a false one. */
+  private isFaulty = false
   private readonly onFirst: { resolve: () => void; reject: (error: RemoteSignerError) => void }[] = []
 
   private constructor(
     private readonly config: RemoteSignerConfig,
-    private readonly ports: { readonly clock: Clock; readonly logger: Logger },
+    private readonly ports: RemoteSignerPorts,
   ) {}
 
   /**
@@ -84,7 +103,7 @@ export class RemoteSigner implements ConsensusSigner {
    */
   static async connect(args: {
     config: RemoteSignerConfig
-    ports: { clock: Clock; logger: Logger }
+    ports: RemoteSignerPorts
     patienceMs?: number
   }): Promise<RemoteSigner> {
     const { config, ports, patienceMs = 10_000 } = args
@@ -106,8 +125,12 @@ export class RemoteSigner implements ConsensusSigner {
   }
 
   get publicKey(): BlsPublicKeyBytes {
-    if (!this.owner) throw this.error('SIGNER_UNAVAILABLE', 'has not answered yet')
-    return hexToBytes(this.owner.publicKey)
+    return this.knownKey().bytes
+  }
+
+  get instanceId(): Hex {
+    if (!this.lastInstance) throw this.error('SIGNER_UNAVAILABLE', 'has not answered yet')
+    return this.lastInstance
   }
 
   get stop(): SigningStop | null {
@@ -153,11 +176,38 @@ export class RemoteSigner implements ConsensusSigner {
     for (const waiting of [...this.waiting.values()]) this.fail(waiting, 'is not asked any more: the node stops')
   }
 
-  private async signature(request: SignerRequest): Promise<Uint8Array> {
+  private knownKey(): BlsPublicKey {
+    if (!this.key) throw this.error('SIGNER_UNAVAILABLE', 'has not answered yet')
+    return this.key
+  }
+
+  /** @throws SignerRefusal; RemoteSignerError SIGNER_FAILED when the signature does not verify: it may be asked for again */
+  private async signature(request: SignatureRequest): Promise<Uint8Array> {
     const answer = await this.ask(request)
-    if (answer.kind === 'signature') return answer.signature
+    const { link } = this
+    if (answer.kind === 'signature') {
+      const { signature } = answer
+      if (await this.isValid(request, signature)) return signature
+      throw this.faulty(request, link)
+    }
     if (answer.kind === 'refused') throw new SignerRefusal(answer.code, answer.message, { request: request.kind })
     throw this.unexpected(answer)
+  }
+
+  private async isValid(request: SignatureRequest, signature: Uint8Array): Promise<boolean> {
+    const digest = digestOf(request, this.config.domain)
+    const [isValid] = await this.ports.verifier.verify({ digest, signed: [{ keys: [this.knownKey()], signature }] })
+    if (isValid) this.isFaulty = false
+    return isValid === true
+  }
+
+  /** Parts with a signer that gave a false signature; said once until it gives a true one. */
+  private faulty({ kind }: SignatureRequest, link: SignerLink | null): RemoteSignerError {
+    const error = this.error('SIGNER_FAILED', `gave a signature of a ${kind} that is not one of its key`)
+    if (!this.isFaulty) this.ports.logger.error('the signer gives false signatures: nothing is signed', { kind, error })
+    this.isFaulty = true
+    link?.destroy(error)
+    return error
   }
 
   private unexpected(answer: SignerAnswer): RemoteSignerError {
@@ -191,21 +241,25 @@ export class RemoteSigner implements ConsensusSigner {
   private open(): void {
     if (this.closed) return
     const link = new SignerLink(this.config, this.ports.clock, {
-      onOpen: (owner, stop) => this.opened(link, owner, stop),
+      onOpen: welcome => this.opened(link, welcome),
       onAnswer: body => this.take(body),
       onClosed: error => this.lost(error),
     })
     this.attempt = link
   }
 
-  private opened(link: SignerLink, owner: RecordOwner, stop: SigningStop | null): void {
+  private opened(link: SignerLink, { owner, instanceId, stop }: Welcome): void {
     const { domain } = this.config
     const isSameNetwork = owner.l1ChainId === domain.l1ChainId && owner.rollup === domain.rollup.toLowerCase()
-    if (!isSameNetwork || (this.owner && this.owner.publicKey !== owner.publicKey)) {
+    const isSameKey = !this.key || bytesToHex(this.key.bytes) === owner.publicKey
+    if (!isSameNetwork || !isSameKey) {
       const of = `key ${owner.publicKey} on L1 chain ${owner.l1ChainId}, rollup ${owner.rollup}`
       return link.destroy(this.error('SIGNER_MISMATCH', `signs for another key or network: ${of}`))
     }
-    this.owner = owner
+    this.key ??= parseBlsPublicKey(hexToBytes(owner.publicKey))
+    if (!this.key) return link.destroy(this.error('SIGNER_PROTOCOL', `names no public key: ${owner.publicKey}`))
+    if (this.lastInstance !== null && this.lastInstance !== instanceId) this.giveUpSigning()
+    this.lastInstance = instanceId
     this.lastStop = stop
     this.link = link
     this.retryMs = firstRetryMs
@@ -213,6 +267,12 @@ export class RemoteSigner implements ConsensusSigner {
     this.isAway = false
     for (const { id, request } of this.waiting.values()) link.send(encodeRequest(id, request), true)
     this.tellFirst(null)
+  }
+
+  /** A signer that was started anew is asked for nothing that the one before was asked: its record may not know what that one signed. */
+  private giveUpSigning(): void {
+    for (const waiting of [...this.waiting.values()])
+      if (waiting.request.kind !== 'floor') this.fail(waiting, 'was started anew')
   }
 
   private take(body: Uint8Array): void {
@@ -231,14 +291,15 @@ export class RemoteSigner implements ConsensusSigner {
     this.link = null
     if (this.closed) return
     if (error && this.onFirst.length > 0 && error.code !== 'SIGNER_UNAVAILABLE') return this.tellFirst(error)
-    if (!this.isAway && this.onFirst.length === 0) {
+    const isGone = this.onFirst.length === 0 && error?.code !== 'SIGNER_FAILED'
+    if (!this.isAway && isGone) {
       const address = showSignerAddress(this.config.address)
       this.ports.logger.error('the signer is away: the node follows, and signs again when it is back', {
         address,
         error: error ?? undefined,
       })
     }
-    this.isAway = this.isAway || this.onFirst.length === 0
+    this.isAway ||= isGone
     this.cancelRetry = this.ports.clock.schedule(this.retryMs, () => this.open())
     this.retryMs = Math.min(maxRetryMs, this.retryMs * 2)
   }
@@ -252,8 +313,21 @@ export class RemoteSigner implements ConsensusSigner {
   }
 }
 
+function digestOf(request: SignatureRequest, domain: SigningDomain): Uint8Array {
+  switch (request.kind) {
+    case 'proposal':
+      return proposalDigest(domain, request.content)
+    case 'vote':
+      return voteDigest(domain, request.content)
+    case 'attestation':
+      return attestationDigest(domain, request.content)
+    case 'binding':
+      return nodeBindingDigest(domain, request.peerId)
+  }
+}
+
 interface LinkEvents {
-  onOpen(owner: RecordOwner, stop: SigningStop | null): void
+  onOpen(welcome: Welcome): void
   /** @throws DecodeError */
   onAnswer(body: Uint8Array): void
   onClosed(error: RemoteSignerError | null): void
@@ -332,10 +406,10 @@ class SignerLink {
       this.expected = 'welcome'
       return this.write(greeting.encodeProof(tokenProof(token, { end: 'node', nonces })))
     }
-    const { owner, stop } = greeting.decodeWelcome(body)
+    const welcome = greeting.decodeWelcome(body)
     this.expected = 'answers'
     this.expectMore(false)
-    this.events.onOpen(owner, stop)
+    this.events.onOpen(welcome)
   }
 
   /** A signer that hangs up in the greeting did not believe the token. */

@@ -21,6 +21,7 @@ import {
   type SignerAnswer,
   type SignerRequest,
 } from './signer-wire.js'
+import { stopFields } from './signing-record.js'
 
 /** How long a connection may take to prove that it knows the token. */
 const greetingMs = 2_000
@@ -133,7 +134,7 @@ class Link {
     this.cancelGreeting()
     this.expected = 'requests'
     const owner = { publicKey: bytesToHex(signer.publicKey), ...domain }
-    this.send(greeting.encodeWelcome({ owner, stop: signer.stop }))
+    this.send(greeting.encodeWelcome({ owner, instanceId: signer.instanceId, stop: signer.stop }))
     this.ports.logger.info('a node is connected')
   }
 
@@ -153,7 +154,7 @@ class Link {
     const wasStopped = signer.stop !== null
     const reportStop = () => {
       const { stop } = signer
-      if (!wasStopped && stop) logger.error('signing has stopped', { ...stop })
+      if (!wasStopped && stop) logger.error('signing has stopped', stopFields(stop))
     }
     try {
       return await perform(signer, request)

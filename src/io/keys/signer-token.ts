@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { bytesToHex } from '../../base/primitives/bytes.js'
-import { readPrivateFile } from './private-file.js'
+import { readSecretFile } from './private-file.js'
 import { RemoteSignerError } from './remote-signer-error.js'
 
 /** Fewest characters of a token: 32 of hex are 128 bits. */
@@ -9,9 +9,9 @@ const minTokenLength = 32
 /** Which end of the link proves that it knows the token. */
 export type LinkEnd = 'node' | 'signer'
 
-/** The secret that a node and its signer share, read from a file. @throws RemoteSignerError SIGNER_TOKEN; KeyError KEYSTORE_UNREADABLE */
+/** The secret that a node and its signer share, read from a file. @throws RemoteSignerError SIGNER_TOKEN; KeyError KEYSTORE_UNREADABLE, SECRET_FILE_EXPOSED */
 export async function loadSignerToken(path: string): Promise<string> {
-  const token = (await readPrivateFile(path)).trim()
+  const token = (await readSecretFile(path)).trim()
   if (token.length >= minTokenLength) return token
   throw new RemoteSignerError('SIGNER_TOKEN', `the token in ${path} is shorter than ${minTokenLength} characters`, {
     path,
@@ -23,7 +23,7 @@ export function tokenProof(
   token: string,
   { end, nonces }: { end: LinkEnd; nonces: readonly Uint8Array[] },
 ): Uint8Array {
-  const text = ['morphism signer link 2', end, ...nonces.map(bytesToHex)].join('\n')
+  const text = ['morphism signer link 3', end, ...nonces.map(bytesToHex)].join('\n')
   return new Uint8Array(createHmac('sha256', token).update(text).digest())
 }
 

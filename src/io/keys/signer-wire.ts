@@ -1,7 +1,7 @@
 import { DecodeError } from '../../base/encoding/decode-error.js'
 import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
 import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
-import { hexToBytes } from '../../base/primitives/bytes.js'
+import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import { precommit, prevote, type VoteContent } from '../../base/protocol/vote.js'
 import type {
   AttestationContent,
@@ -223,6 +223,13 @@ function readAnswer(fields: RlpFields, kind: SignerAnswer['kind'] | undefined): 
   }
 }
 
+/** What the signer says of itself to a node that knows the token. */
+export interface Welcome {
+  readonly owner: RecordOwner
+  readonly instanceId: Hex
+  readonly stop: SigningStop | null
+}
+
 /** How a link begins: nonces and proofs of both ends, then whose key it is. */
 export const greeting = {
   encodeNonce: (nonce: Uint8Array) => encodeRlp([nonce]),
@@ -236,14 +243,21 @@ export const greeting = {
   },
   encodeProof: (proof: Uint8Array) => encodeRlp([proof]),
   decodeProof: (bytes: Uint8Array) => oneField(bytes, 'proof'),
-  encodeWelcome: ({ owner, stop }: { owner: RecordOwner; stop: SigningStop | null }) =>
-    encodeRlp([hexToBytes(owner.publicKey), rlpUint(owner.l1ChainId), rlpHex(owner.rollup), encodeStop(stop)]),
-  decodeWelcome(bytes: Uint8Array): { owner: RecordOwner; stop: SigningStop | null } {
+  encodeWelcome: ({ owner, instanceId, stop }: Welcome) =>
+    encodeRlp([
+      hexToBytes(owner.publicKey),
+      rlpUint(owner.l1ChainId),
+      rlpHex(owner.rollup),
+      hexToBytes(instanceId),
+      encodeStop(stop),
+    ]),
+  decodeWelcome(bytes: Uint8Array): Welcome {
     const fields = RlpFields.decode(bytes, 'welcome')
     const owner = { publicKey: fields.hex(48), l1ChainId: fields.safeUint(), rollup: fields.address() }
+    const instanceId = fields.hex(16)
     const stop = decodeStop(fields.fields('stop'))
     fields.end()
-    return { owner, stop }
+    return { owner, instanceId, stop }
   },
 } as const
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { RecordOwner } from './file-signing-record.js'
 import { encodeInterchange, importRecord, parseInterchange } from './signing-interchange.js'
 import { emptyRecord, type SigningRecord } from './signing-record.js'
+import { admit } from './signing-rules.js'
 
 const owner: RecordOwner = {
   publicKey: `0x${'ab'.repeat(48)}`,
@@ -32,7 +33,7 @@ function changed(change: (file: OpenFile) => void): string {
 }
 
 describe('an interchange file', () => {
-  it('gives back what it was made of, except a stop', () => {
+  it('gives back what it was made of', () => {
     const position = fc.record({
       height: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
       round: fc.nat(),
@@ -49,9 +50,8 @@ describe('an interchange file', () => {
     })
     fc.assert(
       fc.property(records, of => {
-        const stop = { reason: 'KEY_IN_USE_ELSEWHERE', kind: 'prevote', at: 1, round: 0 } as const
-        const parsed = parseInterchange(encodeInterchange({ owner, record: { ...of, stop } }))
-        expect(parsed).toEqual([{ owner, record: { ...of, stop: null } }])
+        const kept = { ...of, stop: null }
+        expect(parseInterchange(encodeInterchange({ owner, record: kept }))).toEqual([{ owner, record: kept }])
       }),
     )
     expect(parseInterchange(encodeInterchange({ owner, record: emptyRecord }))[0]!.record).toEqual(emptyRecord)
@@ -80,15 +80,41 @@ describe('an interchange file', () => {
     )
   })
 
-  it('of the first version, which had no lock, is read', () => {
+  it('of the first version, which had no lock, is read; nothing is signed where a lock may have been', () => {
     const { locked_block, ...rest } = JSON.parse(text).data[0]
     const first = changed(file => {
       file.metadata.interchange_format_version = '1'
       file.data = [rest]
     })
     expect(locked_block.height).toBe('9')
-    expect(parseInterchange(first)).toEqual([{ owner, record: { ...record, lock: emptyRecord.lock } }])
+    const found = parseInterchange(first)
+    expect(found).toEqual([{ owner, record: { ...record, lock: emptyRecord.lock } }])
+    const there = importRecord({ owner, record: emptyRecord }, found)
+    const asked = {
+      kind: 'prevote',
+      height: 9,
+      round: 3,
+      digest: digest(9),
+      blockHash: digest(9),
+      polkaRound: -1,
+    } as const
+    const below: SigningRecord = { ...there, prevote: emptyRecord.prevote }
+    expect([admit(below, asked), admit(below, { ...asked, height: 10 })]).toMatchObject([{ ok: false }, { ok: true }])
   })
+
+  it.each(['proposal', 'prevote', 'precommit', 'attestation'] as const)(
+    'of a signer that a %s stopped lets nothing be signed there, and ends the stop of no record',
+    kind => {
+      const stop = { reason: 'KEY_IN_USE_ELSEWHERE', kind, at: 20, round: 1 } as const
+      const stopped: SigningRecord = { ...record, stop }
+      const found = parseInterchange(encodeInterchange({ owner, record: stopped }))
+      const there = importRecord({ owner, record: emptyRecord }, found)
+      const asked = { digest: digest(9), blockHash: digest(9), polkaRound: -1, batchIndex: 20, height: 20, round: 1 }
+      expect(admit(there, { ...asked, kind })).toMatchObject({ ok: false })
+      expect(admit(there, { ...asked, kind, height: 21, batchIndex: 21 })).toMatchObject({ ok: true })
+      expect(importRecord({ owner, record: stopped }, found).stop).toEqual(stop)
+    },
+  )
 
   it('refuses garbage by name, whatever it is', () => {
     fc.assert(
@@ -107,6 +133,7 @@ describe('an import', () => {
       ...emptyRecord,
       prevote: { height: 11, round: 0, digest: digest(7) },
       precommit: { height: 9, round: 1, digest: digest(8) },
+      lock: { ...record.lock, round: 0 },
     }
     expect(importRecord({ owner, record: own }, found)).toEqual({ ...record, prevote: own.prevote })
     expect(importRecord({ owner, record }, parseInterchange(encodeInterchange({ owner, record: own })))).toEqual({

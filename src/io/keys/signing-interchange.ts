@@ -8,7 +8,7 @@ import {
   type SignedPosition,
   type SigningRecord,
 } from './signing-record.js'
-import { mergeRecords } from './signing-rules.js'
+import { mergeRecords, passUnknownLock, resume } from './signing-rules.js'
 
 /** Version of the format that this program writes (spec/signing.md). */
 const interchangeVersion = '2'
@@ -24,8 +24,12 @@ export interface SigningInterchange {
   readonly record: SigningRecord
 }
 
-/** The record as an interchange file, in the manner of EIP-3076. A stop does not travel: it belongs to one machine. */
-export function encodeInterchange({ owner, record }: SigningInterchange): string {
+/**
+ * The record as an interchange file, in the manner of EIP-3076. A stop does not travel: it belongs to one machine. What
+ * caused it does: nothing is signed there, as if the stop had been ended here.
+ */
+export function encodeInterchange({ owner, record: kept }: SigningInterchange): string {
+  const record = resume(kept)
   const position = ({ height, round, digest }: SignedPosition) =>
     height === 0 ? null : { height: `${height}`, round: `${round}`, signing_root: digest }
   const batch = ({ batchIndex, digest }: SignedBatch) =>
@@ -94,7 +98,7 @@ export function importRecord(own: SigningInterchange, found: readonly SigningInt
     const message = `the file holds no record of the key ${own.owner.publicKey} on L1 chain ${own.owner.l1ChainId}, rollup ${own.owner.rollup}`
     throw new KeyError('INTERCHANGE_FOREIGN', message)
   }
-  const merged = mergeRecords(own.record, match.record)
+  const merged = mergeRecords(own.record, passUnknownLock(match.record))
   if (merged.ok) return merged.value
   const { kind } = merged.error
   const message = `both records hold a ${kind} at the same position, and not the same one: the key was used by two signers`

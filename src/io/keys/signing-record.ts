@@ -43,6 +43,12 @@ export interface SigningStop {
   readonly round: Round
 }
 
+/** How an operator names the stop that is to end: the height of its message, or `batch-` and the batch. */
+export const nameOfStop = ({ kind, at }: SigningStop): string => (kind === 'attestation' ? `batch-${at}` : `${at}`)
+
+/** What a log says of a stop, with the flag that ends it. */
+export const stopFields = (stop: SigningStop) => ({ ...stop, endedBy: `--resume-signing ${nameOfStop(stop)}` })
+
 /** Everything that a signer must remember to never sign twice. */
 export interface SigningRecord {
   readonly proposal: SignedPosition

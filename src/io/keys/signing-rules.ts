@@ -103,6 +103,12 @@ export function resume(record: SigningRecord): SigningRecord {
   return { ...record, attestation, stop: null }
 }
 
+/** A record that does not say what its last precommit locked on, as those of before there were locks: it signs no more at that height. */
+export function passUnknownLock(record: SigningRecord): SigningRecord {
+  const { lock, precommit } = record
+  return lock.height < precommit.height ? raiseFloor(record, precommit.height) : record
+}
+
 /** Which positions hold two digests: two signers were at work. */
 export type RecordConflict = { readonly kind: SignedKind }
 
@@ -133,15 +139,19 @@ export function mergeRecords(own: SigningRecord, other: SigningRecord): Result<S
   })
 }
 
-/** Whether a record has the message that stopped the other one, or later ones; the own message of that position is not the one. */
+/**
+ * Whether a record has the message that stopped the other one, or later ones; the own message of that position is not the one,
+ * nor is what was passed over at a stop.
+ */
 function knows(record: SigningRecord, stopped: SigningRecord): boolean {
   const { kind, at, round } = stopped.stop!
   const isAttestation = kind === 'attestation'
   const order = isAttestation
     ? record.attestation.batchIndex - at
     : comparePositions(record[kind], { height: at, round })
-  if (order === 0) return record[kind].digest !== stopped[kind].digest
-  return order > 0 || (!isAttestation && record.floor >= at && stopped.floor < at)
+  const { digest } = record[kind]
+  if (order === 0) return digest !== zeroHash && digest !== stopped[kind].digest
+  return order > 0 || (!isAttestation && record.floor > at && stopped.floor < at)
 }
 
 const doubleOf = {

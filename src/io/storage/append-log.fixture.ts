@@ -67,6 +67,24 @@ export function describeAppendLog(name: string, open: () => Promise<OpenedLog>):
       await reopened.close()
     })
 
+    it('begins an empty log at a turn, and appends after it', async () => {
+      const { log, again } = await open()
+      log.append(record('old'))
+      await log.sync()
+      log.append(record('buffered'))
+      const turning = log.turn()
+      log.append(record('x'))
+      await turning
+      await log.sync()
+      expect(await texts(log)).toEqual(['x'])
+      await log.turn()
+      expect(log.size()).toBe(0)
+      await log.close()
+      const reopened = await again()
+      expect(await texts(reopened)).toEqual([])
+      await reopened.close()
+    })
+
     it('keeps what is appended after a replacement, whatever is under way before it', async () => {
       const { log, again } = await open()
       log.append(record('being written'))

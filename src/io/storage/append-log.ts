@@ -10,6 +10,8 @@ export interface AppendLog {
   sync(): Promise<void>
   /** Drops all records and appends these instead, atomically and durably. */
   replace(records: readonly Uint8Array[]): Promise<void>
+  /** Begins an empty log, durably. Where logs are files, what this one held stays beside it until the next turn. */
+  turn(): Promise<void>
   /** Bytes held. */
   size(): number
   close(): Promise<void>

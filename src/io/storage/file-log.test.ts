@@ -1,8 +1,8 @@
-import { type FileHandle, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { FileLog } from './file-log.js'
+import { FileLog, logBefore, readFileLog } from './file-log.js'
 
 const record = (value: string) => Uint8Array.from(Buffer.from(value))
 let directory: string
@@ -187,6 +187,31 @@ describe('FileLog', () => {
     await log.replace([record('two')])
     await log.close()
     expect(await texts()).toEqual(['two'])
+  })
+
+  it('keeps the log before the last turn, what was buffered too, wherever a turn was cut off', async () => {
+    const kept = async () => (await readFileLog(logBefore(path))).records.map(bytes => Buffer.from(bytes).toString())
+    let log = await FileLog.open({ path })
+    for (const value of ['one', 'two']) {
+      log.append(record(value))
+      await log.sync()
+      log.append(record(`${value} buffered`))
+      const turning = log.turn()
+      log.append(record('next'))
+      await turning
+      expect((await kept()).slice(-2)).toEqual([value, `${value} buffered`])
+      expect((await stat(logBefore(path))).nlink).toBe(1)
+    }
+    await log.close()
+    expect(await texts()).toEqual(['next'])
+    // The old log has its second name, the new one is not in its place yet.
+    await rm(logBefore(path))
+    await link(path, logBefore(path))
+    log = await FileLog.open({ path })
+    log.append(record('more'))
+    await log.turn()
+    await log.close()
+    expect([await kept(), await texts()]).toEqual([['next', 'more'], []])
   })
 
   it('says why it cannot be opened', async () => {

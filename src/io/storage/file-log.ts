@@ -1,4 +1,4 @@
-import { constants, type FileHandle, link, open, readFile, rename } from 'node:fs/promises'
+import { constants, type FileHandle, link, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type AppendLog, requireFitting } from './append-log.js'
 import { encodeFrame, frameHeadLength, readFrames, recordPrefixLength } from './log-frames.js'
@@ -7,6 +7,9 @@ import { syncDirectory } from './sync-directory.js'
 
 /** A write is durable when it returns (O_DSYNC), without a second trip through the thread pool. */
 const durableWrites = constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC
+
+/** Where the log that came before the one at this path is kept. */
+export const logBefore = (path: string): string => `${path}.1`
 
 /** Records for the next write. A replacement begins others, which no earlier task touches. */
 class PendingRecords {
@@ -106,21 +109,20 @@ export class FileLog implements AppendLog {
     for (const record of records) requireFitting(record)
     const frame = encodeFrame(records)
     this.pending = new PendingRecords()
+    return this.exclusive(() => this.begin(frame, async () => {}))
+  }
+
+  turn(): Promise<void> {
+    this.requireOpen()
+    const { pending } = this
+    this.pending = new PendingRecords()
     return this.exclusive(async () => {
-      const temporary = `${this.path}.new`
-      const file = await open(temporary, durableWrites | constants.O_TRUNC, 0o600)
-      try {
-        await writeFully(file, frame, 0)
-        await rename(temporary, this.path)
-      } catch (error) {
-        await file.close()
-        throw error
-      }
-      const old = this.file
-      this.file = file
-      this.length = frame.length
-      await old.close()
-      await syncDirectory(dirname(this.path))
+      await this.flush(pending)
+      const before = logBefore(this.path)
+      await this.begin(encodeFrame([]), async () => {
+        await rm(before, { force: true })
+        await link(this.path, before)
+      })
     })
   }
 
@@ -138,6 +140,25 @@ export class FileLog implements AppendLog {
     } finally {
       await this.file.close()
     }
+  }
+
+  /** Puts a file with this frame in the place of the log, atomically; `prepare` comes last before that. */
+  private async begin(frame: Uint8Array, prepare: () => Promise<void>): Promise<void> {
+    const temporary = `${this.path}.new`
+    const file = await open(temporary, durableWrites | constants.O_TRUNC, 0o600)
+    try {
+      await writeFully(file, frame, 0)
+      await prepare()
+      await rename(temporary, this.path)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+    const old = this.file
+    this.file = file
+    this.length = frame.length
+    await old.close()
+    await syncDirectory(dirname(this.path))
   }
 
   private async flush(pending: PendingRecords): Promise<void> {
@@ -184,10 +205,13 @@ export class FileLog implements AppendLog {
  * The records of a log that may be in use or belong to a dead node: the file is opened to read and stays as it is. Ends
  * at a torn frame; `corruptAt` is the byte where what follows cannot be read. @throws StorageError STORE_FAILED
  */
-export async function readFileLog(path: string): Promise<{ records: Uint8Array[]; corruptAt: number | null }> {
+export async function readFileLog(
+  path: string,
+): Promise<{ records: Uint8Array[]; corruptAt: number | null; isTorn: boolean }> {
   try {
-    const { records, corruptAt } = readFrames(await readFile(path))
-    return { records, corruptAt }
+    const bytes = await readFile(path)
+    const { records, corruptAt, end } = readFrames(bytes)
+    return { records, corruptAt, isTorn: end < bytes.length }
   } catch (error) {
     throw fileFailure(error, path)
   }

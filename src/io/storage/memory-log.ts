@@ -29,6 +29,10 @@ export class MemoryLog implements AppendLog {
     this.durable = records.map(record => Uint8Array.from(record))
   }
 
+  turn(): Promise<void> {
+    return this.replace([])
+  }
+
   size(): number {
     return [...this.durable, ...this.pending].reduce((sum, record) => sum + record.length, 0)
   }

@@ -61,13 +61,15 @@ describe('PinoLogger', () => {
       logger.info('x', {
         privateKey: '0x12',
         publicKey: '0x34',
-        nested: { PASSWORD: 'p', list: [{ clientSecret: 's', fine: 1 }] },
+        authToken: 't',
+        nested: { PASSWORD: 'p', seed: '0x56', list: [{ clientSecret: 's', fine: 1 }] },
       }),
     )
     expect(line).toMatchObject({
       privateKey: '[redacted]',
       publicKey: '0x34',
-      nested: { PASSWORD: '[redacted]', list: [{ clientSecret: '[redacted]', fine: 1 }] },
+      authToken: '[redacted]',
+      nested: { PASSWORD: '[redacted]', seed: '[redacted]', list: [{ clientSecret: '[redacted]', fine: 1 }] },
     })
   })
 

@@ -85,7 +85,7 @@ function presentFields(fields: object, depth: number): Record<string, unknown> {
 
 /** A second line of defence: secrets are not to be logged at all. */
 function isSecret(name: string): boolean {
-  return /key|secret|password/i.test(name) && !/public/i.test(name)
+  return /key|secret|password|token|seed/i.test(name) && !/public/i.test(name)
 }
 
 function presentValue(value: unknown, depth: number): unknown {

@@ -27,69 +27,99 @@ export interface VerifiedMessages {
   readonly refused: number
 }
 
-/** Keeps what the set's members truly signed at the height, each message once. Votes for one value cost one pairing. */
+/** Votes for one value that are checked together: a false one among them costs no more than these do one by one. */
+const maxTogether = 64
+
+/**
+ * Keeps what the set's members truly signed at the height, each message once. Votes for one value cost one pairing. Ends
+ * when `maxRefused` messages were refused; `known` are keys of messages that were kept before, and are left out.
+ */
 export function verifyMessages({
   height,
   messages,
   set,
   domain,
+  maxRefused = Number.POSITIVE_INFINITY,
+  known = new Set(),
 }: {
   height: Height
   messages: SignedMessages
   set: SequencerSet
   domain: SigningDomain
+  maxRefused?: number
+  known?: Set<string>
 }): VerifiedMessages {
   let refused = 0
-  const keepIf = <Message>(holds: boolean, message: Message): Verified<Message>[] => {
-    if (holds) return [asVerified(message)]
-    refused++
-    return []
-  }
   const isHere = (message: { height: Height }) => message.height === height
-  const groups = groupBy(
-    [...uniqueBy(messages.votes, ({ member, signature, ...vote }) => `${contentKey(vote)} ${member} ${signature}`)],
-    contentKey,
-  )
-  const votes = groups.flatMap(group => {
-    const known = group.filter(vote => isHere(vote) && set.members[vote.member])
-    refused += group.length - known.length
-    const verdicts = verifyManyOverOneDigest({
-      digest: voteDigest(domain, group[0]!),
-      signed: known.map(({ member, signature }) => ({ keys: [set.members[member]!.publicKey], signature })),
+  /** Those that are checked and hold. */
+  const keep = <Message>(
+    all: readonly Message[],
+    keyOf: (message: Message) => string,
+    check: (some: readonly Message[]) => readonly boolean[],
+    together = 1,
+  ): Verified<Message>[] => {
+    const kept: Verified<Message>[] = []
+    const fresh = [...uniqueBy(all, keyOf)].filter(([key]) => !known.has(key))
+    for (let at = 0; at < fresh.length && refused < maxRefused; at += together) {
+      const some = fresh.slice(at, at + together)
+      const verdicts = check(some.map(([, message]) => message))
+      for (const [i, [key, message]] of some.entries()) {
+        if (!verdicts[i]) {
+          refused++
+          continue
+        }
+        known.add(key)
+        kept.push(asVerified(message))
+      }
+    }
+    return kept
+  }
+  const checkVotes = (group: readonly Vote[]): boolean[] => {
+    const claims = group.flatMap(vote => {
+      const key = isHere(vote) && set.members[vote.member]?.publicKey
+      return key ? [{ vote, signed: { keys: [key], signature: vote.signature } }] : []
     })
-    return known.flatMap((vote, i) => keepIf(verdicts[i]!, vote))
-  })
-  const aggregates = uniqueBy(messages.aggregates, aggregate => bytesToHex(encodeAggregate(aggregate))).flatMap(
-    aggregate => {
-      const content = contentOf(aggregate)
-      const keys = aggregate.votes.flatMap(({ member }) => set.members[member]?.publicKey ?? [])
-      const areMembers = keys.length === aggregate.votes.length
-      const claim = { digest: voteDigest(domain, content), keys, signature: aggregate.signature }
-      return keepIf(isHere(content) && areMembers && verifyAggregate(claim), aggregate)
-    },
-  )
-  const proposals = uniqueBy(messages.proposals, proposal => Object.values(proposal).join(' ')).flatMap(proposal => {
+    const digest = voteDigest(domain, group[0]!)
+    const verdicts = verifyManyOverOneDigest({ digest, signed: claims.map(({ signed }) => signed) })
+    const valid = new Set(claims.filter((_, i) => verdicts[i]).map(({ vote }) => vote))
+    return group.map(vote => valid.has(vote))
+  }
+  const checkAggregate = (aggregate: VoteAggregate): boolean => {
+    const content = contentOf(aggregate)
+    const keys = aggregate.votes.flatMap(({ member }) => set.members[member]?.publicKey ?? [])
+    const areMembers = keys.length === aggregate.votes.length
+    const claim = { digest: voteDigest(domain, content), keys, signature: aggregate.signature }
+    return isHere(content) && areMembers && verifyAggregate(claim)
+  }
+  const checkProposal = (proposal: Proposal): boolean => {
     const key = set.members[proposal.proposer]?.publicKey
     const digest = proposalDigest(domain, proposal)
-    const holds = isHere(proposal) && !!key && verifyBls({ digest, key, signature: proposal.signature })
-    return keepIf(holds, proposal)
-  })
-  const certificates = uniqueBy(messages.certificates, certificate => Object.values(certificate).join(' ')).flatMap(
-    certificate => keepIf(isHere(certificate) && verifyCertificate({ certificate, set, domain }).ok, certificate),
-  )
+    return isHere(proposal) && !!key && verifyBls({ digest, key, signature: proposal.signature })
+  }
+  const checkCertificate = (certificate: QuorumCertificate): boolean =>
+    isHere(certificate) && verifyCertificate({ certificate, set, domain }).ok
+  const votes = groupBy(messages.votes, contentKey).flatMap(group => keep(group, voteKey, checkVotes, maxTogether))
+  const aggregates = keep(messages.aggregates, aggregateKey, ([one]) => [checkAggregate(one!)])
+  const proposals = keep(messages.proposals, fieldsKey, ([one]) => [checkProposal(one!)])
+  const certificates = keep(messages.certificates, fieldsKey, ([one]) => [checkCertificate(one!)])
   return { votes, aggregates, proposals, certificates, refused }
 }
 
 const contentKey = ({ height, round, step, blockHash }: Pick<Vote, 'height' | 'round' | 'step' | 'blockHash'>) =>
   `${height} ${round} ${step} ${blockHash}`
 
-function uniqueBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[] {
+const voteKey = ({ member, signature, ...vote }: Vote) => `${contentKey(vote)} ${member} ${signature}`
+const aggregateKey = (aggregate: VoteAggregate) => bytesToHex(encodeAggregate(aggregate))
+const fieldsKey = (message: Proposal | QuorumCertificate) => Object.values(message).join(' ')
+
+/** The first item of each key. */
+function uniqueBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item> {
   const byKey = new Map<string, Item>()
   for (const item of items) {
     const key = keyOf(item)
     if (!byKey.has(key)) byKey.set(key, item)
   }
-  return [...byKey.values()]
+  return byKey
 }
 
 function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Item[][] {

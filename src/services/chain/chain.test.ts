@@ -192,7 +192,7 @@ describe('refusals', () => {
   const credit = { index: 65_536, validatorIndex: 0, address: account(9), amount: 1n }
   it.each<[string, CertifiedBlock]>([
     ['not-next', certified(childOf(asParent(block)))],
-    ['wrong-parent', certified(childOf(genesis, { header: { parentHash: zeroHash } }))],
+    ['forged-certificate', certified(childOf(genesis, { header: { parentHash: zeroHash } }), { signers: [stranger] })],
     ['certificate-mismatch', { ...certified(childOf(genesis, { header: { gasUsed: 1 } })), block }],
     ['certificate-mismatch', certified(block, { height: 2 })],
     ['forged-certificate: bad-signature', certified(block, { signers: [stranger] })],
@@ -267,6 +267,28 @@ describe('committing', () => {
     const bad = certified(childOf(asParent(one!.block), { header: { stateRoot: badRoot } }))
     await expect(chain.commit(bad)).rejects.toThrow(InvariantError)
     expect(chain.height()).toBe(1)
+  })
+})
+
+describe('agreement that broke', () => {
+  const later = { context: { timestampMs: genesis.context.timestampMs + 7_000 } }
+
+  it('shows in a certified block of the next height on another parent', async () => {
+    const [one] = run(1)
+    await chain.commit(one!)
+    const onOther = certified(childOf(asParent(childOf(genesis, later))))
+    await expect(chain.import(asSent(onOther))).rejects.toThrow(InvariantError)
+    await expect(chain.import(asSent(onOther))).rejects.toThrow('run `morphism forensics`')
+    expect(chain.height()).toBe(1)
+  })
+
+  it('shows in a certificate of a decided height, and not in a forged one nor in the own of a later round', async () => {
+    const [one] = run(1)
+    await chain.commit(one!)
+    const other = childOf(genesis, later)
+    await expect(chain.isForged(certified(other).certificate)).rejects.toThrow('agreement broke')
+    expect(await chain.isForged(certified(other, { signers: keys.slice(1) }).certificate)).toBe(true)
+    expect(await chain.isForged(certified(one!.block, { round: 3 }).certificate)).toBe(false)
   })
 })
 

@@ -40,7 +40,6 @@ import { type VersionedBlock, type VersionHalt, versionHalt } from '../../rules/
  */
 export type ImportRefusal =
   | 'not-next'
-  | 'wrong-parent'
   | 'certificate-mismatch'
   | 'forged-certificate'
   | 'wrong-set'
@@ -202,14 +201,8 @@ export class Chain {
     return this.serialized(async () => {
       const { number } = certified.block.header
       if (number <= this.height()) {
-        invariant(
-          this.certificateAt(number)?.blockHash === certified.block.hash,
-          'two blocks were decided at one height',
-          {
-            height: number,
-            blockHash: certified.block.hash,
-          },
-        )
+        const own = this.certificateAt(number)?.blockHash
+        if (own !== certified.block.hash) throw agreementBroke({ height: number, own, other: certified.block.hash })
         return
       }
       const status = await this.ports.execution.newPayload(certified.block)
@@ -238,6 +231,21 @@ export class Chain {
     }
     if (!(await this.ports.verifier.verifyAggregates(claims))) return
     for (const { certificate } of blocks) this.proved.add(certificate)
+  }
+
+  /**
+   * Whether a certificate of a decided height is forged: one that holds is of the block that was decided here.
+   * @throws InvariantError when it holds for another block
+   */
+  async isForged(certificate: QuorumCertificate): Promise<boolean> {
+    const { height, blockHash: other } = certificate
+    const own = this.certificateAt(height)?.blockHash
+    if (own === undefined || own === other) return false
+    const claim = certificateClaim({ certificate, set: this.ports.sets.setAt(height), domain: this.config.domain })
+    // By the word of another set nothing is known here.
+    if (!claim.ok) return claim.error !== 'wrong-set'
+    if (!(await this.ports.verifier.verifyAggregates([claim.value]))) return true
+    throw agreementBroke({ height, own, other })
   }
 
   /** Verifies a certified block from elsewhere, re-executes it and makes it the head. Its body is looked at once a quorum is known to have signed its hash. */
@@ -274,7 +282,6 @@ export class Chain {
     const no = (reason: ImportRefusal, detail: string) => refuse<RefusedImport>({ reason, detail })
     const { header, context } = encoded
     if (header.number !== this.height() + 1) return no('not-next', `block ${header.number}, head ${this.height()}`)
-    if (header.parentHash !== this.current.hash) return no('wrong-parent', header.parentHash)
     if (certificate.height !== header.number || certificate.blockHash !== encoded.hash)
       return no('certificate-mismatch', `certificate for ${certificate.blockHash} at ${certificate.height}`)
     const set = this.ports.sets.setAt(header.number)
@@ -282,6 +289,9 @@ export class Chain {
     if (!claim.ok) return no(claim.error === 'wrong-set' ? 'wrong-set' : 'forged-certificate', claim.error)
     if (!this.proved.has(certificate) && !(await this.ports.verifier.verifyAggregates([claim.value])))
       return no('forged-certificate', 'bad-signature')
+    // Whoever honest precommitted it had decided its parent.
+    if (header.parentHash !== this.current.hash)
+      throw agreementBroke({ height: this.height(), own: this.current.hash, other: header.parentHash })
     if (context.setId !== set.setId) return no('wrong-set', `context names set ${context.setId}, active ${set.setId}`)
     const protocol = this.config.protocol.at(header.number)
     if (context.version !== protocol.version || !protocol.isKnown) {
@@ -347,6 +357,14 @@ export class Chain {
     this.queue = run.catch(() => undefined)
     return run
   }
+}
+
+/** Two quorums signed two blocks of a height: more than a third of the power broke the protocol, and only logs tell who. */
+function agreementBroke(at: { height: Height; own: BlockHash | undefined; other: BlockHash }): InvariantError {
+  return new InvariantError(
+    'agreement broke: a quorum decided another block than this node. Keep the data directories of all sequencers as they are, and run `morphism forensics` on their logs (README, Evidence)',
+    at,
+  )
 }
 
 async function labelAt({ store, execution }: ChainPorts, height: Height): Promise<Label> {

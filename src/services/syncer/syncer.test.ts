@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { InvariantError } from '../../base/primitives/invariant.js'
 import { ok, type Result, refuse } from '../../base/primitives/result.js'
 import type { CertifiedBlock, EncodedCertifiedBlock } from '../../base/protocol/block.js'
 import { encodeCertifiedBlock } from '../../base/protocol/block.js'
@@ -71,6 +72,8 @@ class Node {
   /** What the next import fails with. */
   failure: Error | null = null
   readonly errors: string[] = []
+  /** What the node stopped for. */
+  readonly failures: string[] = []
   private readonly listeners: ((committed: CertifiedBlock) => void)[] = []
 
   constructor(
@@ -94,6 +97,10 @@ class Node {
           prove: async () => {},
           import: async block => this.import(block),
           onCommitted: listener => this.listeners.push(listener),
+          isForged: async certificate => {
+            if (!verifyCertificate({ certificate, set, domain }).ok) return true
+            throw new InvariantError('agreement broke')
+          },
           versionHalt: () => this.halt,
         },
         network,
@@ -106,6 +113,7 @@ class Node {
         clock,
         logger: { ...silentLogger, error: message => this.errors.push(message) },
         metrics: silentMetrics,
+        fail: error => this.failures.push(error.message),
       },
     )
   }
@@ -549,6 +557,38 @@ describe('a liar', () => {
     await clock.advance(1_000)
     expect(full.drops.map(({ peer }) => peer)).toEqual(['liar'])
     expect(full.height).toBe(2)
+  })
+})
+
+describe('agreement that broke', () => {
+  const otherBlock = (height: number, change = {}) =>
+    certified(childOf(asParent(blockOf(height - 1).block), { context: { timestampMs: 10 ** 9 } }), change)
+
+  it.each(['head', 'block'] as const)('stops a node that is told so by a %s below its own head, once', async kind => {
+    const [liar, witness] = ['liar', 'witness'].map(id => hub.join({ id }))
+    const node = join('f', 'sequencer', 5)
+    await clock.advance(10)
+    const send = (network: MemoryNetwork, certified: CertifiedBlock) => {
+      const { certificate } = certified
+      network.send('f', 'blocks', encodeSyncMessage(kind === 'head' ? { kind, certificate } : { kind, certified }))
+    }
+    send(witness!, blockOf(4))
+    send(liar!, otherBlock(4, { signers: keys.slice(1) }))
+    await clock.advance(10)
+    expect([node.failures, node.drops]).toEqual([[], [{ peer: 'liar', reason: 'forged certificate' }]])
+    send(witness!, otherBlock(4))
+    await clock.advance(10)
+    expect([node.failures, node.drops.length]).toEqual([['agreement broke'], 1])
+  })
+
+  it('stops a node that is brought the next block on another parent', async () => {
+    const witness = hub.join({ id: 'witness' })
+    const node = join('f', 'sequencer', 4)
+    node.failure = new InvariantError('agreement broke')
+    await clock.advance(10)
+    witness.send('f', 'blocks', encodeSyncMessage({ kind: 'block', certified: otherBlock(5) }))
+    await clock.advance(10)
+    expect([node.failures, node.errors, node.drops]).toEqual([['agreement broke'], [], []])
   })
 })
 

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { DecodeError } from '../../base/encoding/decode-error.js'
+import { InvariantError } from '../../base/primitives/invariant.js'
 import type { Height } from '../../base/primitives/quantities.js'
 import type { Result } from '../../base/primitives/result.js'
 import { type CertifiedBlock, type EncodedCertifiedBlock, encodeCertifiedBlock } from '../../base/protocol/block.js'
@@ -18,6 +19,7 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 import { type BlockRange, BlockSources } from './block-sources.js'
+import { type ComparedChain, ForkWatch } from './fork-watch.js'
 import { ServedBlocks } from './served-blocks.js'
 
 /** How long a sequencer waits for its own consensus to decide a height that others have decided, before it asks for the block. */
@@ -36,9 +38,8 @@ const maxAhead = 64
 const maxPushedNext = 8
 
 /** The chain as the syncer uses it. */
-export interface SyncedChain {
+export interface SyncedChain extends ComparedChain {
   height(): Height
-  certificateAt(height: Height): QuorumCertificate | null
   certifiedBlockAt(height: Height): Promise<CertifiedBlock | null>
   /** Checks the signatures of blocks together before they are imported one by one. */
   prove(blocks: readonly EncodedCertifiedBlock[]): Promise<void>
@@ -58,6 +59,8 @@ export interface SyncerPorts {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** An invariant broke: the node must stop. */
+  readonly fail: (error: InvariantError) => void
 }
 
 export interface SyncerConfig {
@@ -75,6 +78,7 @@ export class Syncer {
   private readonly followers = new Set<PeerId>()
   private readonly sources: BlockSources
   private readonly served: ServedBlocks
+  private readonly forks: ForkWatch
   /** Pushed blocks by height: beyond the next one such as a quorum signed, one of a height; of the next one each that came, one of a peer. */
   private readonly ahead = new Map<Height, { certified: EncodedCertifiedBlock; from: PeerId }[]>()
   private readonly imported: Counter
@@ -105,6 +109,12 @@ export class Syncer {
       stopping: this.stopping.signal,
       onMalformed: (peer, detail) => this.punish(peer, { reason: 'malformed block range', detail }),
     })
+    this.forks = new ForkWatch({
+      chain,
+      onForged: (peer, { height }) =>
+        this.punish(peer, { reason: 'forged certificate', detail: `of another block than was decided at ${height}` }),
+      onFailure: error => this.report('a certificate could not be compared with the own', error),
+    })
     this.imported = metrics.counter('morphism_syncer_imported_blocks_total', 'Certified blocks imported from peers')
     this.refused = metrics.counter('morphism_syncer_refused_blocks_total', 'Certified blocks refused')
     network.onMessage('blocks', (from, bytes) => this.receive(from, bytes))
@@ -129,6 +139,7 @@ export class Syncer {
     this.cancelHead?.()
     await this.catchingUp
     await this.importing
+    await this.forks.stop()
   }
 
   private greet(peer: Peer): void {
@@ -202,6 +213,7 @@ export class Syncer {
    */
   private learnHead(from: PeerId, certificate: QuorumCertificate): void {
     const { height } = certificate
+    this.forks.compare(from, certificate)
     if (height <= (this.heads.get(from) ?? 0)) return
     const isAboveOwn = height > this.ports.chain.height() + 1 || this.config.role === 'full'
     if (isAboveOwn && height > this.bestKnownHeight()) {
@@ -217,6 +229,11 @@ export class Syncer {
     this.sources.heardFrom(from)
   }
 
+  private report(message: string, error: unknown): void {
+    if (error instanceof InvariantError) this.ports.fail(error)
+    else this.ports.logger.error(message, { error })
+  }
+
   private raiseHead(peer: PeerId, height: Height): void {
     this.heads.set(peer, Math.max(this.heads.get(peer) ?? 0, height))
   }
@@ -226,6 +243,7 @@ export class Syncer {
     const next = this.ports.chain.height() + 1
     if (height < next || height >= next + maxAhead || this.ports.chain.versionHalt()) {
       if (height >= next) this.learnHead(from, certified.certificate)
+      else this.forks.compare(from, certified.certificate)
       return
     }
     // What waits for a gap to be filled takes room: only what a quorum signed may.
@@ -254,7 +272,7 @@ export class Syncer {
   private importAhead(): void {
     if (this.importing || this.catchingUp) return
     this.importing = this.importPushed()
-      .catch(error => this.ports.logger.error('importing a pushed block failed', { error }))
+      .catch(error => this.report('importing a pushed block failed', error))
       .finally(() => {
         this.importing = null
       })
@@ -334,7 +352,7 @@ export class Syncer {
     if (this.catchingUp || this.importing || clock.nowMs() - this.behindSinceMs < patience) return
     if (this.config.role === 'full') this.changeProvider()
     this.catchingUp = this.catchUp()
-      .catch(error => this.ports.logger.error('catching up failed', { error }))
+      .catch(error => this.report('catching up failed', error))
       .finally(() => {
         this.catchingUp = null
         this.behindSinceMs = null

@@ -145,6 +145,7 @@ export class WideAreaNode {
       }
     return {
       publicKey: inner.publicKey,
+      instanceId: inner.instanceId,
       stop: null,
       isReachable: true,
       observe: message => inner.observe(message),

@@ -71,6 +71,32 @@ beforeEach(() => {
   start()
 })
 
+/** Starts with a signer in another process; resolves with what starts that one again, with the record as it is then. */
+async function startRemote(): Promise<() => void> {
+  let current = guarded()
+  await watch.close()
+  start({
+    publicKey: current.publicKey,
+    isReachable: true,
+    get instanceId() {
+      return current.instanceId
+    },
+    get stop() {
+      return current.stop
+    },
+    signProposal: content => current.signProposal(content),
+    signVote: content => current.signVote(content),
+    signAttestation: content => current.signAttestation(content),
+    signNodeBinding: peerId => current.signNodeBinding(peerId),
+    observe: message => current.observe(message),
+    raiseFloor: height => current.raiseFloor(height),
+    close: () => current.close(),
+  })
+  return () => {
+    current = guarded()
+  }
+}
+
 /** Asks for a vote; the outcome is told when there is one. */
 function ask(what: ReturnType<typeof content>): { outcome: string } {
   const asked = { outcome: 'held' }
@@ -289,34 +315,46 @@ describe('while it signs', () => {
   })
 
   it('listens as after a start when its signer was started again and resumes', async () => {
-    let current = guarded()
-    const signer: ConsensusSigner = {
-      publicKey: current.publicKey,
-      isReachable: true,
-      get stop() {
-        return current.stop
-      },
-      signProposal: content => current.signProposal(content),
-      signVote: content => current.signVote(content),
-      signAttestation: content => current.signAttestation(content),
-      signNodeBinding: peerId => current.signNodeBinding(peerId),
-      observe: message => current.observe(message),
-      raiseFloor: height => current.raiseFloor(height),
-      close: () => current.close(),
-    }
-    await watch.close()
-    start(signer)
+    const restart = await startRemote()
     const seen = show(content(11, { round: 3, value: 2 }))
     await clock.advance(300)
     expect(await seen).toBe('stopped')
     await record.save(resume(record.load()))
-    current = guarded()
+    restart()
     decide(11)
     const asked = ask(content(12))
     await clock.advance(600)
     expect([asked.outcome, watch.state()]).toEqual(['held', 'listening'])
     await clock.advance(400)
     expect([asked.outcome, watch.state()]).toEqual(['signed', 'active'])
+  })
+
+  it('listens as after a start when its signer was started again, perhaps with a record that was put back', async () => {
+    const restart = await startRemote()
+    await clock.advance(10_000)
+    const before = ask(content(height + 1, { round: 1 }))
+    await clock.advance(1_000)
+    record = new MemorySigningRecord()
+    restart()
+    const other = ask(content(height + 1, { round: 1, value: 2 }))
+    await clock.advance(100)
+    expect([before.outcome, other.outcome, watch.state()]).toEqual(['signed', 'held', 'listening'])
+    const seen = show(content(height + 1, { round: 1 }))
+    await clock.advance(300)
+    expect([await seen, watch.state()]).toEqual(['stopped', 'SIGNING_RECORD_BEHIND'])
+    await clock.advance(1_000)
+    expect(other.outcome).toBe('SIGNING_STOPPED')
+  })
+
+  it('listens from the beginning when its signer was started again meanwhile', async () => {
+    const restart = await startRemote()
+    const asked = ask(content(height + 1, { round: 1 }))
+    await clock.advance(700)
+    restart()
+    await clock.advance(700)
+    expect(asked.outcome).toBe('held')
+    await clock.advance(300)
+    expect(asked.outcome).toBe('signed')
   })
 
   it('stops when a certificate holds a precommit that it did not sign', async () => {

@@ -1,4 +1,5 @@
 import type { BlsPublicKeyBytes } from '../../../base/crypto/bls.js'
+import type { Hex } from '../../../base/primitives/bytes.js'
 import { MorphismError } from '../../../base/primitives/morphism-error.js'
 import type { BatchIndex, Height, Round } from '../../../base/primitives/quantities.js'
 import type { QuorumCertificate } from '../../../base/protocol/quorum-certificate.js'
@@ -13,7 +14,7 @@ import type {
   VoteToSign,
 } from '../../../io/keys/consensus-signer.js'
 import { SignerRefusal } from '../../../io/keys/signer-refusal.js'
-import type { SigningStop } from '../../../io/keys/signing-record.js'
+import { type SigningStop, stopFields } from '../../../io/keys/signing-record.js'
 import type { PeerNetwork } from '../../../io/network/peer-network.js'
 import type { Logger } from '../../../io/telemetry/logger.js'
 import type { Clock } from '../../../io/time/clock.js'
@@ -70,9 +71,12 @@ export class SigningWatch implements ConsensusSigner {
   private floorWanted: Height = 0
   private raising: Promise<void> | null = null
   private isStopReported = false
+  /** The instance of the signer for which the network is, or was, listened to. */
+  private listenedFor: Hex
 
   constructor(private readonly ports: SigningWatchPorts) {
     this.lastBeatMs = ports.clock.nowMs()
+    this.listenedFor = ports.signer.instanceId
     this.reportStop()
     this.look()
     this.beat()
@@ -80,6 +84,10 @@ export class SigningWatch implements ConsensusSigner {
 
   get publicKey(): BlsPublicKeyBytes {
     return this.ports.signer.publicKey
+  }
+
+  get instanceId(): Hex {
+    return this.ports.signer.instanceId
   }
 
   get stop(): SigningStop | null {
@@ -175,7 +183,7 @@ export class SigningWatch implements ConsensusSigner {
   /** Resolves when a message of this height may be signed. @throws SignerRefusal when it is decided meanwhile */
   private async turn(height: Height): Promise<void> {
     this.noticeStandstill()
-    if (this.isStopReported && !this.stop) this.listenAgain()
+    this.noticeNewSigner()
     if (!this.isListening || this.stop) return
     if (this.wanted?.height !== height) this.wanted = { height, sinceMs: this.ports.clock.nowMs() }
     await new Promise<void>(release => this.held.push({ height, release }))
@@ -185,6 +193,7 @@ export class SigningWatch implements ConsensusSigner {
 
   private beat(): void {
     this.noticeStandstill()
+    this.noticeNewSigner()
     this.cancelBeat = this.ports.clock.schedule(beatMs, () => this.beat())
   }
 
@@ -195,11 +204,22 @@ export class SigningWatch implements ConsensusSigner {
     this.lastBeatMs = nowMs
     if (stoodMs < maxStandstillMs || this.stop) return
     this.ports.logger.warn('this process stood still: the network is listened to before it signs again', { stoodMs })
-    if (this.isListening) this.startOver()
-    else this.listenAgain()
+    this.listenAgain()
+  }
+
+  /** A signer in another process was started anew: a stop may have ended, and its record may be another one. */
+  private noticeNewSigner(): void {
+    const { instanceId } = this
+    if (instanceId === this.listenedFor) return
+    this.listenedFor = instanceId
+    this.isStopReported = false
+    this.lastPrecommit = null
+    this.ports.logger.warn('the signer was started anew: the network is listened to before it signs again')
+    this.listenAgain()
   }
 
   private look(): void {
+    this.noticeNewSigner()
     const now = this.ports.clock.nowMs()
     if (this.isQuorumConnected()) this.quorumSinceMs ??= now
     else this.startOver()
@@ -214,9 +234,9 @@ export class SigningWatch implements ConsensusSigner {
     this.cancelLook = this.ports.clock.schedule(lookMs, () => this.look())
   }
 
-  /** The stop of a signer in another process was ended there: what its record may lack is listened for as after a start. */
+  /** What the record may lack is listened for as after a start. */
   private listenAgain(): void {
-    this.isStopReported = false
+    if (this.isListening) return this.startOver()
     this.isListening = true
     this.wanted = null
     this.startOver()
@@ -286,7 +306,7 @@ export class SigningWatch implements ConsensusSigner {
     const { stop } = this
     if (!stop || this.isStopReported) return
     this.isStopReported = true
-    this.ports.logger.error(stopMessages[stop.reason], { ...stop })
+    this.ports.logger.error(stopMessages[stop.reason], stopFields(stop))
   }
 
   private quietly(answer: Promise<unknown>): void {

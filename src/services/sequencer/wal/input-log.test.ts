@@ -58,7 +58,7 @@ describe('the log of inputs', () => {
     expect(restarted.proposal(2, block.hash)).toBeUndefined()
   })
 
-  it('is emptied at a new height once it has grown large, not before', async () => {
+  it('begins anew at a new height once it has grown large, not before', async () => {
     const { wal, log } = await logOf([timeout])
     await log.startHeight(2)
     expect(wal.size()).toBeGreaterThan(0)

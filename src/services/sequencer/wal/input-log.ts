@@ -5,7 +5,7 @@ import type { Proposal } from '../../../base/protocol/proposal.js'
 import type { AppendLog } from '../../../io/storage/append-log.js'
 import { encodeWalRecord, type LoggedInput, type WalMark, type WalRecord } from './wal-record.js'
 
-/** Bytes after which the log is emptied at the next height that has nothing in it. */
+/** Bytes after which another log is begun at the next height that has nothing in it; the one before stays for `morphism forensics`. */
 const maxBytes = 32 * 1024 * 1024
 
 /** The write-ahead log of consensus: the inputs of a height, each block once, and what the inputs of the height in progress name. */
@@ -16,11 +16,11 @@ export class InputLog {
   private readonly proposals = new Map<string, Proposal>()
   private hasSigned = false
 
-  constructor(private readonly wal: Pick<AppendLog, 'append' | 'size' | 'replace'>) {}
+  constructor(private readonly wal: Pick<AppendLog, 'append' | 'size' | 'turn'>) {}
 
   /**
    * Begins a height with what the log holds of it from before a restart: that must stay, since a lock rests on it. Rejects when
-   * a log that has grown too large could not be emptied.
+   * another log could not be begun in the place of one that has grown too large.
    */
   async startHeight(height: Height, held: readonly Pick<WalRecord, 'input' | 'block'>[] = []): Promise<void> {
     this.height = height
@@ -32,7 +32,7 @@ export class InputLog {
       if (block) this.logged.add(block.hash)
     }
     if (held.length > 0 || this.wal.size() <= maxBytes) return
-    const emptied = this.wal.replace([])
+    const emptied = this.wal.turn()
     if (this.hasSigned) this.mark('signs')
     await emptied
   }
