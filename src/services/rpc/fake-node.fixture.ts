@@ -224,7 +224,11 @@ export class FakeNode {
         pendingNonce: async () => 7,
         transaction: hash => this.pool.get(hash) ?? null,
         fate: hash => (this.pool.has(hash) ? { place: 'queued', sentence: 'It waits.' } : null),
-        content: () => new Map([...this.pool.values()].map(item => [item.sender, { pending: [item], queued: [] }])),
+        content: () => {
+          const pooled = [...this.pool.values()]
+          const ofSender = (sender: Address) => pooled.filter(item => item.sender === sender)
+          return new Map(pooled.map(({ sender }) => [sender, { pending: ofSender(sender), queued: [] }]))
+        },
         contentFrom: () => ({ pending: [...this.pool.values()], queued: [] }),
         status: () => ({ pending: this.pool.size, queued: 0 }),
         onPending: handler => subscribe(this.pendingHandlers, handler),

@@ -103,6 +103,7 @@ describe('what callers hold in all', () => {
     const [greedy, less] = [await server.openSocket(), await server.openSocket()]
     const closed = once(greedy.socket, 'close')
     greedy.socket.send('x'.repeat(500_000), { fin: false })
+    await roundTrip()
     less.socket.send(' '.repeat(400_000), { fin: false })
     await closed
     less.socket.send(JSON.stringify(message('eth_chainId')), { fin: true })

@@ -17,6 +17,7 @@ import { defaultRpcConfig, type RpcConfig } from './rpc-config.js'
 import { RpcDispatcher } from './rpc-dispatcher.js'
 import type { Caller, RpcMethods } from './rpc-method.js'
 import type { RpcPorts } from './rpc-ports.js'
+import { SlowLine } from './slow-line.js'
 import { SubscriptionHub } from './subscription-hub.js'
 import { TokenBuckets } from './token-buckets.js'
 import { WebSocketEndpoint } from './web-socket-endpoint.js'
@@ -113,13 +114,14 @@ function allMethods({
   filters: FilterRegistry
 }): RpcMethods {
   const { execution, clock, mempool, network, morphism } = ports
+  const slow = new SlowLine()
   const ask = askExecution({ execution, clock, timeoutMs: config.executionTimeoutMs })
   return {
     ...executionMethods(ask),
-    ...transactionMethods({ mempool, ask }),
+    ...transactionMethods({ mempool, ask, slow }),
     ...nodeMethods({ config, network }),
-    ...txpoolMethods({ mempool }),
-    ...filterMethods({ filters, ask }),
+    ...txpoolMethods({ mempool, slow }),
+    ...filterMethods({ filters, ask, slow }),
     ...subscriptionMethods({ hub, config }),
     ...morphismMethods({ morphism, mempool, ask }),
   }

@@ -36,8 +36,8 @@ interface Subscription {
 /** What a notification, or a look at what concerns nobody, takes: as long as this many bytes of text. */
 const notificationCost = 1_000
 const lookCost = 20
-/** From so many characters on a waiting transaction is large. */
-const largeText = 8_192
+/** From so many bytes on a waiting transaction is large: it has twice as many characters. */
+const largeBytes = 4_096
 
 /**
  * Turns heads and waiting transactions into notifications; each text is made once for all subscribers. Those of an event go out
@@ -226,10 +226,13 @@ export class SubscriptionHub {
         const { topic, subscriber, after, held } = subscription
         if (after >= event) continue
         if (topic.kind === 'newPendingTransactions' && topic.isFull) {
-          fullText ??= toJson(pooledToJson(pooled))
           // It can be asked for by its hash, and will be in a block: nothing to fall further behind for.
-          const isLeftOut = fullText.length > largeText && (held !== null || subscriber.isBehind)
-          yield isLeftOut ? lookCost : deliver(subscription, fullText)
+          if (pooled.raw.length > largeBytes && (held !== null || subscriber.isBehind)) {
+            yield lookCost
+            continue
+          }
+          fullText ??= toJson(pooledToJson(pooled))
+          yield deliver(subscription, fullText)
         } else yield deliver(subscription, hashText)
       }
     }
