@@ -44,7 +44,7 @@ function watch(socket: Socket) {
 }
 
 const post = (body: string, length = body.length) =>
-  `POST / HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`
+  `POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`
 const call = (id: number) => JSON.stringify(message('eth_call', [{}], id))
 /** Whatever was sent to the server before this was called has been read when it resolves. */
 const roundTrip = async () => expect((await server.ask('eth_chainId')).result).toBe('0x5')

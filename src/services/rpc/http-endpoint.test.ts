@@ -221,12 +221,39 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     const allowed = await server.post('{}', { ...headers, origin: 'https://app.example' })
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
     const other = await server.post('{}', { ...headers, origin: 'https://evil.example' })
-    expect(other.headers.get('access-control-allow-origin')).toBeUndefined()
-    const preflight = await fetch(server.address.url, {
-      method: 'OPTIONS',
-      headers: { origin: 'https://app.example' },
-    })
+    expect([other.status, other.headers.get('access-control-allow-origin')]).toEqual([403, undefined])
+    expect((await server.post('{}', { ...headers, origin: 'null' })).status).toBe(403)
+    const wallet = await server.post('{}', { ...headers, origin: 'chrome-extension://abcdef' })
+    expect([wallet.status, wallet.headers.get('access-control-allow-origin')]).toEqual([
+      200,
+      'chrome-extension://abcdef',
+    ])
+    const preflightOf = (origin: string) => fetch(server.address.url, { method: 'OPTIONS', headers: { origin } })
+    expect((await preflightOf('https://evil.example')).status).toBe(403)
+    const preflight = await preflightOf('https://app.example')
     expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'content-type'])
+  })
+
+  it('answers to its addresses and its names, and to no other name', async () => {
+    await start({ virtualHosts: ['node.example'] })
+    const { port } = server.address
+    const body = JSON.stringify(message('web3_clientVersion'))
+    const statusFor = (host: string) =>
+      new Promise<number>((resolve, reject) => {
+        const headers = { host, 'content-type': 'application/json' }
+        const request = http.request({ port, host: '127.0.0.1', method: 'POST', headers }, response => {
+          resolve(response.statusCode!)
+          response.resume()
+        })
+        request.on('error', reject).end(body)
+      })
+    for (const [host, status] of [
+      [`127.0.0.1:${port}`, 200],
+      [`[::1]:${port}`, 200],
+      ['node.example', 200],
+      ['evil.example', 403],
+    ] as const)
+      expect(await statusFor(host), host).toBe(status)
   })
 
   it('a body over the limit is answered 413 before it is all sent', async () => {
@@ -313,7 +340,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     expect(await exchange(garbage)).toMatch(/^HTTP\/1\.1 400 /)
     server.node.callResult = new Uint8Array(8 << 20)
     const body = JSON.stringify(message('eth_call', [{}]))
-    const head = `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    const head = `POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
     const received = await exchange(`${head}${body}`, garbage)
     expect(received).toMatch(/^HTTP\/1\.1 200 /)
     expect(received).not.toContain('400 Bad Request')

@@ -9,6 +9,8 @@ export interface RpcConfig {
   readonly port: number
   /** Browser origins that may call, `*` for all; callers that are no browsers send no origin and always may. */
   readonly corsOrigins: readonly string[]
+  /** Names by which HTTP requests may call this server, `*` for any; its IP addresses always may. */
+  readonly virtualHosts: readonly string[]
   /** Largest HTTP body or WebSocket message, in bytes. */
   readonly maxBodyBytes: number
   readonly maxBatch: number
@@ -70,6 +72,7 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   host: '127.0.0.1',
   port: 8545,
   corsOrigins: [],
+  virtualHosts: ['localhost'],
   maxBodyBytes: 5 * 1024 * 1024,
   maxBatch: 1_000,
   maxBatchResponseBytes: 25 * 1024 * 1024,
