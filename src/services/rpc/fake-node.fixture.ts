@@ -206,8 +206,8 @@ export class FakeNode {
     }
     return {
       execution: {
-        request: (method, params, signal) => this.queries.request(method, params, signal),
-        requestText: async (method, params, signal) => toJson(await this.queries.request(method, params, signal)),
+        request: (method, params, asker) => this.queries.request(method, params, asker?.signal),
+        requestText: async (method, params, asker) => toJson(await this.queries.request(method, params, asker?.signal)),
       },
       heads: { onHead: handler => subscribe(this.headHandlers, handler) },
       mempool: {

@@ -30,8 +30,8 @@ export async function createInProcessExecution({
     storageAt: async (address, slot, height) => reads.storageAt(address, slot, height),
     accounts: async addresses => reads.accounts(addresses),
     stateDiffOf: async blockHash => engine.mismatchOf(blockHash) ?? stateDiffOf(blockHash),
-    request: (method, params, signal) => queries.request(method, params, signal),
-    requestText: async (method, params, signal) => toJson(await queries.request(method, params, signal)),
+    request: (method, params, asker) => queries.request(method, params, asker?.signal),
+    requestText: async (method, params, asker) => toJson(await queries.request(method, params, asker?.signal)),
     async close() {
       await engine.idle()
       await store.close()
