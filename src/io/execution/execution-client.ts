@@ -141,6 +141,8 @@ export interface ExecutionClient {
   labels(): Promise<{ readonly safe: Height; readonly finalized: Height }>
   /** A block of the canonical chain with its context, by height. */
   blockAt(height: Height): Promise<Block | null>
+  /** The context alone of a block of the canonical chain, for a caller: not before what others wait for. */
+  contextAt(height: Height, asker?: Asker): Promise<BlockContext | null>
   blockByHash(hash: BlockHash): Promise<Block | null>
   stateRootAt(height: Height): Promise<StateRoot | null>
   /** Word of an account's storage at a canonical height. */

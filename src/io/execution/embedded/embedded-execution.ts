@@ -4,6 +4,7 @@ import { encodeRlp } from '../../../base/encoding/rlp.js'
 import type { Address, BlockHash } from '../../../base/primitives/hashes.js'
 import { invariant } from '../../../base/primitives/invariant.js'
 import { type Block, decodeOwnBlock, encodeBlock } from '../../../base/protocol/block.js'
+import type { BlockContext } from '../../../base/protocol/block-context.js'
 import type { BlockHeader } from '../../../base/protocol/block-header.js'
 import type { Logger } from '../../telemetry/logger.js'
 import type {
@@ -206,6 +207,11 @@ class EmbeddedExecution implements ExecutionClient {
 
   blockAt(height: number): Promise<Block | null> {
     return this.readBlock('blockAt', height)
+  }
+
+  contextAt(height: number, asker?: Asker): Promise<BlockContext | null> {
+    if (this.isClosed) return Promise.reject(closedError())
+    return this.queries.query('contextAt', [height], asker)
   }
 
   blockByHash(hash: BlockHash): Promise<Block | null> {

@@ -25,6 +25,7 @@ export async function createInProcessExecution({
     head: async () => engine.head,
     labels: async () => reads.labels(),
     blockAt: async height => reads.blockAt(height),
+    contextAt: async height => reads.contextAt(height),
     blockByHash: async hash => reads.blockByHash(hash),
     stateRootAt: async height => reads.stateRootAt(height),
     storageAt: async (address, slot, height) => reads.storageAt(address, slot, height),

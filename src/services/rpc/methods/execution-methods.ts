@@ -43,6 +43,8 @@ export interface AskExecution {
   readonly value: Ask<unknown>
   /** For an answer that is passed on: it may be large, and its JSON is not made on the main thread. */
   readonly text: Ask<JsonText>
+  /** Anything else that it answers. */
+  within<Answer>(context: CallContext, ask: (asker: Asker) => Promise<Answer>): Promise<Answer>
 }
 
 /** Asks the execution client within a time. */
@@ -73,6 +75,7 @@ export function askExecution({
     }
   }
   return {
+    within,
     value: (method, params, context) => within(context, asker => execution.request(method, params, asker)),
     text: async (method, params, context) =>
       new JsonText(await within(context, asker => execution.requestText(method, params, asker))),
