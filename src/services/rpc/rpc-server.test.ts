@@ -54,6 +54,14 @@ describe('methods', () => {
     })
   })
 
+  it('hashes no more for a caller than a transaction may have', async () => {
+    expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_072)))).result).toMatch(/^0x[0-9a-f]{64}$/)
+    expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_073)))).error).toEqual({
+      code: -32005,
+      message: '131073 bytes are given and 131072 are hashed at most',
+    })
+  })
+
   it('a waiting transaction is seen by hash, in txpool_, and no longer once mined', async () => {
     const raw = await sign(0)
     const hash = (await server.ask('eth_sendRawTransaction', raw)).result as Hex
