@@ -15,8 +15,9 @@ export interface RpcConfig {
   readonly maxBodyBytes: number
   readonly maxBatch: number
   readonly maxBatchResponseBytes: number
+  /** When so many are open, the oldest of the host with most gives way; so for filters and subscriptions. */
   readonly maxConnections: number
-  /** Of one host (an IPv6 host is its /64); loopback has no such limit, for a reverse proxy there brings everybody's. */
+  /** Of one host (an IPv6 host is its /48); loopback has no such limit, for a reverse proxy there brings everybody's. */
   readonly maxConnectionsPerHost: number
   /**
    * Held for all callers: messages not all here or not answered yet, answers not taken, and notifications that wait for the

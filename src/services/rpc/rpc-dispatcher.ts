@@ -2,9 +2,9 @@ import { JsonText } from '../../base/encoding/json.js'
 import { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
 import type { RpcErrorShape } from '../../io/execution/execution-client.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../io/execution/execution-rpc-error.js'
-import { remoteHost } from '../../io/network/remote-host.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
+import { hostOf } from './caller-host.js'
 import {
   type CallId,
   errorText,
@@ -96,7 +96,7 @@ export class RpcDispatcher {
     if (context.isGone) return nothing
     if (Array.isArray(message)) return this.answerBatch(message, { remote, context, weight })
     const request = readRequest(message)
-    if (!this.options.buckets.take(remoteHost(remote), 1)) return rateLimited(request.id ?? null)
+    if (!this.options.buckets.take(hostOf(remote), 1)) return rateLimited(request.id ?? null)
     return { text: (await this.answerOne(request, context)).text }
   }
 
@@ -111,8 +111,7 @@ export class RpcDispatcher {
       return { text: `[${errorText(first?.id ?? null, invalidRequest('batch too large'))}]` }
     }
     const requests = batch.map(readRequest)
-    if (!this.options.buckets.take(remoteHost(remote), batch.length))
-      return rateLimited(requests.find(isCall)?.id ?? null)
+    if (!this.options.buckets.take(hostOf(remote), batch.length)) return rateLimited(requests.find(isCall)?.id ?? null)
     const answers: string[] = []
     let madeLength = 0
     let heldLength = 0

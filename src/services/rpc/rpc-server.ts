@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HeldBytes } from '../../base/primitives/held-bytes.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
-import { limitConnectionsPerHost } from './connection-limit.js'
+import { limitConnections } from './connection-limit.js'
 import { FilterRegistry } from './filter-registry.js'
 import { HttpEndpoint } from './http-endpoint.js'
 import { askExecution, executionMethods } from './methods/execution-methods.js'
@@ -59,8 +59,7 @@ export async function createRpcServer({
   const { clock, metrics } = ports
   const logger = ports.logger.child('rpc')
   const server = createServer({ requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs })
-  server.maxConnections = config.maxConnections
-  limitConnectionsPerHost(server, config.maxConnectionsPerHost)
+  limitConnections(server, { inAll: config.maxConnections, ofHost: config.maxConnectionsPerHost })
   const address = await listen(server, config)
 
   const work = new PacedWork<'heads' | 'logs' | 'transactions' | 'held' | 'filters'>()

@@ -6,6 +6,7 @@ import { type LogFilter, termsOf } from '../../io/execution/embedded/queries/log
 import type { LogJson } from '../../io/execution/embedded/queries/receipt-json.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import { logsOf } from './head-logs.js'
+import { hostWithMost } from './host-with-most.js'
 import { LogWatchers } from './log-watchers.js'
 import { PacedEvents } from './paced-events.js'
 import type { PacedWork } from './paced-work.js'
@@ -94,6 +95,23 @@ export class SubscriptionHub {
     for (const { topic } of this.bySubscriber.get(subscriber)?.values() ?? [])
       if (topic.kind === 'logs') terms += termsOf(topic.filter)
     return terms
+  }
+
+  /** Ends the connection with most of the host with most, to make room for another one; false when that would have as much. */
+  makeRoom(
+    newcomer: { readonly host: string | null; readonly wants: number },
+    amountOf: (subscriber: Subscriber) => number,
+  ): boolean {
+    const held = [...this.bySubscriber.keys()]
+    const most = hostWithMost(
+      held.map(subscriber => [subscriber.host, amountOf(subscriber)]),
+      newcomer,
+    )
+    if (most === null) return false
+    const ofMost = held.filter(({ host }) => host === most)
+    const greediest = ofMost.reduce((a, b) => (amountOf(b) > amountOf(a) ? b : a))
+    this.giveUp(greediest, 'its host has most subscriptions, and all too many')
+    return true
   }
 
   /** Begins a subscription; its notifications wait for `activate`. */
