@@ -57,7 +57,8 @@ async function advance(nonce: number): Promise<void> {
   await client.forkchoiceUpdated({ head: block.hash, safe: hash, finalized: hash })
 }
 
-const burn = (signal?: AbortSignal) => client.request('eth_call', [{ to: burner, gas: '0x1c9c380' }, 'latest'], signal)
+const burn = (signal?: AbortSignal) =>
+  client.request('eth_call', [{ to: burner, gas: '0x1c9c380' }, 'latest'], signal && { signal })
 const echoed = () => client.request('eth_call', [{ to: echo, data: '0x1234' }, 'latest'])
 const refusal = (message: string | RegExp, code: number) =>
   expect.objectContaining({ rpc: expect.objectContaining({ code, message: expect.stringMatching(message) }) })

@@ -59,7 +59,7 @@ async function servedBy(net: TestConsensusNetwork, node: TestNode) {
   const methods = morphismMethods({
     morphism: morphism as MorphismQueries,
     mempool: { fate: () => null },
-    ask: { value: async () => null },
+    ask: { value: async () => null, within: (_context, ask) => ask({}) },
   })
   const answer = await methods.morphism_evidence!({ args: new RpcArguments([]), context: {} } as never)
   return (answer as { raw: string }[]).map(({ raw }) => {

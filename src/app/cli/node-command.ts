@@ -22,6 +22,8 @@ interface NodeFlags {
   readonly l1FeeCap?: bigint
   readonly rpcHost: string
   readonly rpcPort: number
+  readonly rpcCors?: string[]
+  readonly rpcVhosts?: string[]
   readonly metricsPort: number
   readonly p2pHost: string
   readonly p2pPort: number
@@ -41,6 +43,7 @@ interface NodeFlags {
 /** `morphism node`: one node in the foreground. */
 export function nodeCommand(): Command {
   const collect = (value: string, list: string[] = []) => [...list, ...value.split(',').filter(Boolean)]
+  const lowerCase = (value: string, list?: string[]) => collect(value.toLowerCase(), list)
   return new Command('node')
     .description('Run one node of a network.')
     .requiredOption('--network <file>', 'network file that all nodes share')
@@ -55,6 +58,16 @@ export function nodeCommand(): Command {
     .option('--l1-fee-cap <ether>', 'most that one transaction to L1 may cost (default: 1)', ether)
     .option('--rpc-host <host>', 'address that JSON-RPC binds to', '127.0.0.1')
     .option('--rpc-port <port>', 'port of JSON-RPC (HTTP and WebSocket)', whole(0, 65_535), 9545)
+    .option(
+      '--rpc-cors <origin>',
+      'browser origins that may call JSON-RPC, * for all (repeat, or separate by commas)',
+      lowerCase,
+    )
+    .option(
+      '--rpc-vhosts <name>',
+      'host names by which JSON-RPC may be called besides IP addresses, * for any (default: localhost)',
+      lowerCase,
+    )
     .option('--metrics-port <port>', 'port of /metrics and /health on 127.0.0.1', whole(0, 65_535), 9100)
     .option('--p2p-host <host>', 'address that libp2p binds to', '127.0.0.1')
     .option('--p2p-port <port>', 'port of libp2p', whole(0, 65_535), 9200)
@@ -104,7 +117,12 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
     role,
     dataDir,
     l1: l1Endpoints(flags),
-    rpc: { host: flags.rpcHost, port: flags.rpcPort },
+    rpc: {
+      host: flags.rpcHost,
+      port: flags.rpcPort,
+      ...(flags.rpcCors && { corsOrigins: flags.rpcCors }),
+      ...(flags.rpcVhosts && { virtualHosts: flags.rpcVhosts }),
+    },
     metricsPort: flags.metricsPort,
     p2p: { host: flags.p2pHost, port: flags.p2pPort, peers: flags.peer },
     nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, 'node-key'),

@@ -8,6 +8,7 @@ import { Component, type ComponentName } from './component.js'
 
 const context: CallContext = {
   subscriber: null,
+  caller: null,
   isGone: false,
   whenGone: () => () => {},
   holds() {},

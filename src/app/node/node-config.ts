@@ -29,7 +29,14 @@ export interface NodeConfig {
     /** The most that one transaction to L1 may cost, in wei; 1 ether unless told. */
     readonly feeCap?: bigint
   }
-  readonly rpc: { readonly host: string; readonly port: number }
+  readonly rpc: {
+    readonly host: string
+    readonly port: number
+    /** Browser origins whose pages may call; none unless told. */
+    readonly corsOrigins?: readonly string[]
+    /** Names besides IP addresses by which it may be called; `localhost` unless told. */
+    readonly virtualHosts?: readonly string[]
+  }
   readonly metricsPort: number
   readonly p2p: { readonly host: string; readonly port: number; readonly peers: readonly string[] }
   readonly nodeKeyFile: string

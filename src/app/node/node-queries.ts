@@ -16,7 +16,7 @@ export interface NodeQueriesParts extends ExplainParts {
   readonly version: string
   readonly role: 'sequencer' | 'full'
   readonly chain: Chain
-  readonly execution: Pick<ExecutionClient, 'blockAt' | 'stateDiffOf'>
+  readonly execution: Pick<ExecutionClient, 'contextAt' | 'stateDiffOf'>
   readonly sets: { setAt(height: Height): SequencerSet; activeFrom(height: Height): Height }
   readonly batcher: Pick<Batcher, 'batch' | 'latest'>
   readonly follower: L1Follower
@@ -53,7 +53,7 @@ export function nodeQueries(parts: NodeQueriesParts): MorphismQueries {
       const signed = Math.max(1, height)
       return { set: sets.setAt(signed), activeFrom: sets.activeFrom(signed) }
     },
-    contextAt: async height => (await execution.blockAt(height))?.context ?? null,
+    contextAt: (height, asker) => execution.contextAt(height, asker),
     batch: selector => batchInfo({ batcher, follower, selector }),
     nodeStatus: async () => nodeStatus(parts),
     evidence: async filter => parts.evidence.list(filter),
@@ -66,7 +66,7 @@ export function nodeQueries(parts: NodeQueriesParts): MorphismQueries {
       }))
     },
     explain: async height => explainNode(parts, height),
-    stateDiffOf: blockHash => execution.stateDiffOf(blockHash),
+    stateDiffOf: (blockHash, asker) => execution.stateDiffOf(blockHash, asker),
   }
 }
 

@@ -25,6 +25,13 @@ describe('hex', () => {
     )
   })
 
+  it('agrees with Node on long bytes', () => {
+    for (const length of [1_023, 1_024, 1_025, 2_048, 5_000, 131_072]) {
+      const value = Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 255)
+      expect(bytesToHex(value)).toBe(`0x${Buffer.from(value).toString('hex')}`)
+    }
+  })
+
   it.each(['', '0', 'x', 'ab', '0x0', '0xg0', '0x0g', '0x 1', '0x-1', '0x0é', '0x0０', '0x++', '1x00'])(
     'refuses %j',
     text => {

@@ -16,10 +16,25 @@ for (let i = 0; i < 16; i++) {
   nibbles[digits.toUpperCase().charCodeAt(i)] = i
 }
 
+/** Bytes of a long text that are written at once: text put together byte by byte is a tree of as many small parts. */
+const pieceBytes = 1_024
+
 /** Bytes as lower-case hex with a 0x prefix. */
 export function bytesToHex(bytes: Uint8Array): Hex {
   let text = '0x'
-  for (let i = 0; i < bytes.length; i++) text += byteToHex[bytes[i]!]
+  let at = 0
+  if (bytes.length >= pieceBytes) {
+    const codes = new Uint8Array(2 * pieceBytes)
+    for (; at + pieceBytes <= bytes.length; at += pieceBytes) {
+      for (let i = 0; i < pieceBytes; i++) {
+        const byte = bytes[at + i]!
+        codes[2 * i] = digits.charCodeAt(byte >> 4)
+        codes[2 * i + 1] = digits.charCodeAt(byte & 15)
+      }
+      text += String.fromCharCode.apply(null, codes as unknown as number[])
+    }
+  }
+  for (; at < bytes.length; at++) text += byteToHex[bytes[at]!]
   return text as Hex
 }
 

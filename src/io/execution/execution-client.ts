@@ -114,6 +114,14 @@ export interface BlockStateDiff {
 /** Most accounts that a BlockStateDiff names. */
 export const maxDiffedAccounts = 4_096
 
+/** On whose behalf something is asked. */
+export interface Asker {
+  /** Callers that wait are answered in turn; all that name none are one. */
+  readonly caller?: unknown
+  /** Withdraws what was asked. */
+  readonly signal?: AbortSignal
+}
+
 /**
  * The execution client behind a node, shaped like the Engine API so that an unmodified Ethereum client can stand here.
  * Blocks between head and candidates are kept in memory; the head and everything behind it are durable.
@@ -133,6 +141,8 @@ export interface ExecutionClient {
   labels(): Promise<{ readonly safe: Height; readonly finalized: Height }>
   /** A block of the canonical chain with its context, by height. */
   blockAt(height: Height): Promise<Block | null>
+  /** The context alone of a block of the canonical chain, for a caller: not before what others wait for. */
+  contextAt(height: Height, asker?: Asker): Promise<BlockContext | null>
   blockByHash(hash: BlockHash): Promise<Block | null>
   stateRootAt(height: Height): Promise<StateRoot | null>
   /** Word of an account's storage at a canonical height. */
@@ -143,14 +153,14 @@ export interface ExecutionClient {
    * What a block changed: of one of the last few that did not come to the roots they claim, or of the canonical chain,
    * executed once more on its parent's state. Null for any other.
    */
-  stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null>
+  stateDiffOf(blockHash: BlockHash, asker?: Asker): Promise<BlockStateDiff | null>
   /**
    * Answers a read-only `eth_` method with JSON-RPC values (eth_call, eth_getBalance, eth_getBlockByNumber, eth_getLogs,
    * eth_getProof, …); block tags latest, safe, finalized, earliest, pending are resolved here from the last fork choice.
    * Rejects with an ExecutionRpcError (RpcErrorShape).
    */
-  request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown>
+  request(method: string, params: readonly unknown[], asker?: Asker): Promise<unknown>
   /** The same as JSON text, which a large answer is cheaper to pass on as. */
-  requestText(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<string>
+  requestText(method: string, params: readonly unknown[], asker?: Asker): Promise<string>
   close(): Promise<void>
 }

@@ -234,6 +234,8 @@ const choice: readonly ComplianceCheck[] = [
     assert.equal(change.touched.find(({ address }) => address === alice)?.nonce, 2)
     assert.equal(await balanceOf(client, bob), 1_000n * ether + 4n)
     assert.equal((await client.blockAt(1))?.hash, first.hash)
+    assert.deepEqual(await client.contextAt(1), first.context)
+    assert.equal(await client.contextAt(1_000), null)
     await assert.rejects(client.forkchoiceUpdated({ head: rival.hash, safe: zeroHash, finalized: zeroHash }), {
       code: 'UNKNOWN_BLOCK',
     })

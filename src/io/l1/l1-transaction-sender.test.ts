@@ -1,4 +1,4 @@
-import { parseTransaction, recoverTransactionAddress } from 'viem'
+import { fromRlp, type Hex, parseTransaction, recoverTransactionAddress } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { expect, test } from 'vitest'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
@@ -41,7 +41,8 @@ class FakeNode implements SenderRpc {
 
   nonce = async () => this.reach(this.used)
   blockNumber = async () => this.reach(this.block)
-  prices = async () => ({ baseFee: 10n * gwei, priorityFee: gwei, blobBaseFee: 3n })
+  market = { baseFee: 10n * gwei, priorityFee: gwei, blobBaseFee: 3n }
+  prices = async () => this.market
   receipt = async (hash: Hash32) => this.receipts.get(hash) ?? null
   async send(raw: Uint8Array) {
     const answer = this.answers.shift() ?? 'taken'
@@ -112,6 +113,25 @@ test('a stuck transaction is sent again with the same nonce and higher fees, and
   node.receipts.set(await hashOf(firstFees), { status: 'reverted', l1BlockNumber: 106 })
   await seconds(1)
   expect(await outcome).toMatchObject({ status: 'reverted', l1BlockNumber: 106 })
+})
+
+test.each([
+  ['a call', call],
+  ['blobs', blobCall],
+])('fees are raised for %s where the market asks for no priority fee', async (_what, sent) => {
+  const { node, sender, seconds } = start()
+  node.market = { baseFee: 10n * gwei, priorityFee: 0n, blobBaseFee: 0n }
+  const outcome = sender.send(sent)
+  await seconds(12)
+  expect(await outcome).toEqual({ status: 'pending' })
+  expect(node.sent).toHaveLength(3)
+  const tips = node.sent.map(raw => {
+    const fields = fromRlp(raw.subarray(1), 'hex') as Hex[] | [Hex[]]
+    return BigInt((Array.isArray(fields[0]) ? fields[0] : (fields as Hex[]))[2]!.padEnd(3, '0'))
+  })
+  expect(tips[0]).toBe(0n)
+  expect(tips[1]).toBeGreaterThan(0n)
+  expect(tips[2]).toBeGreaterThanOrEqual(sent === blobCall ? 2n * tips[1]! : tips[1]! + 1n)
 })
 
 test('fees of blob transactions double, others rise by a quarter', () => {

@@ -28,7 +28,10 @@ export interface L1TransactionSenderConfig {
   readonly feeCap: bigint
   /** L1 blocks without the transaction after which the fees are raised. */
   readonly stuckAfterBlocks: number
-  /** Times the fees are raised before the sender gives up; it never offers more than 2 ** (maxBumps + 1) times the market's. */
+  /**
+   * Times the fees are raised before the sender gives up; it never offers more than 2 ** (maxBumps + 1) times the market's, a
+   * fee that is 0 taken for a gwei.
+   */
   readonly maxBumps: number
   readonly pollMs: number
   /** Failed requests in a row, with pauses that double from `pollMs` to 10 s, after which a wait for a block is given up. */
@@ -59,6 +62,7 @@ const pending: L1TransactionOutcome = { status: 'pending' }
 const longestPauseMs = 10_000
 /** GAS_PER_BLOB of EIP-4844. */
 const gasPerBlob = 131_072n
+const gwei = 1_000_000_000n
 /** Of a transfer, which is the least that a transaction takes. */
 const transferGas = 21_000n
 
@@ -183,7 +187,7 @@ class Sender implements L1TransactionSender {
 
 /** Fees at which pools replace a transaction: twice each for blobs (geth's blobpool), a quarter more otherwise (10 % is asked). */
 export function raisedFees(fees: L1Fees, withBlobs: boolean): L1Fees {
-  const raise = (fee: bigint) => (withBlobs ? 2n * fee : fee + fee / 4n + 1n)
+  const raise = (fee: bigint) => (withBlobs ? 2n * fee || 1n : fee + fee / 4n + 1n)
   return {
     maxFeePerGas: raise(fees.maxFeePerGas),
     maxPriorityFeePerGas: raise(fees.maxPriorityFeePerGas),
@@ -196,12 +200,13 @@ function costOf({ gasLimit, blobs }: L1Call, { maxFeePerGas, maxFeePerBlobGas }:
   return gasLimit * maxFeePerGas + BigInt(blobs.length) * gasPerBlob * maxFeePerBlobGas
 }
 
-/** Whether any fee is more than so many times the market's. */
+/** Whether any fee is more than so many times the market's; where that is 0, than so many times a gwei. */
 function isAbove(fees: L1Fees, market: L1Fees, times: bigint): boolean {
+  const isMore = (fee: bigint, ofMarket: bigint) => fee > times * (ofMarket || gwei)
   return (
-    fees.maxFeePerGas > times * market.maxFeePerGas ||
-    fees.maxPriorityFeePerGas > times * market.maxPriorityFeePerGas ||
-    fees.maxFeePerBlobGas > times * market.maxFeePerBlobGas
+    isMore(fees.maxFeePerGas, market.maxFeePerGas) ||
+    isMore(fees.maxPriorityFeePerGas, market.maxPriorityFeePerGas) ||
+    isMore(fees.maxFeePerBlobGas, market.maxFeePerBlobGas)
   )
 }
 

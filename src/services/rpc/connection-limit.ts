@@ -1,22 +1,43 @@
-import type { Server } from 'node:net'
-import { isLoopback, remoteHost } from '../../io/network/remote-host.js'
+import type { Server, Socket } from 'node:net'
+import { callerHost } from './caller-host.js'
+import { hostWithMost } from './host-with-most.js'
 
-/** Turns away a connection of a host that has `max` open; loopback may have any number. */
-export function limitConnectionsPerHost(server: Pick<Server, 'on'>, max: number): void {
-  const open = new Map<string, number>()
+/**
+ * Turns away a connection of a host that has `ofHost` open; loopback may have any number. When `inAll` are open, the oldest of the
+ * host with most gives way to one of a host that has fewer.
+ */
+export function limitConnections(
+  server: Pick<Server, 'on'>,
+  { inAll, ofHost }: { readonly inAll: number; readonly ofHost: number },
+): void {
+  const open = new Map<string | null, Set<Socket>>()
+  let count = 0
+  const makeRoom = (host: string | null): boolean => {
+    const most = hostWithMost(
+      [...open].map(([other, sockets]) => [other, sockets.size]),
+      { host, wants: 1 },
+    )
+    if (most === null) return false
+    const [oldest] = open.get(most)!
+    forget(most, oldest!)
+    oldest!.destroy()
+    return true
+  }
+  const forget = (host: string | null, socket: Socket) => {
+    const sockets = open.get(host)
+    if (!sockets?.delete(socket)) return
+    count--
+    if (sockets.size === 0) open.delete(host)
+  }
   server.on('connection', socket => {
-    const host = remoteHost(socket.remoteAddress ?? '')
-    if (isLoopback(host)) return
-    const count = open.get(host) ?? 0
-    if (count >= max) {
+    const host = callerHost(socket.remoteAddress ?? '')
+    const own = open.get(host) ?? new Set()
+    if ((host !== null && own.size >= ofHost) || (count >= inAll && !makeRoom(host))) {
       socket.destroy()
       return
     }
-    open.set(host, count + 1)
-    socket.once('close', () => {
-      const left = open.get(host)! - 1
-      if (left > 0) open.set(host, left)
-      else open.delete(host)
-    })
+    open.set(host, own.add(socket))
+    count++
+    socket.once('close', () => forget(host, socket))
   })
 }

@@ -17,7 +17,7 @@ import { logsBloom } from '../../io/execution/embedded/queries/log-bloom.js'
 import { logToJson } from '../../io/execution/embedded/queries/receipt-json.js'
 import type { StoredReceipt } from '../../io/execution/embedded/reading.js'
 import { decodeReceiptAt, encodeReceipts } from '../../io/execution/embedded/store/stored-receipt.js'
-import type { HeadChange } from '../../io/execution/execution-client.js'
+import type { Asker, HeadChange } from '../../io/execution/execution-client.js'
 import { silentLogger } from '../../io/telemetry/logger.js'
 import { silentMetrics } from '../../io/telemetry/metrics.js'
 import type { Clock } from '../../io/time/clock.js'
@@ -56,6 +56,9 @@ export class FakeNode {
   /** Answers of eth_call wait for this. */
   callGate: Promise<void> = Promise.resolve()
   callsUnderWay = 0
+  /** What the execution client answers to `morphism_` methods waits for this. */
+  morphismGate: Promise<void> = Promise.resolve()
+  readonly morphismAskers: Asker[] = []
   answeredCalls = 0
   abortedCalls = 0
   /** What eth_call returns; the data of the call when null. */
@@ -194,6 +197,11 @@ export class FakeNode {
     chainId,
   })
 
+  private passMorphismGate(asker: Asker): Promise<void> {
+    this.morphismAskers.push(asker)
+    return this.morphismGate
+  }
+
   /** Handlers that servers have not taken back. */
   listeners(): number {
     return this.headHandlers.size + this.pendingHandlers.size
@@ -206,8 +214,8 @@ export class FakeNode {
     }
     return {
       execution: {
-        request: (method, params, signal) => this.queries.request(method, params, signal),
-        requestText: async (method, params, signal) => toJson(await this.queries.request(method, params, signal)),
+        request: (method, params, asker) => this.queries.request(method, params, asker?.signal),
+        requestText: async (method, params, asker) => toJson(await this.queries.request(method, params, asker?.signal)),
       },
       heads: { onHead: handler => subscribe(this.headHandlers, handler) },
       mempool: {
@@ -224,7 +232,11 @@ export class FakeNode {
         pendingNonce: async () => 7,
         transaction: hash => this.pool.get(hash) ?? null,
         fate: hash => (this.pool.has(hash) ? { place: 'queued', sentence: 'It waits.' } : null),
-        content: () => new Map([...this.pool.values()].map(item => [item.sender, { pending: [item], queued: [] }])),
+        content: () => {
+          const pooled = [...this.pool.values()]
+          const ofSender = (sender: Address) => pooled.filter(item => item.sender === sender)
+          return new Map(pooled.map(({ sender }) => [sender, { pending: ofSender(sender), queued: [] }]))
+        },
         contentFrom: () => ({ pending: [...this.pool.values()], queued: [] }),
         status: () => ({ pending: this.pool.size, queued: 0 }),
         onPending: handler => subscribe(this.pendingHandlers, handler),
@@ -236,7 +248,10 @@ export class FakeNode {
             ? null
             : { height, round: 1, blockHash: zeroHash, setId: 2, absent: 5n, signature: new Uint8Array(96).fill(7) },
         sequencerSetAt: async height => (height === 0 ? null : { set: sequencerSet, activeFrom: 1 }),
-        contextAt: async height => this.blocks[height]?.context ?? null,
+        contextAt: async (height, asker) => {
+          await this.passMorphismGate(asker)
+          return this.blocks[height]?.context ?? null
+        },
         batch: async selector =>
           selector === 9
             ? null
@@ -288,17 +303,18 @@ export class FakeNode {
           power: [3n],
           none: null,
         }),
-        stateDiffOf: async blockHash =>
-          blockHash === zeroHash
-            ? null
-            : {
-                blockHash,
-                height: 20,
-                claimedStateRoot: zeroHash,
-                computedStateRoot: zeroHash,
-                accounts: [{ address: token, nonce: 1, balance: 16n, codeHash: zeroHash, storageRoot: zeroHash }],
-                changed: 1,
-              },
+        stateDiffOf: async (blockHash, asker) => {
+          await this.passMorphismGate(asker)
+          if (blockHash === zeroHash) return null
+          return {
+            blockHash,
+            height: 20,
+            claimedStateRoot: zeroHash,
+            computedStateRoot: zeroHash,
+            accounts: [{ address: token, nonce: 1, balance: 16n, codeHash: zeroHash, storageRoot: zeroHash }],
+            changed: 1,
+          }
+        },
       },
       clock: this.clock,
       logger: silentLogger,

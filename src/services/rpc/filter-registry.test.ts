@@ -137,6 +137,33 @@ it('a host has its share of filters, and of what they name; loopback has none', 
   for (let i = 0; i < config.maxFilters; i++) expect(install({ kind: 'blocks' })).not.toBeNull()
 })
 
+it('when all have too many, the one of the host with most that nobody asked for longest gives way', async () => {
+  start({ maxFilters: 4, maxFiltersPerHost: 3 })
+  const [first, second, third] = [1, 2, 3].map(() => install({ kind: 'blocks' }, '192.0.2.1')!)
+  const local = install({ kind: 'blocks' })!
+  await clock.advance(10)
+  changes(first!)
+  expect(install({ kind: 'blocks' }, '192.0.2.2')).not.toBeNull()
+  expect([first, second, third, local].map(id => filters.topic(id!) !== null)).toEqual([true, false, true, true])
+  expect([install({ kind: 'blocks' }, '192.0.2.2'), install({ kind: 'blocks' }, '192.0.2.3')]).toEqual([
+    null,
+    expect.anything(),
+  ])
+  expect([install({ kind: 'blocks' }, '192.0.2.4'), install({ kind: 'blocks' })]).toEqual([null, null])
+})
+
+it('when all name too much, filters of the host that names most give way', () => {
+  start({ maxFilters: 10, maxFiltersPerHost: 10 })
+  const naming = (count: number, host: string) => {
+    const addresses = new Set([token, zeroAddress].slice(0, count))
+    return install({ ...everything, filter: { ...everyLog, addresses } }, host)
+  }
+  const [first, second] = [naming(2, '192.0.2.1')!, naming(2, '192.0.2.1')!]
+  const blocks = install({ kind: 'blocks' }, '192.0.2.1')!
+  expect([naming(2, '192.0.2.2'), naming(2, '192.0.2.3')]).toEqual([expect.anything(), null])
+  expect([first, second, blocks].map(id => filters.topic(id) !== null)).toEqual([false, true, true])
+})
+
 const roomy = { maxFilterEntries: 10_000, maxFilterBytes: 10_000_000, maxFilterBytesOfAll: 20_000_000 }
 
 it('gives what one answer may have, and the rest at the next polls, in order', () => {

@@ -6,6 +6,7 @@ import type { LogJson } from '../../io/execution/embedded/queries/receipt-json.j
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import type { Clock } from '../../io/time/clock.js'
 import { logsOf } from './head-logs.js'
+import { hostWithMost } from './host-with-most.js'
 import { LogWatchers } from './log-watchers.js'
 import { PacedEvents } from './paced-events.js'
 import type { PacedWork, Steps } from './paced-work.js'
@@ -77,20 +78,21 @@ export class FilterRegistry {
     ]
   }
 
-  /** Installs a filter; null when its host or all have too many, or they name too much. A null host has no share of its own. */
+  /**
+   * Installs a filter; null when its host has too many, or they name too much. When all have too many, those of the host with
+   * most give way that nobody asked for longest; null when that is this one. A null host has no share of its own.
+   */
   install(topic: FilterTopic, host: string | null): Hex | null {
     this.removeExpired()
     const { maxFilters, maxFiltersPerHost, maxFilterTerms, maxFilterTermsPerHost } = this.options.config
-    const all = [...this.filters.values()]
-    const ofHost = host === null ? [] : all.filter(filter => filter.host === host)
-    if (all.length >= maxFilters || ofHost.length >= maxFiltersPerHost) return null
+    const ofHost = host === null ? [] : [...this.filters.values()].filter(filter => filter.host === host)
+    const terms = topic.kind === 'logs' ? termsOf(topic.filter) : 0
+    if (ofHost.length >= maxFiltersPerHost) return null
+    if (host !== null && sumOf(ofHost, termsIn) + terms > maxFilterTermsPerHost) return null
+    if (!this.makeRoom({ max: maxFilters, host, wants: 1 }, () => 1)) return null
+    if (terms > 0 && !this.makeRoom({ max: maxFilterTerms, host, wants: terms }, termsIn)) return null
     const id = randomId()
-    if (topic.kind === 'logs') {
-      const terms = termsOf(topic.filter)
-      if (termsIn(all) + terms > maxFilterTerms) return null
-      if (host !== null && termsIn(ofHost) + terms > maxFilterTermsPerHost) return null
-      this.logWatchers.add(id, topic.filter)
-    }
+    if (topic.kind === 'logs') this.logWatchers.add(id, topic.filter)
     const expiresMs = this.newExpiry()
     this.filters.set(id, { id, topic, host, after: this.events, entries: [], bytes: 0, expiresMs })
     if (topic.kind === 'transactions') this.transactionFilters++
@@ -132,6 +134,26 @@ export class FilterRegistry {
 
   close(): void {
     for (const stop of this.stops) stop()
+  }
+
+  /** Whether all together may have what the host wants, once others gave way. */
+  private makeRoom(
+    { max, host, wants }: { max: number; host: string | null; wants: number },
+    amountOf: (filter: Filter) => number,
+  ): boolean {
+    for (;;) {
+      const filters = [...this.filters.values()]
+      if (sumOf(filters, amountOf) + wants <= max) return true
+      const most = hostWithMost(
+        filters.map(filter => [filter.host, amountOf(filter)]),
+        { host, wants },
+      )
+      if (most === null) return false
+      const idle = filters
+        .filter(filter => filter.host === most && amountOf(filter) > 0)
+        .reduce((a, b) => (b.expiresMs < a.expiresMs ? b : a))
+      this.uninstall(idle.id)
+    }
   }
 
   private touch(id: Hex): Filter | null {
@@ -222,6 +244,7 @@ export class FilterRegistry {
 
 const bytesOf = (text: string): number => entryBytes + text.length
 
-function termsIn(filters: readonly Filter[]): number {
-  return filters.reduce((sum, { topic }) => sum + (topic.kind === 'logs' ? termsOf(topic.filter) : 0), 0)
-}
+const termsIn = ({ topic }: Filter): number => (topic.kind === 'logs' ? termsOf(topic.filter) : 0)
+
+const sumOf = (filters: readonly Filter[], amountOf: (filter: Filter) => number): number =>
+  filters.reduce((sum, filter) => sum + amountOf(filter), 0)

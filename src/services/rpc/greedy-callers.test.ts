@@ -44,7 +44,7 @@ function watch(socket: Socket) {
 }
 
 const post = (body: string, length = body.length) =>
-  `POST / HTTP/1.1\r\nhost: node\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`
+  `POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n${body}`
 const call = (id: number) => JSON.stringify(message('eth_call', [{}], id))
 /** Whatever was sent to the server before this was called has been read when it resolves. */
 const roundTrip = async () => expect((await server.ask('eth_chainId')).result).toBe('0x5')
@@ -103,6 +103,7 @@ describe('what callers hold in all', () => {
     const [greedy, less] = [await server.openSocket(), await server.openSocket()]
     const closed = once(greedy.socket, 'close')
     greedy.socket.send('x'.repeat(500_000), { fin: false })
+    await roundTrip()
     less.socket.send(' '.repeat(400_000), { fin: false })
     await closed
     less.socket.send(JSON.stringify(message('eth_chainId')), { fin: true })

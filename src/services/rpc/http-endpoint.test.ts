@@ -4,7 +4,9 @@ import net from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { JsonText } from '../../base/encoding/json.js'
-import { chainId, token } from './fake-node.fixture.js'
+import { bytesToHex, hexToBytes } from '../../base/primitives/bytes.js'
+import { decodeTransaction } from '../../base/protocol/transaction.js'
+import { account, chainId, token } from './fake-node.fixture.js'
 import { FilterRegistry } from './filter-registry.js'
 import type { RpcConfig } from './rpc-config.js'
 import { createRpcServer } from './rpc-server.js'
@@ -122,17 +124,26 @@ describe('JSON-RPC 2.0 over HTTP', () => {
       turns++
       if (!isOver) setImmediate(turn)
     }
+    await fillPool({ transactions: 30, bytes: 100_000 })
     const seen: number[] = []
-    vi.spyOn(server.node.pool, 'values').mockImplementation(() => {
-      seen.push(turns)
-      return new Map().values()
-    })
+    for (const [hash, pooled] of server.node.pool) {
+      const look = () => {
+        seen.push(turns)
+        return pooled.raw
+      }
+      server.node.pool.set(hash, Object.defineProperty({ ...pooled }, 'raw', { get: look }))
+    }
     setImmediate(turn)
-    const batch = [...Array(3).fill(message('txpool_content')), message('eth_chainId')]
+    const batch = [
+      ...['txpool_content', 'txpool_contentFrom', 'txpool_inspect'].map(method =>
+        message(method, method.endsWith('From') ? [token] : []),
+      ),
+      message('eth_chainId'),
+    ]
     const answers = JSON.parse((await server.post(JSON.stringify(batch))).text) as Json[]
     isOver = true
     expect(answers.map(answer => answer.error)).toEqual(Array(4).fill(undefined))
-    expect(new Set(seen).size).toBe(3)
+    expect(new Set(seen).size).toBeGreaterThan(3 * 20)
   })
 
   it('lets other work come between large polls of filters, of one batch or of many callers', async () => {
@@ -165,6 +176,32 @@ describe('JSON-RPC 2.0 over HTTP', () => {
       expect((await server.ask(method)).error).toMatchObject({ code: -32005, message: expect.stringContaining('4097') })
   })
 
+  it('shows no more bytes of a pool than an answer may have, and each transaction by its hash', async () => {
+    await fillPool({ transactions: 64, bytes: 120_000 })
+    const [hash] = server.node.pool.keys()
+    for (const [method, params] of [
+      ['txpool_content', []],
+      ['txpool_inspect', []],
+      ['txpool_contentFrom', [token]],
+    ] as const)
+      expect((await server.ask(method, ...params)).error).toMatchObject({
+        code: -32005,
+        message: expect.stringContaining('4194304 are shown at most'),
+      })
+    expect((await server.ask('eth_getTransactionByHash', hash)).result).toMatchObject({ hash })
+    expect((await server.ask('eth_getRawTransactionByHash', hash)).result).toMatch(/^0x02f[0-9a-f]{240000}/)
+  })
+
+  it('counts the work of notifications to what a batch may have', async () => {
+    await start({ maxBatchResponseBytes: 1_000_000 })
+    await fillPool({ transactions: 2, bytes: 100_000 })
+    const shown = vi.spyOn(server.node.pool, 'values')
+    const notification = { jsonrpc: '2.0', method: 'txpool_contentFrom', params: [token] }
+    const { text } = await server.post(JSON.stringify([...Array(200).fill(notification), message('eth_chainId')]))
+    expect(shown.mock.calls.length).toBeLessThan(5)
+    expect(JSON.parse(text)).toMatchObject([{ error: { code: -32003 } }])
+  })
+
   it('refuses what is no JSON post, with the status of geth', async () => {
     const { url } = server.address
     const status = async (init: RequestInit, path = '/') => (await fetch(url + path, init)).status
@@ -184,12 +221,39 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     const allowed = await server.post('{}', { ...headers, origin: 'https://app.example' })
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
     const other = await server.post('{}', { ...headers, origin: 'https://evil.example' })
-    expect(other.headers.get('access-control-allow-origin')).toBeUndefined()
-    const preflight = await fetch(server.address.url, {
-      method: 'OPTIONS',
-      headers: { origin: 'https://app.example' },
-    })
+    expect([other.status, other.headers.get('access-control-allow-origin')]).toEqual([403, undefined])
+    expect((await server.post('{}', { ...headers, origin: 'null' })).status).toBe(403)
+    const wallet = await server.post('{}', { ...headers, origin: 'chrome-extension://abcdef' })
+    expect([wallet.status, wallet.headers.get('access-control-allow-origin')]).toEqual([
+      200,
+      'chrome-extension://abcdef',
+    ])
+    const preflightOf = (origin: string) => fetch(server.address.url, { method: 'OPTIONS', headers: { origin } })
+    expect((await preflightOf('https://evil.example')).status).toBe(403)
+    const preflight = await preflightOf('https://app.example')
     expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([204, 'content-type'])
+  })
+
+  it('answers to its addresses and its names, and to no other name', async () => {
+    await start({ virtualHosts: ['node.example'] })
+    const { port } = server.address
+    const body = JSON.stringify(message('web3_clientVersion'))
+    const statusFor = (host: string) =>
+      new Promise<number>((resolve, reject) => {
+        const headers = { host, 'content-type': 'application/json' }
+        const request = http.request({ port, host: '127.0.0.1', method: 'POST', headers }, response => {
+          resolve(response.statusCode!)
+          response.resume()
+        })
+        request.on('error', reject).end(body)
+      })
+    for (const [host, status] of [
+      [`127.0.0.1:${port}`, 200],
+      [`[::1]:${port}`, 200],
+      ['node.example', 200],
+      ['evil.example', 403],
+    ] as const)
+      expect(await statusFor(host), host).toBe(status)
   })
 
   it('a body over the limit is answered 413 before it is all sent', async () => {
@@ -276,7 +340,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     expect(await exchange(garbage)).toMatch(/^HTTP\/1\.1 400 /)
     server.node.callResult = new Uint8Array(8 << 20)
     const body = JSON.stringify(message('eth_call', [{}]))
-    const head = `POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
+    const head = `POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`
     const received = await exchange(`${head}${body}`, garbage)
     expect(received).toMatch(/^HTTP\/1\.1 200 /)
     expect(received).not.toContain('400 Bad Request')
@@ -348,6 +412,27 @@ describe('a server that hands over', () => {
     await start()
   })
 })
+
+/** Puts transactions with so much data into the pool. */
+async function fillPool({ transactions, bytes }: { transactions: number; bytes: number }): Promise<void> {
+  const { pool } = server.node
+  for (let nonce = 0; nonce < transactions; nonce++) {
+    const data = bytesToHex(new Uint8Array(bytes))
+    const raw = hexToBytes(
+      await account.signTransaction({
+        type: 'eip1559',
+        chainId,
+        nonce,
+        gas: 21_000n,
+        maxFeePerGas: 1n,
+        to: token,
+        data,
+      }),
+    )
+    const { hash } = decodeTransaction(raw)
+    pool.set(hash, { raw, hash, nonce, sender: token })
+  }
+}
 
 /** Posts a large body chunk by chunk and stops when an answer comes. */
 function upload({ megabytes, declared }: { megabytes: number; declared: boolean }) {

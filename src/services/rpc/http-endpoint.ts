@@ -9,6 +9,7 @@ import { isOriginAllowed } from './origin.js'
 import type { RpcConfig } from './rpc-config.js'
 import type { RpcDispatcher } from './rpc-dispatcher.js'
 import type { Caller } from './rpc-method.js'
+import { isVirtualHostAllowed } from './virtual-host.js'
 
 /** How long a refused caller may go on sending before it is cut off: closed at once, it would never read why. */
 const lingerMs = 500
@@ -30,7 +31,7 @@ export class HttpEndpoint {
 
   constructor(
     private readonly options: {
-      config: Pick<RpcConfig, 'corsOrigins' | 'maxBodyBytes'>
+      config: Pick<RpcConfig, 'corsOrigins' | 'virtualHosts' | 'maxBodyBytes'>
       dispatcher: RpcDispatcher
       held: HeldBytes<Caller>
       clock: Pick<Clock, 'schedule'>
@@ -92,14 +93,23 @@ export class HttpEndpoint {
 
   private allowOrigin(origin: string, response: ServerResponse): void {
     response.setHeader('vary', 'origin')
-    if (!isOriginAllowed(origin, this.options.config.corsOrigins)) return
+    if (!this.isFromAllowed(origin)) return
     response.setHeader('access-control-allow-origin', origin)
     response.setHeader('access-control-allow-methods', 'POST, OPTIONS')
     response.setHeader('access-control-allow-headers', 'content-type')
     response.setHeader('access-control-max-age', '600')
   }
 
+  private isFromAllowed(origin: string): boolean {
+    return isOriginAllowed(origin, this.options.config.corsOrigins)
+  }
+
   private refusal({ url = '/', method, headers }: IncomingMessage): { status: number; text: string } | null {
+    // A browser sends a simple request of any page, and keeps only the answer from it.
+    if (headers.origin !== undefined && !this.isFromAllowed(headers.origin))
+      return { status: 403, text: 'origin not allowed' }
+    if (!isVirtualHostAllowed(headers.host, this.options.config.virtualHosts))
+      return { status: 403, text: 'invalid host specified' }
     if (url !== '/' && !url.startsWith('/?')) return { status: 404, text: 'not found' }
     if (method === 'OPTIONS') return null
     if (method !== 'POST') return { status: 405, text: 'method not allowed' }

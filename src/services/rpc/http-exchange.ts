@@ -47,6 +47,10 @@ export class HttpExchange implements CallContext, Caller {
     return callerHost(this.remote)
   }
 
+  get caller(): unknown {
+    return this.host ?? this.request.socket
+  }
+
   whenGone(listener: () => void): () => void {
     this.goneListeners.add(listener)
     return () => this.goneListeners.delete(listener)

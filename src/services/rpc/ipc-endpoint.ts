@@ -116,6 +116,10 @@ class IpcCall implements CallContext {
   readonly subscriber = null
   constructor(private readonly socket: Socket) {}
 
+  get caller(): unknown {
+    return this.socket
+  }
+
   whenGone(listener: () => void): () => void {
     this.socket.once('close', listener)
     return () => this.socket.off('close', listener)

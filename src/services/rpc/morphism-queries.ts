@@ -12,7 +12,7 @@ import type { BlockContext } from '../../base/protocol/block-context.js'
 import type { Evidence } from '../../base/protocol/evidence.js'
 import type { QuorumCertificate } from '../../base/protocol/quorum-certificate.js'
 import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { BlockStateDiff } from '../../io/execution/execution-client.js'
+import type { Asker, BlockStateDiff } from '../../io/execution/execution-client.js'
 
 /** How far a batch has come on its way to finality on L1. */
 export type BatchStatus = 'sealed' | 'certified' | 'committed' | 'finalized'
@@ -91,7 +91,7 @@ export interface MorphismQueries {
   certificateAt(height: Height): Promise<QuorumCertificate | null>
   /** The set that signs the block of this height, and the first height that it signs. */
   sequencerSetAt(height: Height): Promise<{ readonly set: SequencerSet; readonly activeFrom: Height } | null>
-  contextAt(height: Height): Promise<BlockContext | null>
+  contextAt(height: Height, asker: Asker): Promise<BlockContext | null>
   batch(selector: BatchSelector): Promise<BatchInfo | null>
   nodeStatus(): Promise<NodeStatus>
   /** Kept proofs of contradictory signatures: those of heights from `fromHeight` on, those against one consensus key. */
@@ -103,5 +103,5 @@ export interface MorphismQueries {
    */
   explain(height: Height | null): Promise<object>
   /** The accounts that a block changed by this node's own execution, for a block that it refused for its roots too. */
-  stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null>
+  stateDiffOf(blockHash: BlockHash, asker: Asker): Promise<BlockStateDiff | null>
 }

@@ -9,12 +9,15 @@ export interface RpcConfig {
   readonly port: number
   /** Browser origins that may call, `*` for all; callers that are no browsers send no origin and always may. */
   readonly corsOrigins: readonly string[]
+  /** Names by which HTTP requests may call this server, `*` for any; its IP addresses always may. */
+  readonly virtualHosts: readonly string[]
   /** Largest HTTP body or WebSocket message, in bytes. */
   readonly maxBodyBytes: number
   readonly maxBatch: number
   readonly maxBatchResponseBytes: number
+  /** When so many are open, the oldest of the host with most gives way; so for filters and subscriptions. */
   readonly maxConnections: number
-  /** Of one host (an IPv6 host is its /64); loopback has no such limit, for a reverse proxy there brings everybody's. */
+  /** Of one host (an IPv6 host is its /48); loopback has no such limit, for a reverse proxy there brings everybody's. */
   readonly maxConnectionsPerHost: number
   /**
    * Held for all callers: messages not all here or not answered yet, answers not taken, and notifications that wait for the
@@ -70,6 +73,7 @@ export const defaultRpcConfig: Omit<RpcConfig, 'chainId' | 'clientVersion'> = {
   host: '127.0.0.1',
   port: 8545,
   corsOrigins: [],
+  virtualHosts: ['localhost'],
   maxBodyBytes: 5 * 1024 * 1024,
   maxBatch: 1_000,
   maxBatchResponseBytes: 25 * 1024 * 1024,

@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { JsonText } from '../../base/encoding/json.js'
 import { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
 import type { RpcErrorShape } from '../../io/execution/execution-client.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../io/execution/execution-rpc-error.js'
-import { remoteHost } from '../../io/network/remote-host.js'
 import type { Logger } from '../../io/telemetry/logger.js'
 import type { Counter, Metrics } from '../../io/telemetry/metrics.js'
+import { hostOf } from './caller-host.js'
 import {
   type CallId,
   errorText,
@@ -28,17 +28,22 @@ export interface RpcAnswer {
 
 /** Calls of a batch that run at the same time. */
 const batchParallelism = 50
-/** Characters of slow answers after which other work of the node has its turn. */
-const slowAnswers = 64 * 1024
-/** Methods that work long on the main thread when they have much to tell, and what one takes besides its answer. */
-const slowMethods: ReadonlyMap<string, number> = new Map([
-  ['txpool_content', slowAnswers],
-  ['txpool_inspect', slowAnswers],
-  ['eth_getFilterChanges', 0],
+/** Methods that work long on the main thread when they have much to tell: of a batch with one, one call runs at a time. */
+const slowMethods: ReadonlySet<string> = new Set([
+  'txpool_content',
+  'txpool_contentFrom',
+  'txpool_inspect',
+  'eth_getFilterChanges',
 ])
 const maxParamsDepth = 32
 const latencyBuckets = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30]
 const nothing: RpcAnswer = { text: null }
+
+/** The text of an answer, null for a notification, and how many characters were made for it. */
+interface Made {
+  readonly text: string | null
+  readonly length: number
+}
 
 interface Entry {
   readonly run: RpcMethod
@@ -49,10 +54,6 @@ interface Entry {
 export class RpcDispatcher {
   private readonly methods: ReadonlyMap<string, Entry>
   private underWay = 0
-  /** Until the slow calls before are answered. */
-  private slowLine: Promise<unknown> = Promise.resolve()
-  /** Characters of theirs since others had a turn. */
-  private slowLength = 0
   private readonly errors: Counter
   private readonly latency
 
@@ -95,8 +96,8 @@ export class RpcDispatcher {
     if (context.isGone) return nothing
     if (Array.isArray(message)) return this.answerBatch(message, { remote, context, weight })
     const request = readRequest(message)
-    if (!this.options.buckets.take(remoteHost(remote), 1)) return rateLimited(request.id ?? null)
-    return { text: await this.answerOne(request, context) }
+    if (!this.options.buckets.take(hostOf(remote), 1)) return rateLimited(request.id ?? null)
+    return { text: (await this.answerOne(request, context)).text }
   }
 
   private async answerBatch(
@@ -110,18 +111,19 @@ export class RpcDispatcher {
       return { text: `[${errorText(first?.id ?? null, invalidRequest('batch too large'))}]` }
     }
     const requests = batch.map(readRequest)
-    if (!this.options.buckets.take(remoteHost(remote), batch.length))
-      return rateLimited(requests.find(isCall)?.id ?? null)
+    if (!this.options.buckets.take(hostOf(remote), batch.length)) return rateLimited(requests.find(isCall)?.id ?? null)
     const answers: string[] = []
-    let bytes = 0
+    let madeLength = 0
+    let heldLength = 0
     let isFull = false
     const answerWithin = async (request: RpcRequest) => {
-      const text = await this.answerOne(request, context)
-      if (text === null) return null
-      isFull ||= bytes + text.length > maxBatchResponseBytes
+      const { text, length } = await this.answerOne(request, context)
+      isFull ||= madeLength + length > maxBatchResponseBytes
       if (isFull) return tooLarge(request)
-      bytes += text.length
-      context.holds(weight + bytes)
+      madeLength += length
+      if (text === null) return null
+      heldLength += length
+      context.holds(weight + heldLength)
       return text
     }
     // Of slow ones none works in vain when the answers are too large together.
@@ -135,24 +137,22 @@ export class RpcDispatcher {
     return answers.length > 0 ? { text: `[${answers.join(',')}]` } : nothing
   }
 
-  /** The text of the answer, or null for a notification. */
-  private async answerOne(request: RpcRequest, context: CallContext): Promise<string | null> {
+  private async answerOne(request: RpcRequest, context: CallContext): Promise<Made> {
     if (!request.valid) {
       this.errors.inc()
-      return errorText(request.id, invalidRequest('invalid request'))
+      return made(errorText(request.id, invalidRequest('invalid request')))
     }
     const startMs = performance.now()
     this.underWay++
     try {
-      const { id = null, method, params } = request
-      const make = async () => resultText(id, await this.call(method, params, context))
-      const cost = slowMethods.get(method)
-      const text = await (cost === undefined ? make() : this.inLine(cost, context, make))
-      return request.id === undefined ? null : text
+      const { id, method, params } = request
+      const result = await this.call(method, params, context)
+      if (id !== undefined) return made(resultText(id, result))
+      return { text: null, length: result instanceof JsonText ? result.text.length : 0 }
     } catch (error) {
       this.errors.inc()
       const shape = this.toRpcError(error, request.method)
-      return request.id === undefined ? null : errorText(request.id, shape)
+      return request.id === undefined ? { text: null, length: 0 } : made(errorText(request.id, shape))
     } finally {
       this.underWay--
       this.latency.observe((performance.now() - startMs) / 1000)
@@ -175,28 +175,14 @@ export class RpcDispatcher {
     return method.run({ args: new RpcArguments(list), params: list, context })
   }
 
-  /** Makes slow answers one after the other, whoever calls, and lets other work come between when they are long. */
-  private inLine(cost: number, context: CallContext, make: () => Promise<string>): Promise<string> {
-    const answer = this.slowLine.then(async () => {
-      if (this.slowLength >= slowAnswers) {
-        await nextTurn()
-        this.slowLength = 0
-      }
-      if (context.isGone) return ''
-      const text = await make()
-      this.slowLength += cost + text.length
-      return text
-    })
-    this.slowLine = answer.catch(() => {})
-    return answer
-  }
-
   private toRpcError(error: unknown, method: string): RpcErrorShape {
     if (error instanceof ExecutionRpcError) return error.rpc
     this.options.logger.error('rpc call failed', { method, error })
     return { code: rpcErrorCodes.internal, message: 'internal error' }
   }
 }
+
+const made = (text: string): Made => ({ text, length: text.length })
 
 const isSlow = (request: RpcRequest): boolean => request.valid && slowMethods.has(request.method)
 

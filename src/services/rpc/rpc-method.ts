@@ -21,6 +21,8 @@ export interface Subscriber extends Caller {
 export interface CallContext {
   /** Null where no notification can be sent (HTTP). */
   readonly subscriber: Subscriber | null
+  /** Whom places are shared out to: the host, or on this machine the connection. */
+  readonly caller: unknown
   /** Where the caller is; null or left out on this machine. */
   readonly host?: string | null
   /** Runs the listener when the caller is gone; the returned function takes it back. */

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import { ethers } from 'ethers'
 import { createPublicClient, createWalletClient, defineChain, type Hex, http as httpTransport, webSocket } from 'viem'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -53,6 +54,14 @@ describe('methods', () => {
     })
   })
 
+  it('hashes no more for a caller than a transaction may have', async () => {
+    expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_072)))).result).toMatch(/^0x[0-9a-f]{64}$/)
+    expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_073)))).error).toEqual({
+      code: -32005,
+      message: '131073 bytes are given and 131072 are hashed at most',
+    })
+  })
+
   it('a waiting transaction is seen by hash, in txpool_, and no longer once mined', async () => {
     const raw = await sign(0)
     const hash = (await server.ask('eth_sendRawTransaction', raw)).result as Hex
@@ -77,6 +86,18 @@ describe('methods', () => {
     expect((await server.ask('eth_getTransactionByHash', hash)).result).toMatchObject({ blockNumber: '0x1' })
     expect((await server.ask('eth_sendRawTransaction', '0x')).error?.code).toBe(-32000)
     expect((await server.ask('eth_sendRawTransaction', '0x0')).error?.code).toBe(-32602)
+  })
+
+  it('what morphism_ methods ask of the execution client ends when its time is over, and is asked in a caller’s name', async () => {
+    await start({ executionTimeoutMs: 20 })
+    server.node.morphismGate = new Promise(() => {})
+    for (const [method, argument] of [
+      ['morphism_getContext', '0x0'],
+      ['morphism_stateDiff', zeroHash],
+    ] as const)
+      expect((await server.ask(method, argument)).error).toEqual({ code: -32002, message: 'request timed out' })
+    expect(server.node.morphismAskers).toMatchObject([{ signal: { aborted: true } }, { signal: { aborted: true } }])
+    for (const { caller } of server.node.morphismAskers) expect(caller).toBeInstanceOf(Socket)
   })
 
   it('morphism_ methods write domain values as section 9 says', async () => {

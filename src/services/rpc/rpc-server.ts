@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { HeldBytes } from '../../base/primitives/held-bytes.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
-import { limitConnectionsPerHost } from './connection-limit.js'
+import { limitConnections } from './connection-limit.js'
 import { FilterRegistry } from './filter-registry.js'
 import { HttpEndpoint } from './http-endpoint.js'
 import { askExecution, executionMethods } from './methods/execution-methods.js'
@@ -17,6 +17,7 @@ import { defaultRpcConfig, type RpcConfig } from './rpc-config.js'
 import { RpcDispatcher } from './rpc-dispatcher.js'
 import type { Caller, RpcMethods } from './rpc-method.js'
 import type { RpcPorts } from './rpc-ports.js'
+import { SlowLine } from './slow-line.js'
 import { SubscriptionHub } from './subscription-hub.js'
 import { TokenBuckets } from './token-buckets.js'
 import { WebSocketEndpoint } from './web-socket-endpoint.js'
@@ -58,8 +59,7 @@ export async function createRpcServer({
   const { clock, metrics } = ports
   const logger = ports.logger.child('rpc')
   const server = createServer({ requestTimeout: readTimeoutMs, keepAliveTimeout: idleTimeoutMs })
-  server.maxConnections = config.maxConnections
-  limitConnectionsPerHost(server, config.maxConnectionsPerHost)
+  limitConnections(server, { inAll: config.maxConnections, ofHost: config.maxConnectionsPerHost })
   const address = await listen(server, config)
 
   const work = new PacedWork<'heads' | 'logs' | 'transactions' | 'held' | 'filters'>()
@@ -113,13 +113,14 @@ function allMethods({
   filters: FilterRegistry
 }): RpcMethods {
   const { execution, clock, mempool, network, morphism } = ports
+  const slow = new SlowLine()
   const ask = askExecution({ execution, clock, timeoutMs: config.executionTimeoutMs })
   return {
     ...executionMethods(ask),
-    ...transactionMethods({ mempool, ask }),
+    ...transactionMethods({ mempool, ask, slow }),
     ...nodeMethods({ config, network }),
-    ...txpoolMethods({ mempool }),
-    ...filterMethods({ filters, ask }),
+    ...txpoolMethods({ mempool, slow }),
+    ...filterMethods({ filters, ask, slow }),
     ...subscriptionMethods({ hub, config }),
     ...morphismMethods({ morphism, mempool, ask }),
   }

@@ -242,5 +242,9 @@ describe('what one event brings is told in turns', () => {
     const inputs = ({ told }: FakeSubscriber) => told.map(({ result }) => (result as { input?: Hex }).input)
     expect(inputs(fresh)).toEqual([large, '0x'])
     expect(inputs(behind)).toEqual([undefined, '0x'])
+    hub.drop(fresh)
+    // Nobody would be told: it is not even read.
+    node.announce([{ ...pooledWith(1), raw: new Uint8Array(10_000) }])
+    expect(inputs(behind)).toHaveLength(2)
   })
 })

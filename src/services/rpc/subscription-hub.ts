@@ -6,6 +6,7 @@ import { type LogFilter, termsOf } from '../../io/execution/embedded/queries/log
 import type { LogJson } from '../../io/execution/embedded/queries/receipt-json.js'
 import type { HeadChange } from '../../io/execution/execution-client.js'
 import { logsOf } from './head-logs.js'
+import { hostWithMost } from './host-with-most.js'
 import { LogWatchers } from './log-watchers.js'
 import { PacedEvents } from './paced-events.js'
 import type { PacedWork } from './paced-work.js'
@@ -36,8 +37,8 @@ interface Subscription {
 /** What a notification, or a look at what concerns nobody, takes: as long as this many bytes of text. */
 const notificationCost = 1_000
 const lookCost = 20
-/** From so many characters on a waiting transaction is large. */
-const largeText = 8_192
+/** From so many bytes on a waiting transaction is large: it has twice as many characters. */
+const largeBytes = 4_096
 
 /**
  * Turns heads and waiting transactions into notifications; each text is made once for all subscribers. Those of an event go out
@@ -94,6 +95,23 @@ export class SubscriptionHub {
     for (const { topic } of this.bySubscriber.get(subscriber)?.values() ?? [])
       if (topic.kind === 'logs') terms += termsOf(topic.filter)
     return terms
+  }
+
+  /** Ends the connection with most of the host with most, to make room for another one; false when that would have as much. */
+  makeRoom(
+    newcomer: { readonly host: string | null; readonly wants: number },
+    amountOf: (subscriber: Subscriber) => number,
+  ): boolean {
+    const held = [...this.bySubscriber.keys()]
+    const most = hostWithMost(
+      held.map(subscriber => [subscriber.host, amountOf(subscriber)]),
+      newcomer,
+    )
+    if (most === null) return false
+    const ofMost = held.filter(({ host }) => host === most)
+    const greediest = ofMost.reduce((a, b) => (amountOf(b) > amountOf(a) ? b : a))
+    this.giveUp(greediest, 'its host has most subscriptions, and all too many')
+    return true
   }
 
   /** Begins a subscription; its notifications wait for `activate`. */
@@ -226,10 +244,13 @@ export class SubscriptionHub {
         const { topic, subscriber, after, held } = subscription
         if (after >= event) continue
         if (topic.kind === 'newPendingTransactions' && topic.isFull) {
-          fullText ??= toJson(pooledToJson(pooled))
           // It can be asked for by its hash, and will be in a block: nothing to fall further behind for.
-          const isLeftOut = fullText.length > largeText && (held !== null || subscriber.isBehind)
-          yield isLeftOut ? lookCost : deliver(subscription, fullText)
+          if (pooled.raw.length > largeBytes && (held !== null || subscriber.isBehind)) {
+            yield lookCost
+            continue
+          }
+          fullText ??= toJson(pooledToJson(pooled))
+          yield deliver(subscription, fullText)
         } else yield deliver(subscription, hashText)
       }
     }

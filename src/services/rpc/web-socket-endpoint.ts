@@ -253,6 +253,10 @@ class WebSocketCall implements CallContext {
     return this.subscriber.host
   }
 
+  get caller(): unknown {
+    return this.host ?? this.subscriber
+  }
+
   get isGone(): boolean {
     return !this.subscriber.isOpen
   }

@@ -4,10 +4,12 @@ import { encodeRlp } from '../../../base/encoding/rlp.js'
 import type { Address, BlockHash } from '../../../base/primitives/hashes.js'
 import { invariant } from '../../../base/primitives/invariant.js'
 import { type Block, decodeOwnBlock, encodeBlock } from '../../../base/protocol/block.js'
+import type { BlockContext } from '../../../base/protocol/block-context.js'
 import type { BlockHeader } from '../../../base/protocol/block-header.js'
 import type { Logger } from '../../telemetry/logger.js'
 import type {
   AccountState,
+  Asker,
   BlockAttributes,
   BlockStateDiff,
   BuiltBlock,
@@ -17,7 +19,6 @@ import type {
   PayloadStatus,
 } from '../execution-client.js'
 import { ExecutionError } from '../execution-error.js'
-import { ExecutionRpcError, rpcErrorCodes } from '../execution-rpc-error.js'
 import type { Genesis } from '../genesis.js'
 import type { ExecutionWorkerData, PackedAttributes } from './workers/execution-worker.js'
 import { closedError, QueryLane } from './workers/query-lane.js'
@@ -28,7 +29,7 @@ import { executionWorkerScript } from './workers/worker-scripts.js'
 export interface QueryBounds {
   /** Longest that a query runs. */
   readonly timeoutMs: number
-  /** Calls (eth_call, eth_estimateGas) that may wait. */
+  /** Calls (eth_call, eth_estimateGas) that may wait, callers in turn: who has most of them gives way. */
   readonly maxWaitingCalls: number
   /** Queries of logs and of a whole block's receipts that may wait: they run one at a time. */
   readonly maxWaitingLongQueries: number
@@ -48,9 +49,6 @@ const defaultBounds: QueryBounds = {
 
 /** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
 const maxRemembered = 8
-
-/** State diffs that may be asked for at once: each executes a whole block on the thread of calls. */
-const maxStateDiffs = 4
 
 /** Methods that may read thousands of blocks, or answer with all logs of one. */
 const longQueryMethods = new Set(['eth_getLogs', 'eth_getBlockReceipts'])
@@ -123,8 +121,6 @@ class EmbeddedExecution implements ExecutionClient {
   private readonly reads: QueryLane
   private readonly candidates = new Map<BlockHash, Block>()
   private currentHead: ChainHead
-  private stateDiffs = 0
-  private lastStateDiff: Promise<unknown> = Promise.resolve()
 
   constructor({
     link,
@@ -213,6 +209,11 @@ class EmbeddedExecution implements ExecutionClient {
     return this.readBlock('blockAt', height)
   }
 
+  contextAt(height: number, asker?: Asker): Promise<BlockContext | null> {
+    if (this.isClosed) return Promise.reject(closedError())
+    return this.queries.query('contextAt', [height], asker)
+  }
+
   blockByHash(hash: BlockHash): Promise<Block | null> {
     return this.readBlock('blockByHash', hash)
   }
@@ -234,26 +235,19 @@ class EmbeddedExecution implements ExecutionClient {
     }
   }
 
-  async stateDiffOf(blockHash: BlockHash): Promise<BlockStateDiff | null> {
+  async stateDiffOf(blockHash: BlockHash, asker?: Asker): Promise<BlockStateDiff | null> {
     const mismatch = await this.execute<BlockStateDiff | null>('mismatchOf', [blockHash])
-    if (mismatch !== null) return mismatch
-    if (this.stateDiffs >= maxStateDiffs)
-      throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message: 'too many concurrent state diffs' })
-    this.stateDiffs++
-    // Only one of them is in the line of calls, so that a call waits for no more than one.
-    const diff = this.lastStateDiff.then(() => this.calls.query<BlockStateDiff | null>('stateDiffOf', [blockHash]))
-    this.lastStateDiff = diff.catch(() => {})
-    return diff.finally(() => this.stateDiffs--)
+    return mismatch ?? this.calls.query('stateDiffOf', [blockHash], asker)
   }
 
-  request(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<unknown> {
+  request(method: string, params: readonly unknown[], asker?: Asker): Promise<unknown> {
     if (this.isClosed) return Promise.reject(closedError())
-    return this.laneOf(method).query('request', [method, params], signal)
+    return this.laneOf(method).query('request', [method, params], asker)
   }
 
-  requestText(method: string, params: readonly unknown[], signal?: AbortSignal): Promise<string> {
+  requestText(method: string, params: readonly unknown[], asker?: Asker): Promise<string> {
     if (this.isClosed) return Promise.reject(closedError())
-    return this.laneOf(method).query('requestText', [method, params], signal)
+    return this.laneOf(method).query('requestText', [method, params], asker)
   }
 
   async close(): Promise<void> {

@@ -25,13 +25,14 @@ export async function createInProcessExecution({
     head: async () => engine.head,
     labels: async () => reads.labels(),
     blockAt: async height => reads.blockAt(height),
+    contextAt: async height => reads.contextAt(height),
     blockByHash: async hash => reads.blockByHash(hash),
     stateRootAt: async height => reads.stateRootAt(height),
     storageAt: async (address, slot, height) => reads.storageAt(address, slot, height),
     accounts: async addresses => reads.accounts(addresses),
     stateDiffOf: async blockHash => engine.mismatchOf(blockHash) ?? stateDiffOf(blockHash),
-    request: (method, params, signal) => queries.request(method, params, signal),
-    requestText: async (method, params, signal) => toJson(await queries.request(method, params, signal)),
+    request: (method, params, asker) => queries.request(method, params, asker?.signal),
+    requestText: async (method, params, asker) => toJson(await queries.request(method, params, asker?.signal)),
     async close() {
       await engine.idle()
       await store.close()

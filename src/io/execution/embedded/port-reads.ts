@@ -1,6 +1,7 @@
 import type { Address, BlockHash, Hash32, StateRoot } from '../../../base/primitives/hashes.js'
 import type { Height } from '../../../base/primitives/quantities.js'
 import type { Block } from '../../../base/protocol/block.js'
+import type { BlockContext } from '../../../base/protocol/block-context.js'
 import type { AccountState } from '../execution-client.js'
 import { ExecutionError } from '../execution-error.js'
 import { accountStateOf } from './engine/head-change.js'
@@ -25,6 +26,10 @@ export class PortReads {
 
   blockAt(height: Height): Block | null {
     return height > this.chain.headHeights().head ? null : this.chain.blockAt(height)
+  }
+
+  contextAt(height: Height): BlockContext | null {
+    return height > this.chain.headHeights().head ? null : this.chain.contextAt(height)
   }
 
   blockByHash(hash: BlockHash): Block | null {

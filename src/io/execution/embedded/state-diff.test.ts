@@ -27,7 +27,8 @@ describe('a state diff in the line of calls', () => {
       await rm(dataDir, { recursive: true })
     }
     const { hash } = await addBlock(client)
-    const call = (to?: Address) => client.request('eth_call', [to ? { to, gas: '0x2faf080' } : {}, 'latest'])
+    const call = (to?: Address, caller?: string) =>
+      client.request('eth_call', [to ? { to, gas: '0x2faf080' } : {}, 'latest'], { caller })
     await call()
     return { call, diff: () => client.stateDiffOf(hash) }
   }
@@ -42,7 +43,7 @@ describe('a state diff in the line of calls', () => {
     expect(order).toEqual(['loop', 'call', 'diff'])
   })
 
-  it('is one at a time, however many are asked for', async () => {
+  it('of one caller, however many are asked for, delay a call of another by one', async () => {
     const { call, diff } = await open()
     let done = 0
     const loops = Array.from({ length: 4 }, async () => {
@@ -53,7 +54,7 @@ describe('a state diff in the line of calls', () => {
     })
     await expect.poll(() => done, { interval: 1 }).toBeGreaterThan(4)
     const before = done
-    await call()
+    await call(undefined, 'another')
     expect(done - before).toBeLessThanOrEqual(2)
     await Promise.all(loops)
   })

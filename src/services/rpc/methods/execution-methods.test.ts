@@ -1,30 +1,35 @@
 import { expect, it } from 'vitest'
 import { RpcArguments } from '../../../io/execution/embedded/queries/rpc-argument.js'
+import type { Asker } from '../../../io/execution/execution-client.js'
 import { VirtualClock } from '../../../io/time/virtual-clock.js'
 import type { RpcCall } from '../rpc-method.js'
 import { askExecution, executionMethods } from './execution-methods.js'
 
-it('long queries of one host leave places to others', async () => {
-  const asked: unknown[] = []
-  const execution = {
-    request: () => new Promise<never>(() => {}),
-    requestText: (...call: unknown[]) => {
-      asked.push(call)
-      return new Promise<never>(() => {})
-    },
+it('the execution client is told on whose behalf it is asked, and when it may stop', async () => {
+  const askers: Asker[] = []
+  const ask = (_method: string, _params: readonly unknown[], asker: Asker = {}) => {
+    askers.push(asker)
+    return new Promise<never>(() => {})
   }
-  const methods = executionMethods(askExecution({ execution, clock: new VirtualClock(), timeoutMs: 1_000 }))
-  const call = (host: string | null, method: string) => {
-    const context = { host, subscriber: null, whenGone: () => () => {} }
-    void methods[method]!({ args: new RpcArguments([]), params: [], context } as unknown as RpcCall)
-  }
-  const askedBy = (host: string | null, method: string) => {
-    asked.length = 0
-    for (let i = 0; i < 30; i++) call(host, method)
-    return asked.length
-  }
-  expect([askedBy('192.0.2.1', 'eth_getLogs'), askedBy('192.0.2.1', 'eth_getBlockReceipts')]).toEqual([16, 0])
-  expect([askedBy('192.0.2.2', 'eth_getLogs'), askedBy('192.0.2.1', 'eth_call'), askedBy(null, 'eth_getLogs')]).toEqual(
-    [16, 30, 30],
+  const clock = new VirtualClock()
+  const methods = executionMethods(
+    askExecution({ execution: { request: ask, requestText: ask }, clock, timeoutMs: 1_000 }),
   )
+  const leave: (() => void)[] = []
+  const call = (caller: unknown) => {
+    const context = { caller, whenGone: (listener: () => void) => leave.push(listener) && (() => {}) }
+    return methods.eth_call!({
+      args: new RpcArguments([]),
+      params: [],
+      context,
+    } as unknown as RpcCall) as Promise<never>
+  }
+  const [first, second] = [call('192.0.2.1'), call('192.0.2.2')]
+  expect(askers.map(({ caller }) => caller)).toEqual(['192.0.2.1', '192.0.2.2'])
+  leave[0]!()
+  expect(askers.map(({ signal }) => signal?.aborted)).toEqual([true, false])
+  const outcomes = Promise.allSettled([first, second])
+  await clock.advance(1_000)
+  for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: { rpc: { code: -32002 } } })
+  expect(askers[1]!.signal?.aborted).toBe(true)
 })

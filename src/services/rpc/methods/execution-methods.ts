@@ -1,8 +1,7 @@
 import { JsonText } from '../../../base/encoding/json.js'
-import type { ExecutionClient } from '../../../io/execution/execution-client.js'
+import type { Asker, ExecutionClient } from '../../../io/execution/execution-client.js'
 import { ExecutionRpcError } from '../../../io/execution/execution-rpc-error.js'
 import type { Clock } from '../../../io/time/clock.js'
-import { CallerShares } from '../caller-shares.js'
 import { timeoutCode } from '../json-rpc.js'
 import type { CallContext, RpcMethod, RpcMethods } from '../rpc-method.js'
 
@@ -44,14 +43,9 @@ export interface AskExecution {
   readonly value: Ask<unknown>
   /** For an answer that is passed on: it may be large, and its JSON is not made on the main thread. */
   readonly text: Ask<JsonText>
+  /** Anything else that it answers. */
+  within<Answer>(context: CallContext, ask: (asker: Asker) => Promise<Answer>): Promise<Answer>
 }
-
-/** Methods that the execution client runs one at a time, few of which may wait. */
-const longMethods: ReadonlySet<string> = new Set(['eth_getLogs', 'eth_getBlockReceipts'])
-/** Long queries of one caller that may wait with those of others: a fourth of the places. The rest of his waits for them. */
-const longQueriesOfCaller = 16
-/** Those of his that may wait for the first. */
-const longQueriesBehind = 48
 
 /** Asks the execution client within a time. */
 export function askExecution({
@@ -63,11 +57,7 @@ export function askExecution({
   clock: Clock
   timeoutMs: number
 }): AskExecution {
-  const shares = new CallerShares<unknown>({ together: longQueriesOfCaller, waiting: longQueriesBehind })
-  const within = async <Answer>(
-    context: CallContext,
-    ask: (signal: AbortSignal) => Promise<Answer>,
-  ): Promise<Answer> => {
+  const within = async <Answer>(context: CallContext, ask: (asker: Asker) => Promise<Answer>): Promise<Answer> => {
     const abort = new AbortController()
     const stopWaiting = context.whenGone(() => abort.abort())
     let cancelTimeout = () => {}
@@ -78,21 +68,17 @@ export function askExecution({
       })
     })
     try {
-      return await Promise.race([ask(abort.signal), timeout])
+      return await Promise.race([ask({ caller: context.caller, signal: abort.signal }), timeout])
     } finally {
       cancelTimeout()
       stopWaiting()
     }
   }
   return {
-    value: (method, params, context) => within(context, signal => execution.request(method, params, signal)),
-    text: async (method, params, context) => {
-      const ask = (signal: AbortSignal) => execution.requestText(method, params, signal)
-      // As for connections, this machine has no share of its own but where it is told apart.
-      const caller = context.host ?? context.subscriber
-      if (caller === null || !longMethods.has(method)) return new JsonText(await within(context, ask))
-      return new JsonText(await within(context, signal => shares.run(caller, () => ask(signal), signal)))
-    },
+    within,
+    value: (method, params, context) => within(context, asker => execution.request(method, params, asker)),
+    text: async (method, params, context) =>
+      new JsonText(await within(context, asker => execution.requestText(method, params, asker))),
   }
 }
 

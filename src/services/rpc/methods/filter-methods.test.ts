@@ -7,6 +7,7 @@ import { FilterRegistry } from '../filter-registry.js'
 import { PacedWork } from '../paced-work.js'
 import { defaultRpcConfig } from '../rpc-config.js'
 import type { RpcCall } from '../rpc-method.js'
+import { SlowLine } from '../slow-line.js'
 import { filterMethods } from './filter-methods.js'
 
 it('a filter keeps what was read of the caller’s object, each address and topic once, and nothing else', async () => {
@@ -16,6 +17,7 @@ it('a filter keeps what was read of the caller’s object, each address and topi
   const asked: unknown[] = []
   const methods = filterMethods({
     filters,
+    slow: new SlowLine(),
     ask: {
       text: async (method, params) => {
         asked.push(method, params)

@@ -3,15 +3,18 @@ import { invalidParams, readString, serverError } from '../../../io/execution/em
 import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import type { FilterRegistry, FilterTopic } from '../filter-registry.js'
 import type { CallContext, RpcCall, RpcMethods } from '../rpc-method.js'
+import type { SlowLine } from '../slow-line.js'
 import type { AskExecution } from './execution-methods.js'
 
 /** Filters that are polled. */
 export function filterMethods({
   filters,
   ask,
+  slow,
 }: {
   filters: FilterRegistry
   ask: Pick<AskExecution, 'text'>
+  slow: SlowLine
 }): RpcMethods {
   const install = (topic: FilterTopic, { host = null }: CallContext) => {
     const id = filters.install(topic, host)
@@ -40,9 +43,13 @@ export function filterMethods({
       return install({ kind: 'transactions' }, context)
     },
     eth_getFilterChanges(call) {
-      const changes = filters.changes(readId(call))
-      if (!changes) throw serverError('filter not found')
-      return changes
+      const id = readId(call)
+      return slow.run(call.context, function* () {
+        const changes = filters.changes(id)
+        if (!changes) throw serverError('filter not found')
+        yield changes.text.length
+        return changes
+      })
     },
     async eth_getFilterLogs(call) {
       const topic = filters.topic(readId(call))

@@ -22,7 +22,7 @@ import type {
   MorphismQueries,
   NodeStatus,
 } from '../morphism-queries.js'
-import type { RpcCall, RpcMethod, RpcMethods } from '../rpc-method.js'
+import type { CallContext, RpcCall, RpcMethod, RpcMethods } from '../rpc-method.js'
 import type { TransactionPool } from '../rpc-ports.js'
 import type { AskExecution } from './execution-methods.js'
 
@@ -34,19 +34,25 @@ export function morphismMethods({
 }: {
   morphism: MorphismQueries
   mempool: Pick<TransactionPool, 'fate'>
-  ask: Pick<AskExecution, 'value'>
+  ask: Pick<AskExecution, 'value' | 'within'>
 }): RpcMethods {
   const atBlock =
-    <Found>(find: (height: Height) => Promise<Found | null>, show: (found: Found) => unknown): RpcMethod =>
+    <Found>(
+      find: (height: Height, context: CallContext) => Promise<Found | null>,
+      show: (found: Found) => unknown,
+    ): RpcMethod =>
     async call => {
       const height = await heightOf(call, ask)
-      const found = height === null ? null : await find(height)
+      const found = height === null ? null : await find(height, call.context)
       return found === null ? null : show(found)
     }
   return {
     morphism_getCertificate: atBlock(height => morphism.certificateAt(height), certificateToJson),
     morphism_sequencerSet: atBlock(height => morphism.sequencerSetAt(height), sequencerSetToJson),
-    morphism_getContext: atBlock(height => morphism.contextAt(height), contextToJson),
+    morphism_getContext: atBlock(
+      (height, context) => ask.within(context, asker => morphism.contextAt(height, asker)),
+      contextToJson,
+    ),
     async morphism_getBatch({ args }) {
       const selector = args.required(readBatchSelector)
       args.end()
@@ -84,10 +90,10 @@ export function morphismMethods({
       if (mined) return { place: 'included', sentence: `It is in block ${Number(mined.blockNumber)}.` }
       return fate
     },
-    async morphism_stateDiff({ args }) {
+    async morphism_stateDiff({ args, context }) {
       const blockHash = args.required(readHash)
       args.end()
-      return withQuantities(await morphism.stateDiffOf(blockHash))
+      return withQuantities(await ask.within(context, asker => morphism.stateDiffOf(blockHash, asker)))
     },
   }
 }

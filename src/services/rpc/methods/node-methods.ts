@@ -1,9 +1,13 @@
 import { keccak256Hex } from '../../../base/crypto/keccak.js'
 import { readBytes, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import type { RpcConfig } from '../rpc-config.js'
 import type { RpcMethod, RpcMethods } from '../rpc-method.js'
 import type { NetworkStatus } from '../rpc-ports.js'
 import { syncingJson } from '../syncing-json.js'
+
+/** More bytes would take the node's main thread long: it is a caller's own work. */
+const maxHashedBytes = 128 * 1024
 
 /** `net_`, `web3_`, `rpc_` and what `eth_` says of the node itself. */
 export function nodeMethods({
@@ -27,6 +31,11 @@ export function nodeMethods({
     web3_sha3: ({ args }) => {
       const bytes = args.required(readBytes)
       args.end()
+      if (bytes.length > maxHashedBytes)
+        throw new ExecutionRpcError({
+          code: rpcErrorCodes.limitExceeded,
+          message: `${bytes.length} bytes are given and ${maxHashedBytes} are hashed at most`,
+        })
       return keccak256Hex(bytes)
     },
     rpc_modules: plain(() => ({ eth: '1.0', morphism: '1.0', net: '1.0', rpc: '1.0', txpool: '1.0', web3: '1.0' })),

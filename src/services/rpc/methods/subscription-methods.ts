@@ -35,11 +35,15 @@ export function subscriptionMethods({
       const { host } = subscriber
       if (host !== null && hub.countOf(other => other.host === host) >= maxSubscriptionsPerHost)
         throw limitExceeded(`too many subscriptions: a host may have ${maxSubscriptionsPerHost}`)
-      if (hub.countOf(() => true) >= maxSubscriptions) throw limitExceeded('too many subscriptions of all connections')
-      if (topic.kind === 'logs' && hub.terms(subscriber) + termsOf(topic.filter) > maxLogTermsPerConnection)
+      const terms = topic.kind === 'logs' ? termsOf(topic.filter) : 0
+      if (hub.terms(subscriber) + terms > maxLogTermsPerConnection)
         throw limitExceeded(`too many addresses and topics: a connection may watch ${maxLogTermsPerConnection}`)
-      if (topic.kind === 'logs' && hub.allTerms + termsOf(topic.filter) > maxLogTerms)
-        throw limitExceeded('too many addresses and topics are watched by all connections')
+      while (hub.countOf(() => true) >= maxSubscriptions)
+        if (!hub.makeRoom({ host, wants: 1 }, other => hub.count(other)))
+          throw limitExceeded('too many subscriptions of all connections')
+      while (terms > 0 && hub.allTerms + terms > maxLogTerms)
+        if (!hub.makeRoom({ host, wants: terms }, other => hub.terms(other)))
+          throw limitExceeded('too many addresses and topics are watched by all connections')
       const id = hub.subscribe(subscriber, topic)
       context.afterAnswer(() => hub.activate(subscriber, id))
       return id

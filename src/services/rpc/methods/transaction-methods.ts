@@ -1,15 +1,44 @@
+import { JsonText, toJson } from '../../../base/encoding/json.js'
 import { bytesToHex } from '../../../base/primitives/bytes.js'
 import { readBlockNumberOrHash } from '../../../io/execution/embedded/queries/block-selector.js'
 import { readAddress, readBytes, readHash, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
 import { serverError } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { ExecutionRpcError } from '../../../io/execution/execution-rpc-error.js'
 import { pooledToJson } from '../pooled-transaction-json.js'
-import type { RpcMethods } from '../rpc-method.js'
-import type { TransactionPool } from '../rpc-ports.js'
+import type { RpcMethod, RpcMethods } from '../rpc-method.js'
+import type { PooledTransaction, TransactionPool } from '../rpc-ports.js'
+import type { SlowLine } from '../slow-line.js'
 import type { AskExecution } from './execution-methods.js'
 
+/** From so many bytes on a waiting transaction takes long to show. */
+const largeBytes = 8_192
+
 /** Methods about transactions that the mempool has a say in. */
-export function transactionMethods({ mempool, ask }: { mempool: TransactionPool; ask: AskExecution }): RpcMethods {
+export function transactionMethods({
+  mempool,
+  ask,
+  slow,
+}: {
+  mempool: TransactionPool
+  ask: AskExecution
+  slow: SlowLine
+}): RpcMethods {
+  // The pool is asked first and answers last: a transaction that is mined meanwhile is seen in one of them.
+  const minedOrPooled =
+    (method: string, show: (pooled: PooledTransaction) => unknown): RpcMethod =>
+    async ({ args, params, context }) => {
+      const hash = args.required(readHash)
+      args.end()
+      const pooled = mempool.transaction(hash)
+      const mined = await ask.text(method, params, context)
+      if (mined.text !== 'null' || !pooled) return mined
+      if (pooled.raw.length <= largeBytes) return show(pooled)
+      return slow.run(context, function* () {
+        const text = toJson(show(pooled))
+        yield text.length
+        return new JsonText(text)
+      })
+    }
   return {
     async eth_sendRawTransaction({ args }) {
       const raw = args.required(readBytes)
@@ -27,21 +56,8 @@ export function transactionMethods({ mempool, ask }: { mempool: TransactionPool;
       return ask.text('eth_getTransactionCount', params, context)
     },
 
-    // The pool is asked first and answers last: a transaction that is mined meanwhile is seen in one of them.
-    async eth_getTransactionByHash({ args, params, context }) {
-      const hash = args.required(readHash)
-      args.end()
-      const pooled = mempool.transaction(hash)
-      const mined = await ask.value('eth_getTransactionByHash', params, context)
-      return mined ?? (pooled && pooledToJson(pooled))
-    },
-    async eth_getRawTransactionByHash({ args, params, context }) {
-      const hash = args.required(readHash)
-      args.end()
-      const pooled = mempool.transaction(hash)
-      const mined = await ask.value('eth_getRawTransactionByHash', params, context)
-      return mined ?? (pooled && bytesToHex(pooled.raw))
-    },
+    eth_getTransactionByHash: minedOrPooled('eth_getTransactionByHash', pooledToJson),
+    eth_getRawTransactionByHash: minedOrPooled('eth_getRawTransactionByHash', ({ raw }) => bytesToHex(raw)),
 
     eth_accounts: ({ args }) => {
       args.end()

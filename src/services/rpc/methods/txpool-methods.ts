@@ -1,4 +1,5 @@
 import { keccak256Hex } from '../../../base/crypto/keccak.js'
+import { JsonText, toJson } from '../../../base/encoding/json.js'
 import { asciiToBytes } from '../../../base/primitives/bytes.js'
 import type { Address } from '../../../base/primitives/hashes.js'
 import { decodeTransaction } from '../../../base/protocol/transaction.js'
@@ -7,18 +8,27 @@ import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/executio
 import { pooledToJson } from '../pooled-transaction-json.js'
 import type { RpcMethods } from '../rpc-method.js'
 import type { AccountContent, PooledTransaction, TransactionPool } from '../rpc-ports.js'
+import type { AnswerSteps, SlowLine } from '../slow-line.js'
 
-/** More transactions are not shown in one answer, which takes the node's main thread some 25 µs for each. */
+/** More transactions are not shown in one answer, nor more bytes of them. */
 const maxShown = 4_096
+const maxShownBytes = 4 * 1024 * 1024
+/** What a transaction takes besides its bytes, as long as this many characters. */
+const transactionCost = 1_500
 
 /** `txpool_`: what waits in the mempool. */
-export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMethods {
+export function txpoolMethods({ mempool, slow }: { mempool: TransactionPool; slow: SlowLine }): RpcMethods {
   const wholePool = () => {
     const { pending, queued } = mempool.status()
     const count = pending + queued
-    if (count <= maxShown) return mempool.content()
-    const message = `the pool holds ${count} transactions and ${maxShown} are shown at most: ask txpool_contentFrom`
-    throw new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
+    if (count > maxShown)
+      throw tooMuch(`the pool holds ${count} transactions and ${maxShown} are shown at most: ask txpool_contentFrom`)
+    const content = mempool.content()
+    let bytes = 0
+    for (const account of content.values()) bytes += bytesOf(account)
+    if (bytes > maxShownBytes)
+      throw tooMuch(`the pool holds ${bytes} bytes and ${maxShownBytes} are shown at most: ask txpool_contentFrom`)
+    return content
   }
   return {
     txpool_status({ args }) {
@@ -26,38 +36,73 @@ export function txpoolMethods({ mempool }: { mempool: TransactionPool }): RpcMet
       const { pending, queued } = mempool.status()
       return { pending: toQuantity(pending), queued: toQuantity(queued) }
     },
-    txpool_content({ args }) {
+    txpool_content({ args, context }) {
       args.end()
-      return byAccount(wholePool(), pooledToJson)
+      return slow.run(context, () => poolText(wholePool(), byNonce(pooledToJson)))
     },
-    txpool_contentFrom({ args }) {
+    txpool_contentFrom({ args, context }) {
       const address = args.required(readAddress)
       args.end()
-      const { pending, queued } = mempool.contentFrom(address)
-      return { pending: byNonce(pending, pooledToJson), queued: byNonce(queued, pooledToJson) }
+      return slow.run(context, function* () {
+        const content = mempool.contentFrom(address)
+        const bytes = bytesOf(content)
+        if (bytes > maxShownBytes)
+          throw tooMuch(
+            `the account holds ${bytes} bytes and ${maxShownBytes} are shown at most: ask eth_getTransactionByHash`,
+          )
+        const { pending, queued } = content
+        return new JsonText(yield* objectText(Object.entries({ pending, queued }), byNonce(pooledToJson)))
+      })
     },
-    txpool_inspect({ args }) {
+    txpool_inspect({ args, context }) {
       args.end()
-      return byAccount(wholePool(), showLine)
+      return slow.run(context, () => poolText(wholePool(), byNonce(showLine)))
     },
   }
 }
 
 type Show = (pooled: PooledTransaction) => unknown
+/** Makes a text in steps that yield what they cost. */
+type TextOf<Value> = (value: Value) => Generator<number, string>
 
-function byAccount(content: ReadonlyMap<Address, AccountContent>, show: Show) {
-  const pending: Record<string, unknown> = {}
-  const queued: Record<string, unknown> = {}
-  for (const [address, account] of content) {
-    const name = checksumAddress(address)
-    if (account.pending.length > 0) pending[name] = byNonce(account.pending, show)
-    if (account.queued.length > 0) queued[name] = byNonce(account.queued, show)
-  }
-  return { pending, queued }
+const tooMuch = (message: string) => new ExecutionRpcError({ code: rpcErrorCodes.limitExceeded, message })
+
+const bytesOf = ({ pending, queued }: AccountContent): number =>
+  [...pending, ...queued].reduce((sum, { raw }) => sum + raw.length, 0)
+
+function* poolText(
+  content: ReadonlyMap<Address, AccountContent>,
+  textOf: TextOf<readonly PooledTransaction[]>,
+): AnswerSteps {
+  const accountsOf = (kind: 'pending' | 'queued') =>
+    [...content].flatMap(([address, { [kind]: pooled }]) =>
+      pooled.length > 0 ? [[checksumAddress(address), pooled] as const] : [],
+    )
+  const kinds = Object.entries({ pending: accountsOf('pending'), queued: accountsOf('queued') })
+  return new JsonText(yield* objectText(kinds, accounts => objectText(accounts, textOf)))
 }
 
-const byNonce = (pooled: readonly PooledTransaction[], show: Show): Record<string, unknown> =>
-  Object.fromEntries(pooled.map(item => [String(item.nonce), show(item)]))
+const byNonce = (show: Show): TextOf<readonly PooledTransaction[]> => {
+  function* textOf(pooled: PooledTransaction): Generator<number, string> {
+    const text = toJson(show(pooled))
+    yield transactionCost + pooled.raw.length + text.length
+    return text
+  }
+  return pooled =>
+    objectText(
+      pooled.map(item => [String(item.nonce), item] as const),
+      textOf,
+    )
+}
+
+function* objectText<Value>(
+  entries: readonly (readonly [string, Value])[],
+  textOf: TextOf<Value>,
+): Generator<number, string> {
+  const members: string[] = []
+  for (const [name, value] of entries) members.push(`"${name}":${yield* textOf(value)}`)
+  return `{${members.join(',')}}`
+}
 
 const showLine: Show = ({ raw }) => {
   const { to, value, gasLimit, maxFeePerGas } = decodeTransaction(raw)

@@ -70,6 +70,10 @@ export class ChainStore implements ChainReader {
     return this.headAndContextAt(height)?.header ?? null
   }
 
+  contextAt(height: Height): BlockContext | null {
+    return this.headAndContextAt(height)?.context ?? null
+  }
+
   logsBloomAt(height: Height): Uint8Array | null {
     return this.read(chainKeys.header(height), `header ${height}`, bytes =>
       logsBloomFromRlp(RlpFields.decode(bytes, 'stored header').item()),

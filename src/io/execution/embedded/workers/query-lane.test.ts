@@ -26,6 +26,27 @@ const open = (maxRunning: number) => {
 }
 afterEach(() => lane.close())
 
+it('callers are answered in turn, and who has most waiting gives way', async () => {
+  open(1)
+  const order: string[] = []
+  const ask = (caller: string) =>
+    lane.query('request', ['m', []], { caller }).then(
+      () => order.push(caller),
+      ({ rpc }) => order.push(`${caller}: ${rpc.message}`),
+    )
+  const greedy = Array.from({ length: 9 }, () => ask('a'))
+  await Promise.all([...greedy, ask('b'), ask('c')])
+  expect(order).toEqual([
+    'a: too many concurrent tests',
+    'a: too many concurrent tests',
+    'a',
+    'a',
+    'b',
+    'c',
+    ...Array(5).fill('a'),
+  ])
+})
+
 it.each([1, 2])('a thread that dies while it has %i requests is replaced for the next one', async maxRunning => {
   open(maxRunning)
   const ask = (method: string) => lane.query('request', [method, []])

@@ -1,6 +1,8 @@
+import type { Asker } from '../../execution-client.js'
 import { ExecutionError } from '../../execution-error.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
 import { timeoutError, withdrawnError } from './call-timer.js'
+import { FairQueue } from './fair-queue.js'
 import type { QueryWorkerData } from './query-worker.js'
 import { WorkerLink } from './worker-link.js'
 import { queryWorkerScript } from './worker-scripts.js'
@@ -9,6 +11,7 @@ interface Job {
   readonly number: number
   readonly method: string
   readonly args: readonly unknown[]
+  readonly caller: unknown
   /** A query is bounded in time; a read of the owner waits as long as it takes. */
   readonly isBounded: boolean
   readonly resolve: (value: unknown) => void
@@ -24,10 +27,12 @@ export function closedError(): ExecutionError {
 const graceMs = 1_000
 const maxNumber = 0x7fffffff
 
-/** One query thread with its queue: bounded, each request bounded in time, a stuck or dead thread replaced. */
+/** One query thread with its queue: bounded, callers in turn, each request bounded in time, a stuck or dead thread replaced. */
 export class QueryLane {
   private link: WorkerLink | null = null
-  private readonly waiting: Job[] = []
+  private readonly waiting: FairQueue<Job>
+  /** Reads of the owner, and what the next thread has to begin again: before those that wait. */
+  private first: Job[] = []
   /** Requests that a thread has, oldest first, with that thread. */
   private readonly running = new Map<Job, WorkerLink>()
   private readonly stop = new SharedArrayBuffer(4)
@@ -44,20 +49,20 @@ export class QueryLane {
       /** What its thread runs, unless it is the worker of queries. */
       readonly script?: URL
     },
-  ) {}
+  ) {
+    this.waiting = new FairQueue(options.maxWaiting)
+  }
 
   /** What a method of the thread answers to a caller. @throws ExecutionRpcError, limitExceeded when too many wait */
-  query<Value>(method: string, args: readonly unknown[], signal?: AbortSignal): Promise<Value> {
+  query<Value>(method: string, args: readonly unknown[], { caller, signal }: Asker = {}): Promise<Value> {
     if (signal?.aborted) return Promise.reject(withdrawnError())
-    if (this.waiting.length >= this.options.maxWaiting)
-      return Promise.reject(
-        new ExecutionRpcError({
-          code: rpcErrorCodes.limitExceeded,
-          message: `too many concurrent ${this.options.name}`,
-        }),
-      )
-    const { job, answer } = this.newJob(method, number => [number, ...args], true)
-    this.waiting.push(job)
+    const { job, answer } = this.newJob(method, number => [number, ...args], { caller, isBounded: true })
+    this.waiting.push(caller, job)?.reject(
+      new ExecutionRpcError({
+        code: rpcErrorCodes.limitExceeded,
+        message: `too many concurrent ${this.options.name}`,
+      }),
+    )
     const withdraw = () => this.withdraw(job)
     signal?.addEventListener('abort', withdraw, { once: true })
     this.dispatch()
@@ -66,8 +71,8 @@ export class QueryLane {
 
   /** A read of the client's owner: it goes before the queries that wait, and is never refused. */
   read<Value>(method: string, args: readonly unknown[]): Promise<Value> {
-    const { job, answer } = this.newJob(method, () => args, false)
-    this.waiting.unshift(job)
+    const { job, answer } = this.newJob(method, () => args, { caller: undefined, isBounded: false })
+    this.first.unshift(job)
     this.dispatch()
     return answer as Promise<Value>
   }
@@ -80,8 +85,7 @@ export class QueryLane {
   /** Refuses what waits and what runs, and joins the thread. */
   async close(): Promise<void> {
     this.isClosed = true
-    for (const job of [...this.waiting.splice(0), ...this.running.keys()]) job.reject(closedError())
-    this.running.clear()
+    this.refuseAll()
     const { link } = this
     this.link = null
     await link?.terminate()
@@ -90,24 +94,31 @@ export class QueryLane {
   private newJob(
     method: string,
     args: (number: number) => readonly unknown[],
-    isBounded: boolean,
+    { caller, isBounded }: Pick<Job, 'caller' | 'isBounded'>,
   ): { job: Job; answer: Promise<unknown> } {
     const number = this.nextNumber
     this.nextNumber = number === maxNumber ? 1 : number + 1
     const { promise, resolve, reject } = promiseParts()
-    return { job: { number, method, args: args(number), isBounded, resolve, reject }, answer: promise }
+    return { job: { number, method, args: args(number), caller, isBounded, resolve, reject }, answer: promise }
   }
 
   private dispatch(): void {
-    if (this.isClosed) {
-      for (const job of this.waiting.splice(0)) job.reject(closedError())
-      return
-    }
+    if (this.isClosed) return this.refuseAll()
     while (this.running.size < this.options.maxRunning) {
-      const job = this.waiting.shift()
+      const job = this.next()
       if (job === undefined) return
       this.run(job)
     }
+  }
+
+  private next(): Job | undefined {
+    return this.first.shift() ?? this.waiting.shift()
+  }
+
+  private refuseAll(): void {
+    for (const job of this.running.keys()) job.reject(closedError())
+    this.running.clear()
+    for (let job = this.next(); job; job = this.next()) job.reject(closedError())
   }
 
   private run(job: Job): void {
@@ -145,17 +156,15 @@ export class QueryLane {
     this.link = null
     culprit.reject(timeoutError(this.options))
     this.running.delete(culprit)
-    const others = [...this.running.keys()]
+    this.first = [...this.running.keys(), ...this.first]
     this.running.clear()
-    this.waiting.unshift(...others)
     await link.terminate()
     this.dispatch()
   }
 
   private withdraw(job: Job): void {
-    const at = this.waiting.indexOf(job)
-    if (at >= 0) this.waiting.splice(at, 1)
-    else if (this.running.has(job)) Atomics.store(new Int32Array(this.stop), 0, job.number)
+    if (this.running.has(job)) Atomics.store(new Int32Array(this.stop), 0, job.number)
+    else if (!this.waiting.remove(job.caller, job)) this.first = this.first.filter(other => other !== job)
     job.reject(withdrawnError())
   }
 

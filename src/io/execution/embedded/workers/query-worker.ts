@@ -44,6 +44,7 @@ async function open({
     requestText: (number: number, method: string, params: readonly unknown[]) =>
       timer.measure(number, async () => bounded(toJson(await queries.request(method, params)), maxAnswerLength)),
     blockAt: (height: Height) => encoded(reads.blockAt(height)),
+    contextAt: (number: number, height: Height) => timer.measure(number, async () => reads.contextAt(height)),
     blockByHash: (hash: BlockHash) => encoded(reads.blockByHash(hash)),
     labels: () => reads.labels(),
     stateRootAt: (height: Height) => reads.stateRootAt(height),
