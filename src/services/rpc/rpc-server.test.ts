@@ -59,7 +59,7 @@ describe('methods', () => {
     expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_072)))).result).toMatch(/^0x[0-9a-f]{64}$/)
     expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_073)))).error).toEqual({
       code: -32005,
-      message: '131073 bytes are given and 131072 are hashed at most',
+      message: 'too much to hash: 131072 bytes at most',
     })
   })
 

@@ -1,6 +1,7 @@
 import { keccak256Hex } from '../../../base/crypto/keccak.js'
 import { JsonText, toJson } from '../../../base/encoding/json.js'
 import { readBytes, toQuantity } from '../../../io/execution/embedded/queries/hex-arguments.js'
+import type { ArgumentReader } from '../../../io/execution/embedded/queries/rpc-argument.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../../io/execution/execution-rpc-error.js'
 import type { RpcConfig } from '../rpc-config.js'
 import type { RpcMethod, RpcMethods } from '../rpc-method.js'
@@ -10,6 +11,15 @@ import { syncingJson } from '../syncing-json.js'
 
 /** More bytes would take the node's main thread long: it is a caller's own work. */
 const maxHashedBytes = 128 * 1024
+
+/** Refuses what is too long before it reads it. */
+const readHashedBytes: ArgumentReader<Uint8Array> = value => {
+  if (typeof value !== 'string' || value.length <= 2 + 2 * maxHashedBytes) return readBytes(value)
+  throw new ExecutionRpcError({
+    code: rpcErrorCodes.limitExceeded,
+    message: `too much to hash: ${maxHashedBytes} bytes at most`,
+  })
+}
 
 /** `net_`, `web3_`, `rpc_` and what `eth_` says of the node itself. */
 export function nodeMethods({
@@ -34,13 +44,8 @@ export function nodeMethods({
     web3_clientVersion: plain(() => clientVersion),
     web3_sha3: ({ args, context }) =>
       slow.run(context, function* () {
-        const bytes = args.required(readBytes)
+        const bytes = args.required(readHashedBytes)
         args.end()
-        if (bytes.length > maxHashedBytes)
-          throw new ExecutionRpcError({
-            code: rpcErrorCodes.limitExceeded,
-            message: `${bytes.length} bytes are given and ${maxHashedBytes} are hashed at most`,
-          })
         yield bytes.length
         return new JsonText(toJson(keccak256Hex(bytes)))
       }),
