@@ -1,13 +1,14 @@
 import { Socket } from 'node:net'
 import { ethers } from 'ethers'
 import { createPublicClient, createWalletClient, defineChain, type Hex, http as httpTransport, webSocket } from 'viem'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { keccak256Hex } from '../../base/crypto/keccak.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
 import { duplicateVote, encodeEvidence, evidenceHash } from '../../base/protocol/evidence.js'
 import { prevote } from '../../base/protocol/vote.js'
+import { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
 import { account, blsGenerator, chainId, token } from './fake-node.fixture.js'
 import type { RpcConfig } from './rpc-config.js'
 import { type Json, message, RunningServer } from './running-server.fixture.js'
@@ -58,8 +59,27 @@ describe('methods', () => {
     expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_072)))).result).toMatch(/^0x[0-9a-f]{64}$/)
     expect((await server.ask('web3_sha3', bytesToHex(new Uint8Array(131_073)))).error).toEqual({
       code: -32005,
-      message: '131073 bytes are given and 131072 are hashed at most',
+      message: 'too much to hash: 131072 bytes at most',
     })
+  })
+
+  it('hashes for one call of a batch at a time', async () => {
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns++
+      if (!isOver) setImmediate(turn)
+    }
+    const hash = message('web3_sha3', [bytesToHex(new Uint8Array(131_072))])
+    const body = JSON.stringify(Array(18).fill(hash))
+    await server.ask('eth_chainId')
+    const seen: number[] = []
+    vi.spyOn(RpcArguments.prototype, 'end').mockImplementation(() => seen.push(turns))
+    setImmediate(turn)
+    expect(JSON.parse((await server.post(body)).text)).toHaveLength(18)
+    isOver = true
+    vi.restoreAllMocks()
+    expect(new Set(seen).size).toBe(18)
   })
 
   it('a waiting transaction is seen by hash, in txpool_, and no longer once mined', async () => {

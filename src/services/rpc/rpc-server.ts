@@ -118,7 +118,7 @@ function allMethods({
   return {
     ...executionMethods(ask),
     ...transactionMethods({ mempool, ask, slow }),
-    ...nodeMethods({ config, network }),
+    ...nodeMethods({ config, network, slow }),
     ...txpoolMethods({ mempool, slow }),
     ...filterMethods({ filters, ask, slow }),
     ...subscriptionMethods({ hub, config }),

@@ -10,7 +10,7 @@ export type AnswerSteps = Generator<number, JsonText>
 /** Cost after which other work of the node has its turn. */
 const turnCost = 64 * 1024
 /** Answers that may wait. */
-const maxWaiting = 256
+const maxWaiting = 1_024
 
 interface Waiting {
   readonly context: Pick<CallContext, 'isGone'>
