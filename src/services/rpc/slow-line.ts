@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { JsonText } from '../../base/encoding/json.js'
-import { FairQueue } from '../../io/execution/embedded/workers/fair-queue.js'
+import { FairQueue } from '../../base/primitives/fair-queue.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../io/execution/execution-rpc-error.js'
 import type { CallContext } from './rpc-method.js'
 
