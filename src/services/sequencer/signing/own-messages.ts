@@ -44,14 +44,17 @@ export interface OwnMessagesPorts {
  * to another message than its signer remembers, and be mute; enough of them halt.
  */
 export class OwnMessages {
+  /** Why the last message was not signed, if it is tried again: that is told once, not at each try. */
+  private failure: string | null = null
+
   constructor(private readonly ports: OwnMessagesPorts) {}
 
   async signProposal(content: ProposalContent, member: MemberIndex): Promise<void> {
-    const { wal, signer, progress, onProposal } = this.ports
+    const { wal, signer, onProposal } = this.ports
     try {
       await wal.sync()
       const signature = await signer.signProposal(content)
-      progress.signerAnswered()
+      this.signed()
       if (content.height === this.ports.height()) onProposal(asVerified({ ...content, proposer: member, signature }))
     } catch (error) {
       this.onUnsigned({ kind: 'proposal', content, error, again: () => void this.signProposal(content, member) })
@@ -60,11 +63,11 @@ export class OwnMessages {
 
   async signVote(asked: VoteRequest, member: MemberIndex): Promise<void> {
     const { content, polkaRound } = asked
-    const { wal, signer, application, progress, onVote, onLateVote } = this.ports
+    const { wal, signer, application, onVote, onLateVote } = this.ports
     try {
       await wal.sync()
       const signature = await signer.signVote({ ...content, polkaRound })
-      progress.signerAnswered()
+      this.signed()
       const { height, step, blockHash } = content
       const current = this.ports.height()
       if (current === null) return
@@ -101,8 +104,17 @@ export class OwnMessages {
     if (error instanceof StorageError && error.code === 'STORE_FAILED') return onFatal(error)
     progress.signerRefused(kind, content, error)
     const isOver = content.height !== height()
+    const isTriedAgain = !isOver && !(error instanceof SignerRefusal)
     // A signer that has stopped has said so, once; a height that was decided while the signer was asked needs no vote.
-    logger[signer.stop !== null || isOver ? 'debug' : 'error'](`a ${kind} was not signed`, { ...content, error })
-    if (!isOver && !(error instanceof SignerRefusal)) later(retryMs, again)
+    const isToBeTold = signer.stop === null && !isOver && String(error) !== this.failure
+    logger[isToBeTold ? 'error' : 'debug'](`a ${kind} was not signed`, { ...content, error })
+    if (!isTriedAgain) return
+    this.failure = String(error)
+    later(retryMs, again)
+  }
+
+  private signed(): void {
+    this.failure = null
+    this.ports.progress.signerAnswered()
   }
 }
