@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { devnetSequencer } from '../../src/app/devnet/devnet-accounts.js'
+import { processExists } from '../../src/app/devnet/node-process.js'
 import { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { bytesToHex, hexToBytes } from '../../src/base/primitives/bytes.js'
-import { zeroHash } from '../../src/base/primitives/hashes.js'
 import type { Block, CertifiedBlock } from '../../src/base/protocol/block.js'
 import { encodeCertifiedBlock } from '../../src/base/protocol/block.js'
 import { encodeConsensusMessage } from '../../src/base/protocol/consensus-message.js'
@@ -53,8 +53,7 @@ afterAll(async () => {
   await devnet?.destroy()
 })
 
-/** Sends a transfer and waits for its receipt: consensus and the full node go on. */
-async function expectProgress(): Promise<void> {
+async function sendTransfer(to: DevnetNode): Promise<string> {
   const raw = signTransaction(
     {
       type: 2,
@@ -68,7 +67,12 @@ async function expectProgress(): Promise<void> {
     },
     hexToBytes(devnet.json.accounts[0]!.privateKey),
   )
-  const hash = await devnet.rpc<string>(devnet.full, 'eth_sendRawTransaction', [bytesToHex(raw)])
+  return devnet.rpc<string>(to, 'eth_sendRawTransaction', [bytesToHex(raw)])
+}
+
+/** Sends a transfer and waits for its receipt: consensus and the full node go on. */
+async function expectProgress(): Promise<void> {
+  const hash = await sendTransfer(devnet.full)
   await until('a receipt at the full node', 20_000, () => devnet.rpc(devnet.full, 'eth_getTransactionReceipt', [hash]))
 }
 
@@ -206,7 +210,6 @@ const forgeries: [what: string, reason: string, detail: string, forge: Forge][] 
     'timestamp-too-early',
     async () => signed(await next({ context: { timestampMs: shadow.head.context.timestampMs } })),
   ],
-  ['another parent', 'wrong-parent', zeroHash, async () => signed(resealed(await next(), { parentHash: zeroHash }))],
 ]
 
 describe('a full node', () => {
@@ -341,7 +344,7 @@ describe('a sequencer', () => {
   })
 })
 
-describe('the same block without a forgery', () => {
+describe('a block that all signed, and that the network does not decide', () => {
   it('is taken: nothing but the forgeries made the others refused', async () => {
     const peer = await HostilePeer.meet({ known, victim: devnet.full })
     try {
@@ -356,6 +359,12 @@ describe('the same block without a forgery', () => {
     } finally {
       await peer.close()
     }
+  })
+
+  it('stops who took it, once the network has decided another one', async () => {
+    await sendTransfer(devnet.sequencers[0]!)
+    expect(await logLine(devnet.full, 'agreement broke')).toContain('morphism forensics')
+    await until('the full node stops', 20_000, async () => !processExists(devnet.full.pid))
   })
 })
 
