@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { JsonText } from '../../base/encoding/json.js'
 import { bytesToHex, hexToBytes } from '../../base/primitives/bytes.js'
 import { decodeTransaction } from '../../base/protocol/transaction.js'
+import { EventLoopTurns } from './event-loop-turns.fixture.js'
 import { account, chainId, token } from './fake-node.fixture.js'
 import { FilterRegistry } from './filter-registry.js'
 import type { RpcConfig } from './rpc-config.js'
@@ -118,22 +119,16 @@ describe('JSON-RPC 2.0 over HTTP', () => {
   })
 
   it('lets other work come between calls of a batch that take long', async () => {
-    let turns = 0
-    let isOver = false
-    const turn = () => {
-      turns++
-      if (!isOver) setImmediate(turn)
-    }
+    const turns = new EventLoopTurns()
     await fillPool({ transactions: 30, bytes: 100_000 })
     const seen: number[] = []
     for (const [hash, pooled] of server.node.pool) {
       const look = () => {
-        seen.push(turns)
+        seen.push(turns.count)
         return pooled.raw
       }
       server.node.pool.set(hash, Object.defineProperty({ ...pooled }, 'raw', { get: look }))
     }
-    setImmediate(turn)
     const batch = [
       ...['txpool_content', 'txpool_contentFrom', 'txpool_inspect'].map(method =>
         message(method, method.endsWith('From') ? [token] : []),
@@ -141,22 +136,16 @@ describe('JSON-RPC 2.0 over HTTP', () => {
       message('eth_chainId'),
     ]
     const answers = JSON.parse((await server.post(JSON.stringify(batch))).text) as Json[]
-    isOver = true
+    turns.end()
     expect(answers.map(answer => answer.error)).toEqual(Array(4).fill(undefined))
     expect(new Set(seen).size).toBeGreaterThan(3 * 20)
   })
 
   it('lets other work come between large polls of filters, of one batch or of many callers', async () => {
-    let turns = 0
-    let isOver = false
-    const turn = () => {
-      turns++
-      if (!isOver) setImmediate(turn)
-    }
-    setImmediate(turn)
+    const turns = new EventLoopTurns()
     const seen: number[] = []
     vi.spyOn(FilterRegistry.prototype, 'changes').mockImplementation(() => {
-      seen.push(turns)
+      seen.push(turns.count)
       return new JsonText(`["${'x'.repeat(100_000)}"]`)
     })
     const poll = message('eth_getFilterChanges', ['0x1'])
@@ -164,7 +153,7 @@ describe('JSON-RPC 2.0 over HTTP', () => {
     const { socket, received, send } = await server.openSocket()
     for (let i = 0; i < 4; i++) send(poll)
     await expect.poll(() => received.length).toBe(4)
-    isOver = true
+    turns.end()
     vi.restoreAllMocks()
     expect(new Set(seen).size).toBe(8)
     socket.terminate()

@@ -9,6 +9,7 @@ import { zeroAddress, zeroHash } from '../../base/primitives/hashes.js'
 import { duplicateVote, encodeEvidence, evidenceHash } from '../../base/protocol/evidence.js'
 import { prevote } from '../../base/protocol/vote.js'
 import { RpcArguments } from '../../io/execution/embedded/queries/rpc-argument.js'
+import { EventLoopTurns } from './event-loop-turns.fixture.js'
 import { account, blsGenerator, chainId, token } from './fake-node.fixture.js'
 import type { RpcConfig } from './rpc-config.js'
 import { type Json, message, RunningServer } from './running-server.fixture.js'
@@ -64,20 +65,14 @@ describe('methods', () => {
   })
 
   it('hashes for one call of a batch at a time', async () => {
-    let turns = 0
-    let isOver = false
-    const turn = () => {
-      turns++
-      if (!isOver) setImmediate(turn)
-    }
+    const turns = new EventLoopTurns()
     const hash = message('web3_sha3', [bytesToHex(new Uint8Array(131_072))])
     const body = JSON.stringify(Array(18).fill(hash))
     await server.ask('eth_chainId')
     const seen: number[] = []
-    vi.spyOn(RpcArguments.prototype, 'end').mockImplementation(() => seen.push(turns))
-    setImmediate(turn)
+    vi.spyOn(RpcArguments.prototype, 'end').mockImplementation(() => seen.push(turns.count))
     expect(JSON.parse((await server.post(body)).text)).toHaveLength(18)
-    isOver = true
+    turns.end()
     vi.restoreAllMocks()
     expect(new Set(seen).size).toBe(18)
   })

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { JsonText } from '../../base/encoding/json.js'
+import { EventLoopTurns } from './event-loop-turns.fixture.js'
 import { type AnswerSteps, SlowLine } from './slow-line.js'
 
 const here = (caller: string) => ({ caller, isGone: false })
@@ -12,19 +13,13 @@ function* steps(text: string, count = 1): AnswerSteps {
 it('makes the answers of callers in turn, each a step of an event-loop turn', async () => {
   const line = new SlowLine()
   const order: string[] = []
-  let turns = 0
-  let isOver = false
-  const turn = () => {
-    turns++
-    if (!isOver) setImmediate(turn)
-  }
-  setImmediate(turn)
+  const turns = new EventLoopTurns()
   const ask = (caller: string, text: string) =>
     line.run(here(caller), () => steps(text, 10)).then(({ text }) => order.push(text))
   await Promise.all([ask('a', 'a1'), ask('a', 'a2'), ask('a', 'a3'), ask('b', 'b1')])
-  isOver = true
+  turns.end()
   expect(order).toEqual(['a1', 'a2', 'b1', 'a3'])
-  expect(turns).toBeGreaterThanOrEqual(39)
+  expect(turns.count).toBeGreaterThanOrEqual(39)
 })
 
 it('refuses who has most waiting, and nobody else', async () => {
