@@ -8,7 +8,8 @@ import type { BlockHeader } from '../base/protocol/block-header.js'
 import { FileSigningRecord } from '../io/keys/file-signing-record.js'
 import type { SigningStop } from '../io/keys/signing-record.js'
 import { type Logger, silentLogger } from '../io/telemetry/logger.js'
-import { consensusLogName, mayHaveSigned } from './node/may-have-signed.js'
+import { consensusLogName } from './consensus-log-name.js'
+import { mayHaveSigned } from './node/may-have-signed.js'
 import { openGuardedSigner } from './open-guarded-signer.js'
 
 let dataDir: string

@@ -14,7 +14,7 @@ import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { logBefore, readFileLog } from '../../io/storage/file-log.js'
 import { decodeWalRecord, isMark } from '../../services/sequencer/wal/wal-record.js'
 import { AppError } from '../app-error.js'
-import { consensusLogName } from '../node/may-have-signed.js'
+import { consensusLogName } from '../consensus-log-name.js'
 import { JsonFields } from './json-fields.js'
 import { LogCoverage } from './log-coverage.js'
 

@@ -1,9 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
-
-/** Name of the log of consensus in a data directory. */
-export const consensusLogName = 'consensus-wal'
+import { consensusLogName } from '../consensus-log-name.js'
 
 /**
  * Whether a node of this data directory may have signed: there is a log of consensus, or a chain. An empty directory says

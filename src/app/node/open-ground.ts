@@ -15,13 +15,14 @@ import { createWorkerRecovery } from '../../io/recovery/worker-recovery.js'
 import { FileLog } from '../../io/storage/file-log.js'
 import { LevelStore } from '../../io/storage/level-store.js'
 import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
+import { consensusLogName } from '../consensus-log-name.js'
 import { openGuardedSigner } from '../open-guarded-signer.js'
 import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
 import type { Frame } from './frame.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
-import { consensusLogName, mayHaveSigned } from './may-have-signed.js'
+import { mayHaveSigned } from './may-have-signed.js'
 
 /** How long a process that was killed may hold the store's lock before it is gone. */
 const lockWaitMs = 5_000

@@ -1,0 +1,2 @@
+/** Name of the log of consensus in a data directory. */
+export const consensusLogName = 'consensus-wal'
