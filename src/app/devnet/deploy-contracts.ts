@@ -203,7 +203,7 @@ async function rehearse({
   const { minSequencers } = config.parameters
   if (registered.length < minSequencers) {
     const reason = `TooFewSequencers(${registered.length}, ${minSequencers})`
-    throw new DevnetError('DEPLOY_FAILED', `L1 would revert the election: ${reason}.`, { name: 'elect', reason })
+    throw new DevnetError('DEPLOY_FAILED', `L1 would refuse the election: ${reason}.`, { name: 'elect', reason })
   }
   const deployer = privateKeyToAccount(config.deployerKey).address
   const addresses = [contracts.messageQueue, contracts.registry, contracts.staking, contracts.rollup]
@@ -225,7 +225,7 @@ async function simulate(client: Client, { name, key, to, data, value, gas }: Ste
   } catch (error) {
     const reason = refusalOf(error)?.detail
     if (reason === undefined) throw error
-    throw new DevnetError('DEPLOY_FAILED', `L1 reverts the transaction "${name}": ${reason}.`, { name, reason })
+    throw new DevnetError('DEPLOY_FAILED', `L1 refuses the transaction "${name}": ${reason}.`, { name, reason })
   }
 }
 
