@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { hexToBytes } from '../../base/primitives/bytes.js'
 import { devnetParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
+import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
+import { signingRecordName } from '../../io/keys/file-signing-record.js'
+import { GuardedSigner } from '../../io/keys/guarded-signer.js'
 import { saveKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
 import { l2Genesis, l2GenesisBatch } from '../node/l2-genesis.js'
@@ -88,7 +91,7 @@ export async function createNetwork({
       ),
     ],
   })
-  await writeKeys({ dataDir, sequencers })
+  await writeKeys({ dataDir, sequencers, domain })
   const network: NetworkFile = {
     name: 'devnet',
     // The origin of genesis lies before the contracts, and nodes must know it.
@@ -142,7 +145,15 @@ async function requireSame({
   if (code === '0x') throw new AppError('L1_LOST', `The L1 chain in ${path.dirname(file)} has no contracts: ${hint}.`)
 }
 
-async function writeKeys({ dataDir, sequencers }: { dataDir: string; sequencers: number }): Promise<void> {
+async function writeKeys({
+  dataDir,
+  sequencers,
+  domain,
+}: {
+  dataDir: string
+  sequencers: number
+  domain: SigningDomain
+}): Promise<void> {
   await Promise.all(
     sequencerNames(sequencers).map(async (name, i) => {
       const dir = nodeDir(dataDir, name)
@@ -158,6 +169,11 @@ async function writeKeys({ dataDir, sequencers }: { dataDir: string; sequencers:
         cost: 'light',
       })
       await saveKeystore(path.join(dir, 'keystore.json'), keystore)
+      // A key that is made here has signed nothing: its record begins with it, and its node has none to miss.
+      const recordPath = path.join(dir, signingRecordName)
+      await rm(recordPath, { force: true })
+      const signer = await GuardedSigner.open({ secretKey: consensusKey, domain, recordPath })
+      await signer.close()
     }),
   )
 }
