@@ -83,25 +83,40 @@ async function knock(network: Libp2pNetwork, openings: (Uint8Array | null)[]) {
 
 type Raw = { send(bytes: Uint8Array): boolean; addEventListener(name: 'close' | 'drain', listener: () => void): void }
 
-/** Passes the encryption under an identity of its own and then has the bare encrypted connection to write on. */
-async function encrypted(network: Libp2pNetwork): Promise<{ raw: Raw; closed: Promise<void> }> {
-  let raw: Raw | undefined
+type MuxerFactory = ReturnType<ReturnType<typeof yamux>>
+
+/** A node of bare libp2p, connected to the network; `onMuxer` has the encrypted connection and what shares it among streams. */
+async function dialBare(
+  network: Libp2pNetwork,
+  onMuxer: (connection: Raw, muxer: ReturnType<MuxerFactory['createStreamMuxer']>) => void,
+  keySeed?: Uint8Array,
+) {
   const node = await createLibp2p({
+    ...(keySeed && { privateKey: await generateKeyPairFromSeed('Ed25519', keySeed) }),
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
       () => {
         const factory = yamux({ enableKeepAlive: false })()
-        const createStreamMuxer: typeof factory.createStreamMuxer = connection => {
-          raw = connection
-          return factory.createStreamMuxer(connection)
+        const createStreamMuxer: MuxerFactory['createStreamMuxer'] = connection => {
+          const muxer = factory.createStreamMuxer(connection)
+          onMuxer(connection, muxer)
+          return muxer
         }
         return Object.create(factory, { createStreamMuxer: { value: createStreamMuxer } })
       },
     ],
   })
   toClose.push({ close: async () => node.stop() })
-  await node.dial(multiaddr(network.addresses()[0]!))
+  return node.dial(multiaddr(network.addresses()[0]!))
+}
+
+/** Passes the encryption under an identity of its own and then has the bare encrypted connection to write on. */
+async function encrypted(network: Libp2pNetwork): Promise<{ raw: Raw; closed: Promise<void> }> {
+  let raw: Raw | undefined
+  await dialBare(network, connection => {
+    raw = connection
+  })
   const closed = new Promise<void>(resolve => raw!.addEventListener('close', resolve))
   return { raw: raw!, closed }
 }
@@ -132,29 +147,15 @@ const endless = new Uint8Array(60_000).fill(0x80)
 async function answering(network: Libp2pNetwork, { leads, answer }: { leads: boolean; answer: (stream: Raw) => void }) {
   let n = 100
   while ((await nodePeerId(seed(n))).id < network.localPeer !== leads) n++
-  const node = await createLibp2p({
-    privateKey: await generateKeyPairFromSeed('Ed25519', seed(n)),
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      () => {
-        const factory = yamux({ enableKeepAlive: false })()
-        const createStreamMuxer: typeof factory.createStreamMuxer = connection => {
-          const muxer = factory.createStreamMuxer(connection)
-          const hostile = muxer as unknown as { onRemoteStream: (stream: Raw) => void; streams: Raw[] }
-          hostile.onRemoteStream = stream => {
-            hostile.streams.push(stream)
-            stream.addEventListener('drain', () => answer(stream))
-            answer(stream)
-          }
-          return muxer
-        }
-        return Object.create(factory, { createStreamMuxer: { value: createStreamMuxer } })
-      },
-    ],
-  })
-  toClose.push({ close: async () => node.stop() })
-  const connection = await node.dial(multiaddr(network.addresses()[0]!))
+  const takeStreams = (_: Raw, muxer: object) => {
+    const hostile = muxer as { onRemoteStream: (stream: Raw) => void; streams: Raw[] }
+    hostile.onRemoteStream = stream => {
+      hostile.streams.push(stream)
+      stream.addEventListener('drain', () => answer(stream))
+      answer(stream)
+    }
+  }
+  const connection = await dialBare(network, takeStreams, seed(n))
   const closed = new Promise<void>(resolve => connection.addEventListener('close', () => resolve()))
   const hello = encodeHello({ version: networkVersion, ...identity, role: 'full', binding: null })
   const terms = { connection, inbound: null, hello, network: identity, isDuplicate: () => false }
