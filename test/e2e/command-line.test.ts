@@ -87,7 +87,12 @@ describe('morphism', () => {
 describe('morphism devnet', () => {
   it('makes nodes that have nothing to warn of at their first start', () => {
     const logs = devnet.json.nodes.map(({ dataDir }) => readFileSync(path.join(dataDir, 'node.log'), 'utf8'))
-    const lines = logs.flatMap(log => log.trimEnd().split('\n').map(line => JSON.parse(line)))
+    const lines = logs.flatMap(log =>
+      log
+        .trimEnd()
+        .split('\n')
+        .map(line => JSON.parse(line)),
+    )
     expect(lines.filter(({ level }) => level === 'info').length).toBeGreaterThan(0)
     expect(lines.filter(({ level }) => level !== 'info')).toEqual([])
   })
