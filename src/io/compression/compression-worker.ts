@@ -1,5 +1,6 @@
-import { serveWorkerCalls, yieldToOtherThreads } from '../workers/serve-worker-calls.js'
+import { serveWorkerCalls } from '../workers/serve-worker-calls.js'
+import { backgroundNiceness, lowerThreadPriority } from '../workers/thread-priority.js'
 import { brotliCodec } from './brotli-codec.js'
 
-yieldToOtherThreads()
+lowerThreadPriority(backgroundNiceness)
 serveWorkerCalls({ compress: brotliCodec.compress, decompress: brotliCodec.decompress })

@@ -1,7 +1,8 @@
-import { serveWorkerCalls, yieldToOtherThreads } from '../workers/serve-worker-calls.js'
+import { serveWorkerCalls } from '../workers/serve-worker-calls.js'
+import { backgroundNiceness, lowerThreadPriority } from '../workers/thread-priority.js'
 import { loadNativeKzg, type NativeKzg } from './native-kzg.js'
 
-yieldToOtherThreads()
+lowerThreadPriority(backgroundNiceness)
 let loaded: NativeKzg | undefined
 const kzg = () => {
   loaded ??= loadNativeKzg()

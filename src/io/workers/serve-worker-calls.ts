@@ -1,10 +1,7 @@
-import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../base/primitives/invariant.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { WorkerReply, WorkerRequest } from './worker-calls.js'
-
-const backgroundPriority = 10
 
 /** Answers the calls of a WorkerCalls with these methods, one after the other. Runs in the worker thread. */
 export function serveWorkerCalls(methods: Readonly<Record<string, (...args: never[]) => unknown>>): void {
@@ -21,11 +18,6 @@ export function serveWorkerCalls(methods: Readonly<Record<string, (...args: neve
     }
     port.postMessage(reply)
   })
-}
-
-/** Lets the process's other threads go first (on Linux, niceness is a thread's own). */
-export function yieldToOtherThreads(): void {
-  if (process.platform === 'linux') setPriority(backgroundPriority)
 }
 
 function describe(error: unknown): { code: string; message: string; data: object } {

@@ -5,10 +5,11 @@ import type { Height } from '../../../../base/primitives/quantities.js'
 import type { Block } from '../../../../base/protocol/block.js'
 import { encodeBlock } from '../../../../base/protocol/block.js'
 import { LevelStore } from '../../../storage/level-store.js'
+import { lowerThreadPriority } from '../../../workers/thread-priority.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
 import { createQueries } from '../queries-of-store.js'
 import { CallTimer, type TimeLimit } from './call-timer.js'
-import { type LinkMethods, lowerThreadPriority, serveLink } from './serve-link.js'
+import { type LinkMethods, serveLink } from './serve-link.js'
 
 /** What a query thread starts from. */
 export interface QueryWorkerData extends TimeLimit {

@@ -1,5 +1,3 @@
-import { readlinkSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../../../base/primitives/invariant.js'
 import { type LinkReply, type LinkRequest, readyMethod, toWire } from './worker-link.js'
@@ -35,14 +33,4 @@ export function serveLink(methods: Promise<LinkMethods>): void {
     port.postMessage(reply, buffers)
   }
   port.on('message', (request: LinkRequest) => void answer(request))
-}
-
-/** Lowers the priority of this thread alone, where the system knows priorities of threads (Linux). */
-export function lowerThreadPriority(niceness: number): void {
-  try {
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1))
-    if (Number.isSafeInteger(thread) && thread > 0) setPriority(thread, niceness)
-  } catch {
-    // Another system: the thread keeps the priority of the process.
-  }
 }
