@@ -8,8 +8,8 @@ import type { BlockHeader } from '../base/protocol/block-header.js'
 import { FileSigningRecord } from '../io/keys/file-signing-record.js'
 import type { SigningStop } from '../io/keys/signing-record.js'
 import { type Logger, silentLogger } from '../io/telemetry/logger.js'
-import { consensusLogName } from './consensus-log-name.js'
 import { mayHaveSigned } from './node/may-have-signed.js'
+import { nodeFiles } from './node-files.js'
 import { openGuardedSigner } from './open-guarded-signer.js'
 
 let dataDir: string
@@ -33,7 +33,7 @@ async function open({ height = 0, isTold = false, resumes = null as string | nul
   const signer = await openGuardedSigner({
     secretKey,
     domain,
-    recordPath: path.join(dataDir, 'signing-record'),
+    recordPath: path.join(dataDir, nodeFiles.signingRecord),
     resumes,
     beginsRecord: isTold || !(await mayHaveSigned({ dataDir, execution })),
     beginFlag: '--new-signing-record',
@@ -45,7 +45,7 @@ async function open({ height = 0, isTold = false, resumes = null as string | nul
 const secretKey = BlsSecretKey.fromSeed(new Uint8Array(32).fill(1))
 const domain = { l1ChainId: 31337, rollup: `0x${'11'.repeat(20)}` } as const
 const headerAt = (number: number) => ({ number }) as BlockHeader
-const log = (content: string) => writeFile(path.join(dataDir, consensusLogName), content)
+const log = (content: string) => writeFile(path.join(dataDir, nodeFiles.consensusLog), content)
 
 it('begins a signing record in an empty data directory, with a warning, and opens it ever after', async () => {
   await log('')
@@ -67,7 +67,7 @@ it('refuses a signing record that is missing beside a log of consensus or a chai
 it('ends the stop that the operator names, and no later one', async () => {
   const stopAt = async (stop: Pick<SigningStop, 'kind' | 'at'>) => {
     const owner = { publicKey: bytesToHex(secretKey.publicKey()), ...domain }
-    const record = await FileSigningRecord.open({ path: path.join(dataDir, 'signing-record'), owner })
+    const record = await FileSigningRecord.open({ path: path.join(dataDir, nodeFiles.signingRecord), owner })
     await record.save({ ...record.load(), stop: { reason: 'KEY_IN_USE_ELSEWHERE', round: 0, ...stop } })
     await record.close()
   }

@@ -2,6 +2,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { filesOfIdentity, nodeFiles } from '../../src/app/node-files.js'
 import { ChainLedger, heightOf } from './chain-ledger.js'
 import { type DevnetNode, RunningDevnet, until, withoutBatches } from './running-devnet.js'
 import { SteadyLoad } from './steady-load.js'
@@ -102,7 +103,7 @@ it('a devnet that was stopped continues both chains on its directory', async () 
 
 /** Leaves what must never be lost: keys, and the record of what was signed. */
 function wipe(node: DevnetNode): void {
-  const kept = new Set(['keystore.json', 'password', 'node-key', 'submitter-key', 'signing-record', 'node.log'])
   for (const entry of readdirSync(node.dataDir))
-    if (!kept.has(entry)) rmSync(path.join(node.dataDir, entry), { recursive: true, force: true })
+    if (!filesOfIdentity.has(entry) && entry !== nodeFiles.output)
+      rmSync(path.join(node.dataDir, entry), { recursive: true, force: true })
 }

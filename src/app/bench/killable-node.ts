@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import path from 'node:path'
 import { AppError } from '../app-error.js'
 import { processExists } from '../devnet/node-process.js'
+import { nodeFiles } from '../node-files.js'
 import { blockNumber, type DevnetInfo, rpcCall, sleep } from './bench-network.js'
 
 const pollMs = 20
@@ -47,7 +48,7 @@ export class KillableNode {
   start(): void {
     if (this.discarded) throw new AppError('NODE_FAILED', `${this.name} is discarded`, { node: this.name })
     const { command, dataDir } = this.node
-    const log = openSync(path.join(dataDir, 'node.log'), 'a')
+    const log = openSync(path.join(dataDir, nodeFiles.output), 'a')
     this.child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', log, log, 'ipc'] })
     closeSync(log)
     this.pid = this.child.pid ?? 0
@@ -114,6 +115,6 @@ export class KillableNode {
 
   private requireAlive(): void {
     if (this.child && (this.child.exitCode !== null || this.child.signalCode !== null))
-      throw new AppError('NODE_FAILED', `${this.name} stopped: see ${path.join(this.dataDir, 'node.log')}`)
+      throw new AppError('NODE_FAILED', `${this.name} stopped: see ${path.join(this.dataDir, nodeFiles.output)}`)
   }
 }

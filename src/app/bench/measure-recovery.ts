@@ -3,6 +3,7 @@ import { stat, truncate } from 'node:fs/promises'
 import path from 'node:path'
 import type { ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import { AppError } from '../app-error.js'
+import { filesOfIdentity, nodeFiles } from '../node-files.js'
 import type { KillableNode } from './killable-node.js'
 import { type OwnDevnet, withOwnDevnet } from './own-devnet.js'
 
@@ -51,8 +52,6 @@ export interface RecoveryOptions {
   readonly say: (line: string) => void
 }
 
-/** What stays of a wiped node: its keys, and the record of what it signed, without which it could sign twice. */
-const keptFiles = new Set(['keystore.json', 'password', 'submitter-key', 'node-key', 'signing-record', 'node.log'])
 /** Bytes cut from the end of the log: one, a part of a frame's head, a part of its body. */
 const logCuts = [1, 7, 60]
 /** Blocks before the first measurement. */
@@ -110,7 +109,8 @@ async function wipe([left, ...others]: readonly KillableNode[]): Promise<Recover
   const height = await left!.height()
   for (const { dataDir } of others)
     for (const entry of readdirSync(dataDir)) {
-      if (!keptFiles.has(entry)) rmSync(path.join(dataDir, entry), { recursive: true })
+      if (!filesOfIdentity.has(entry) && entry !== nodeFiles.output)
+        rmSync(path.join(dataDir, entry), { recursive: true })
     }
   const began = performance.now()
   for (const node of others) node.start()
@@ -159,7 +159,7 @@ async function comeBack(
 async function cut(nodes: readonly KillableNode[], bytes: number): Promise<RecoveryReport['cutLog'][number]> {
   const [first, ...others] = nodes
   await first!.kill()
-  const log = path.join(first!.dataDir, 'consensus-wal')
+  const log = path.join(first!.dataDir, nodeFiles.consensusLog)
   const { size } = await stat(log)
   await truncate(log, Math.max(0, size - bytes))
   return { bytes, ...(await startAndJoin(first!, others)) }

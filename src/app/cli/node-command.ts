@@ -7,6 +7,7 @@ import { AppError } from '../app-error.js'
 import { endOnSignal } from '../end-on-signal.js'
 import { readNetworkFile } from '../node/network-file.js'
 import type { NodeConfig, SignerConfig } from '../node/node-config.js'
+import { nodeFiles } from '../node-files.js'
 import { whole } from './devnet-command.js'
 import { openKeystore } from './keys-command.js'
 import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
@@ -125,7 +126,7 @@ async function nodeConfig(flags: NodeFlags): Promise<NodeConfig> {
     },
     metricsPort: flags.metricsPort,
     p2p: { host: flags.p2pHost, port: flags.p2pPort, peers: flags.peer },
-    nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, 'node-key'),
+    nodeKeyFile: flags.nodeKey ? path.resolve(flags.nodeKey) : path.join(dataDir, nodeFiles.nodeKey),
     sequencer,
     logLevel: flags.logLevel,
     tracesApplication: flags.traceApplication ?? false,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { Command } from 'commander'
-import { FileSigningRecord, signingRecordName } from '../../io/keys/file-signing-record.js'
+import { FileSigningRecord } from '../../io/keys/file-signing-record.js'
 import { writePrivateFile } from '../../io/keys/private-file.js'
 import {
   encodeInterchange,
@@ -12,6 +12,7 @@ import {
 } from '../../io/keys/signing-interchange.js'
 import { emptyRecord, type SigningRecord } from '../../io/keys/signing-record.js'
 import { AppError } from '../app-error.js'
+import { nodeFiles } from '../node-files.js'
 
 interface Place {
   readonly dataDir?: string
@@ -75,7 +76,7 @@ function withPlace(command: Command): Command {
 function recordPath({ dataDir, record }: Place): string {
   if ((dataDir === undefined) === (record === undefined))
     throw new AppError('NO_RECORD', 'Say where the signing record is: give either --data-dir or --record.')
-  return path.resolve(record ?? path.join(dataDir!, signingRecordName))
+  return path.resolve(record ?? path.join(dataDir!, nodeFiles.signingRecord))
 }
 
 async function readInterchange(file: string): Promise<string> {

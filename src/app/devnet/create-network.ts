@@ -6,12 +6,12 @@ import { hexToBytes } from '../../base/primitives/bytes.js'
 import { devnetParameters, type ProtocolParameters } from '../../base/protocol/protocol-parameters.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { encryptKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
-import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { GuardedSigner } from '../../io/keys/guarded-signer.js'
 import { saveKeyFile } from '../../io/keys/key-file.js'
 import { AppError } from '../app-error.js'
 import { l2Genesis, l2GenesisBatch } from '../node/l2-genesis.js'
 import { type NetworkFile, readNetworkFile, requireSound } from '../node/network-file.js'
+import { nodeFiles } from '../node-files.js'
 import { callRpc } from '../rpc-client.js'
 import { deployContracts } from './deploy-contracts.js'
 import {
@@ -160,17 +160,17 @@ async function writeKeys({
       const { consensusKey, submitter } = devnetSequencer(i)
       const password = randomBytes(16).toString('hex')
       await mkdir(dir, { recursive: true })
-      await writeFile(path.join(dir, 'password'), `${password}\n`, { mode: 0o600 })
-      await saveKeyFile(path.join(dir, 'submitter-key'), hexToBytes(submitter.privateKey))
+      await writeFile(path.join(dir, nodeFiles.password), `${password}\n`, { mode: 0o600 })
+      await saveKeyFile(path.join(dir, nodeFiles.submitterKey), hexToBytes(submitter.privateKey))
       const keystore = await encryptKeystore({
         secret: consensusKey.toBytes(),
         password,
         publicKey: consensusKey.publicKey(),
         cost: 'light',
       })
-      await saveKeystore(path.join(dir, 'keystore.json'), keystore)
+      await saveKeystore(path.join(dir, nodeFiles.keystore), keystore)
       // A key that is made here has signed nothing: its record begins with it, and its node has none to miss.
-      const recordPath = path.join(dir, signingRecordName)
+      const recordPath = path.join(dir, nodeFiles.signingRecord)
       await rm(recordPath, { force: true })
       const signer = await GuardedSigner.open({ secretKey: consensusKey, domain, recordPath })
       await signer.close()

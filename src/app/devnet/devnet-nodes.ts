@@ -1,5 +1,6 @@
 import path from 'node:path'
 import { loadOrCreateNodeIdentity } from '../node/node-identity.js'
+import { nodeFiles } from '../node-files.js'
 import { freePortRun } from './ports.js'
 
 /** A node of the devnet: where it lives and how it is started. */
@@ -55,7 +56,7 @@ export async function planNodes({
   const planned = []
   for (const [i, entry] of names.entries()) {
     const dir = nodeDir(dataDir, entry.name)
-    const { peerId } = await loadOrCreateNodeIdentity(path.join(dir, 'node-key'))
+    const { peerId } = await loadOrCreateNodeIdentity(path.join(dir, nodeFiles.nodeKey))
     planned.push({ ...entry, dir, peerId, p2pPort: firstPort + 2 * i, metricsPort: firstPort + 2 * i + 1 })
   }
   const sequencerPeers = planned
@@ -67,8 +68,13 @@ export async function planNodes({
     const peers = sequencerPeers.filter(peer => peer.name !== name).map(peer => peer.multiaddr)
     if (peers.length > 0) flags.push('--peer', peers.join(','))
     if (role === 'sequencer') {
-      flags.push('--keystore', path.join(dir, 'keystore.json'), '--password-file', path.join(dir, 'password'))
-      flags.push('--submitter-key', path.join(dir, 'submitter-key'))
+      flags.push(
+        '--keystore',
+        path.join(dir, nodeFiles.keystore),
+        '--password-file',
+        path.join(dir, nodeFiles.password),
+      )
+      flags.push('--submitter-key', path.join(dir, nodeFiles.submitterKey))
       if (tracesApplication) flags.push('--trace-application')
     }
     return {
@@ -78,7 +84,7 @@ export async function planNodes({
       wsUrl: `ws://127.0.0.1:${port}`,
       metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
       dataDir: dir,
-      logFile: path.join(dir, 'node.log'),
+      logFile: path.join(dir, nodeFiles.output),
       command: [process.execPath, bin, 'node', ...flags],
     }
   })

@@ -14,7 +14,7 @@ import type { VoteAggregate } from '../../base/protocol/vote-aggregate.js'
 import { logBefore, readFileLog } from '../../io/storage/file-log.js'
 import { decodeWalRecord, isMark } from '../../services/sequencer/wal/wal-record.js'
 import { AppError } from '../app-error.js'
-import { consensusLogName } from '../consensus-log-name.js'
+import { nodeFiles } from '../node-files.js'
 import { JsonFields } from './json-fields.js'
 import { LogCoverage } from './log-coverage.js'
 
@@ -66,7 +66,7 @@ const nothing = {
 export async function readForensicFile(name: string): Promise<ForensicFile> {
   let file = name
   try {
-    if ((await stat(name)).isDirectory()) file = path.join(name, consensusLogName)
+    if ((await stat(name)).isDirectory()) file = path.join(name, nodeFiles.consensusLog)
     await checkSize(file)
     const bytes = await readFile(file)
     const text = bytes.length > 0 && isText(bytes[0]!) ? bytes.toString('utf8').trim() : ''

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
-import { consensusLogName } from '../consensus-log-name.js'
+import { nodeFiles } from '../node-files.js'
 
 /**
  * Whether a node of this data directory may have signed: there is a log of consensus, or a chain. An empty directory says
@@ -14,6 +14,6 @@ export async function mayHaveSigned({
   dataDir: string
   execution: Pick<ExecutionClient, 'head'>
 }): Promise<boolean> {
-  const log = await stat(path.join(dataDir, consensusLogName)).catch(() => null)
+  const log = await stat(path.join(dataDir, nodeFiles.consensusLog)).catch(() => null)
   return (log?.size ?? 0) > 0 || (await execution.head()).header.number > 0
 }

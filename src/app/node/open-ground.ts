@@ -5,7 +5,6 @@ import { createWorkerCompression } from '../../io/compression/worker-compression
 import { createEmbeddedExecution } from '../../io/execution/embedded/embedded-execution.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { ConsensusSigner } from '../../io/keys/consensus-signer.js'
-import { signingRecordName } from '../../io/keys/file-signing-record.js'
 import { RemoteSigner } from '../../io/keys/remote-signer.js'
 import type { SignatureVerifier } from '../../io/keys/signature-verifier.js'
 import { createWorkerSignatureVerifier } from '../../io/keys/worker-signature-verifier.js'
@@ -15,7 +14,7 @@ import { createWorkerRecovery } from '../../io/recovery/worker-recovery.js'
 import { FileLog } from '../../io/storage/file-log.js'
 import { LevelStore } from '../../io/storage/level-store.js'
 import { createProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
-import { consensusLogName } from '../consensus-log-name.js'
+import { nodeFiles } from '../node-files.js'
 import { openGuardedSigner } from '../open-guarded-signer.js'
 import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
@@ -117,7 +116,7 @@ async function openSigner(
           beginsRecord: from.beginsRecord || !(await mayHaveSigned({ dataDir, execution })),
           beginFlag: '--new-signing-record',
           domain,
-          recordPath: path.join(dataDir, signingRecordName),
+          recordPath: path.join(dataDir, nodeFiles.signingRecord),
           logger,
         })
       : await RemoteSigner.connect({
@@ -129,7 +128,7 @@ async function openSigner(
 }
 
 async function openWal({ config, lifecycle }: Frame): Promise<FileLog> {
-  const log = await FileLog.open({ path: path.join(config.dataDir, consensusLogName) })
+  const log = await FileLog.open({ path: path.join(config.dataDir, nodeFiles.consensusLog) })
   lifecycle.own('consensus-wal', () => log.close())
   return log
 }
