@@ -1,9 +1,10 @@
 import type { Clock } from '../time/clock.js'
+import type { EndpointAnswer } from './named-answer.js'
 import type { Reply, WatchedEndpoint } from './watched-endpoint.js'
 
 /** One question put to several L1 endpoints at once; its replies come one by one, a failure being a reply too. */
 export class EndpointQuestion<Value> {
-  private readonly received: Reply<Value>[] = []
+  private received: Reply<Value>[] = []
   private readonly listeners = new Set<() => void>()
   private readonly asked = new Set<WatchedEndpoint>()
   private open = 0
@@ -18,8 +19,13 @@ export class EndpointQuestion<Value> {
   }
 
   /** What was answered so far, failures left out. */
-  get answers(): readonly { readonly endpoint: WatchedEndpoint; readonly value: Value }[] {
+  get answers(): readonly EndpointAnswer<Value>[] {
     return this.received.filter(reply => reply.ok)
+  }
+
+  /** Whether everybody who was asked replied. */
+  get isOver(): boolean {
+    return this.open === 0
   }
 
   /** Asks these endpoints too, each once. */
@@ -36,6 +42,26 @@ export class EndpointQuestion<Value> {
     }
   }
 
+  /** Asks those that failed once more; their failures are forgotten. */
+  repeat(): void {
+    const failed = this.received.filter(reply => !reply.ok).map(({ endpoint }) => endpoint)
+    this.received = this.received.filter(reply => reply.ok)
+    for (const endpoint of failed) this.asked.delete(endpoint)
+    this.put(failed)
+  }
+
+  /** Resolves at the next reply; never when the question is over. */
+  next(): Promise<void> {
+    return new Promise(resolve => {
+      if (this.isOver) return
+      const look = () => {
+        this.listeners.delete(look)
+        resolve()
+      }
+      this.listeners.add(look)
+    })
+  }
+
   /** Resolves when `enough` holds, when everybody replied, or after `limitMs`. */
   until(enough: () => boolean, limitMs?: number): Promise<void> {
     return new Promise(resolve => {
@@ -46,7 +72,7 @@ export class EndpointQuestion<Value> {
         resolve()
       }
       const look = () => {
-        if (this.open === 0 || enough()) finish()
+        if (this.isOver || enough()) finish()
       }
       this.listeners.add(look)
       if (limitMs !== undefined) cancel = this.clock.schedule(limitMs, finish)
@@ -59,7 +85,7 @@ export class EndpointQuestion<Value> {
     let shown = 0
     const look = () => {
       for (; shown < this.received.length; shown++) show(this.received[shown]!)
-      if (this.open === 0) this.listeners.delete(look)
+      if (this.isOver) this.listeners.delete(look)
     }
     this.listeners.add(look)
     look()

@@ -1,4 +1,5 @@
 import { createPublicClient, http, type PublicClient } from 'viem'
+import { boundedFetch } from './bounded-fetch.js'
 
 /** How to reach the JSON-RPC of an L1 node. */
 export interface L1Endpoint {
@@ -17,10 +18,21 @@ export function createL1Rpc({ rpcUrl, requestTimeoutMs = 10_000, retries = 2 }: 
       timeout: requestTimeoutMs,
       retryCount: retries,
       retryDelay: 100,
-      batch: { batchSize: 64 },
-      maxResponseBodySize: maxAnswerBytes,
+      // The answers of a batch are parsed at once, in the thread that waits for them.
+      batch: { batchSize: 8 },
+      fetchFn: boundedFetch(longestAnswer),
+      maxResponseBodySize: false,
     }),
   })
 }
 
-const maxAnswerBytes = 64 * 1024 * 1024
+/** Bytes that the answer to one request may have; a block names its transactions, some 200 kB for 60 M gas. */
+const answerBytes = 1 << 20
+/** Logs hold what callers of a contract write: one block has room for more than most ranges fill. */
+const logsBytes = 16 << 20
+
+/** Most bytes of the answer to a request, or to a batch of requests. */
+function longestAnswer(requestBody: string): number {
+  const requests: { readonly method: string }[] = [JSON.parse(requestBody)].flat()
+  return requests.reduce((sum, { method }) => sum + (method === 'eth_getLogs' ? logsBytes : answerBytes), 0)
+}

@@ -16,6 +16,8 @@ import {
 import type { CommittedBatch, L1Block, L1Event, L1Reader } from './l1-client.js'
 import { L1Error } from './l1-error.js'
 import { isQuorum, majorityOf } from './l1-quorum.js'
+import { judge, largestGroup, type Named } from './named-answer.js'
+import { TipSearch } from './tip-search.js'
 import { type Reply, WatchedEndpoint } from './watched-endpoint.js'
 
 export interface QuorumL1ReaderConfig {
@@ -35,9 +37,6 @@ export interface QuorumL1ReaderPorts {
   readonly metrics: Metrics
 }
 
-/** Blocks below the lowest head that are compared to find where forked endpoints still agree. */
-const maxForkBlocks = 32
-
 /**
  * Reads L1 through several endpoints and believes what a quorum of them says. As long as a quorum is honest, nothing that the
  * others invent, hide or delay is ever returned, and answers keep coming. L1Error L1_NO_QUORUM says who said what.
@@ -53,12 +52,6 @@ export function createQuorumL1Reader({
   const quorum = config.quorum ?? majorityOf(length)
   invariant(isQuorum(quorum, length), 'a quorum is more than half of the L1 endpoints', { quorum, endpoints: length })
   return new QuorumL1Reader({ quorum, timeoutMs: 5_000, graceMs: 250, ...config }, ports)
-}
-
-/** An answer with the name of its content. */
-interface Named<Value> {
-  readonly value: Value
-  readonly digest: Hash32
 }
 
 interface AgreedRequest<Value> {
@@ -188,25 +181,28 @@ class QuorumL1Reader implements L1Reader {
   }
 
   private async agreedTip(kind: 'head' | 'finalized'): Promise<L1Block> {
-    const question = await this.tips(async reader => {
+    const { quorum, timeoutMs } = this.config
+    const told = await this.tips(async reader => {
       const block = await reader[kind]()
       return { value: block, digest: blockDigest(block) }
     })
-    const everybody = () => question.until(() => false)
-    let agreed = await this.highestAgreed(kind, question.answers)
+    const search = new TipSearch({ what: kind, told, quorum, forkLimitMs: timeoutMs, clock: this.ports.clock })
+    let agreed = await search.atTips()
     // Somebody is ahead: those who are slow may be there too.
-    if (question.answers.some(({ value }) => value.value.number > (agreed?.number ?? -1))) {
-      await everybody()
-      agreed = await this.highestAgreed(kind, question.answers)
+    if (told.answers.some(({ value }) => value.value.number > (agreed?.number ?? -1)) && !told.isOver) {
+      await told.until(() => false)
+      agreed = await search.atTips()
     }
     if (!agreed) {
-      question.put(this.endpoints)
-      await everybody()
-      agreed = await this.highestAgreed(kind, question.answers)
+      told.put(this.endpoints)
+      // A request of an honest endpoint may fail too.
+      told.repeat()
+      await told.until(() => false)
+      agreed = (await search.atTips()) ?? (await search.belowTips())
     }
-    if (!agreed) throw this.noQuorum(kind, question.replies, ({ value }) => `${value.number} ${value.hash}`)
+    if (!agreed) throw this.noQuorum(kind, told.replies, ({ value }) => `${value.number} ${value.hash}`)
     if (kind === 'head')
-      question.eachReply(reply => {
+      told.eachReply(reply => {
         if (reply.ok) reply.endpoint.lags(agreed.number - reply.value.value.number)
       })
     return agreed
@@ -224,45 +220,6 @@ class QuorumL1Reader implements L1Reader {
       await question.until(enough)
     }
     await question.until(() => false, graceMs)
-    return question
-  }
-
-  /** The highest block at or below the tips that a quorum has on its chain. */
-  private async highestAgreed(
-    kind: string,
-    tips: readonly { readonly endpoint: WatchedEndpoint; readonly value: Named<L1Block> }[],
-  ): Promise<L1Block | null> {
-    const { quorum } = this.config
-    const numbers = tips.map(({ value }) => value.value.number).sort((a, b) => b - a)
-    let number = numbers[quorum - 1] ?? -1
-    for (let deeper = 0; number >= 0 && deeper <= maxForkBlocks; ) {
-      const question = this.confirmations(number, tips)
-      await question.until(() => largestGroup(question.answers, quorum) !== null)
-      const winner = largestGroup(question.answers, quorum)
-      if (winner?.value) {
-        question.eachReply(reply => judge({ reply, digest: winner.digest, what: kind }))
-        return winner.value
-      }
-      const lower = numbers.find(other => other < number)
-      if (lower === undefined) deeper++
-      number = lower ?? number - 1
-    }
-    return null
-  }
-
-  /** Asks each endpoint whose tip is as high for its block of that number. */
-  private confirmations(
-    number: L1BlockNumber,
-    tips: readonly { readonly endpoint: WatchedEndpoint; readonly value: Named<L1Block> }[],
-  ): EndpointQuestion<Named<L1Block | null>> {
-    const high = tips.filter(({ value }) => value.value.number >= number)
-    const question = this.question(async (reader, endpoint): Promise<Named<L1Block | null>> => {
-      const tip = high.find(other => other.endpoint === endpoint)?.value
-      if (tip?.value.number === number) return tip
-      const block = await reader.block(number)
-      return { value: block, digest: blockDigest(block) }
-    })
-    question.put(high.map(({ endpoint }) => endpoint))
     return question
   }
 
@@ -290,25 +247,4 @@ class QuorumL1Reader implements L1Reader {
     }))
     return new L1Error('L1_NO_QUORUM', 'too few L1 endpoints agree', { what, quorum: this.config.quorum, said })
   }
-}
-
-/** An answer that at least `quorum` endpoints gave, or null. */
-function largestGroup<Value>(
-  answers: readonly { readonly value: Named<Value> }[],
-  quorum: number,
-): Named<Value> | null {
-  const counts = new Map<Hash32, number>()
-  for (const { value } of answers) {
-    const count = (counts.get(value.digest) ?? 0) + 1
-    if (count >= quorum) return value
-    counts.set(value.digest, count)
-  }
-  return null
-}
-
-/** An endpoint that does not have something yet is behind; one that has something else disagrees. */
-function judge({ reply, digest, what }: { reply: Reply<Named<unknown>>; digest: Hash32; what: string }): void {
-  if (!reply.ok || digest === zeroHash || reply.value.digest === zeroHash) return
-  if (reply.value.digest === digest) reply.endpoint.agreed()
-  else reply.endpoint.disagreed(what)
 }

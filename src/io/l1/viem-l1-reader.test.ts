@@ -1,6 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { encodeEventTopics } from 'viem'
 import { afterEach, expect, test } from 'vitest'
+import { rollupAbi } from './contract-abis.js'
+import type { L1Event } from './l1-client.js'
 import { createViemL1Reader } from './viem-l1-reader.js'
 
 const address = `0x${'11'.repeat(20)}` as const
@@ -83,4 +86,126 @@ test('an endless answer is cut off', async () => {
   await expect(reader.blobs({ l1BlockNumber: 1, versionedHashes: [hash] })).rejects.toMatchObject({
     code: 'L1_BAD_ANSWER',
   })
+})
+
+const blockHash = (number: number) => `0x${number.toString(16).padStart(64, '0')}`
+const header = (number: number) => ({
+  number: `0x${number.toString(16)}`,
+  hash: blockHash(number),
+  parentHash: blockHash(number - 1),
+  timestamp: '0x64',
+})
+
+interface RpcCall {
+  readonly id: number
+  readonly method: string
+  readonly params: readonly unknown[]
+}
+
+/** A reader of an L1 that answers calls so: with a result, or with the error that is thrown. */
+async function readerOfCalls(answer: (call: RpcCall) => unknown) {
+  const server = createServer(async (request, response) => {
+    const parts: Buffer[] = []
+    for await (const part of request) parts.push(part)
+    const answers = [JSON.parse(Buffer.concat(parts).toString())].flat().map((call: RpcCall) => {
+      try {
+        return { jsonrpc: '2.0', id: call.id, result: answer(call) }
+      } catch (error) {
+        return { jsonrpc: '2.0', id: call.id, error: { code: -32_000, message: (error as Error).message } }
+      }
+    })
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answers))
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  stop = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return createViemL1Reader({
+    config: {
+      rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      contracts: { rollup: address, messageQueue: address, registry: address },
+      retries: 0,
+    },
+    ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
+  })
+}
+
+const rollupEvents = rollupAbi.filter(item => item.type === 'event')
+
+/** The log of a batch that was made final in a block. */
+function finalizedLog(number: number) {
+  const topics = encodeEventTopics({
+    abi: rollupEvents,
+    eventName: 'BatchFinalized',
+    args: { batchIndex: BigInt(number), batchHash: hash },
+  })
+  return {
+    address,
+    topics,
+    data: '0x',
+    blockNumber: `0x${number.toString(16)}`,
+    blockHash: blockHash(number),
+    transactionHash: blockHash(number),
+    transactionIndex: '0x0',
+    logIndex: '0x0',
+    removed: false,
+  }
+}
+
+const blockOf = (event: L1Event) => (event.type === 'message' ? event.message : event).l1BlockNumber
+
+test.each([
+  ['another block', { ...header(9) }],
+  ['a short hash', { ...header(7), hash: '0x1234' }],
+  ['a parent that is no hash', { ...header(7), parentHash: 7 }],
+  ['a number beyond all blocks', { ...header(7), number: '0xffffffffffffffff' }],
+  ['a negative time', { ...header(7), timestamp: '-0x1' }],
+  ['no time', { ...header(7), timestamp: undefined }],
+  ['a list', [header(7)]],
+])('a block that is none is refused: %s', async (_what, block) => {
+  const reader = await readerOfCalls(() => block)
+  await expect(reader.block(7)).rejects.toMatchObject({ name: 'L1Error', code: 'L1_BAD_ANSWER' })
+})
+
+test('a block that L1 does not have is none', async () => {
+  expect(await (await readerOfCalls(() => null)).block(7)).toBeNull()
+})
+
+test('millions of things that are no transactions cost nothing but their parsing', async () => {
+  const junk = Array.from({ length: 300_000 }, () => ({}))
+  const reader = await readerOfCalls(() => ({ ...header(7), transactions: junk }))
+  expect(await reader.head()).toEqual({ number: 7, hash: blockHash(7), parentHash: blockHash(6), timestamp: 100 })
+  const logs = await readerOfCalls(({ method }) => (method === 'eth_getLogs' ? junk : header(7)))
+  await expect(logs.events({ from: 7, to: 7 })).rejects.toMatchObject({
+    code: 'L1_BAD_ANSWER',
+    message: 'the answer of L1 is too long',
+  })
+})
+
+test('events of the newest blocks are asked for by hash: a node without the block fails instead of saying that there are none', async () => {
+  const asked: unknown[] = []
+  const reader = await readerOfCalls(({ method, params: [filter] }) => {
+    if (method === 'eth_getBlockByNumber') return header(Number(filter))
+    asked.push(filter)
+    const { blockHash: of } = filter as { blockHash?: string }
+    if (of === blockHash(10)) throw new Error('unknown block')
+    return of ? [finalizedLog(Number(of))] : [finalizedLog(3), finalizedLog(1)]
+  })
+  const events = await reader.events({ from: 1, to: 9 })
+  expect(events.map(blockOf)).toEqual([1, 3, 6, 7, 8, 9])
+  expect(asked[0]).toMatchObject({ fromBlock: '0x1', toBlock: '0x5' })
+  await expect(reader.events({ from: 10, to: 10 })).rejects.toMatchObject({ code: 'L1_BAD_ANSWER' })
+})
+
+test('a range whose answer is too long for the endpoint is read in parts', async () => {
+  const reader = await readerOfCalls(({ method, params: [filter] }) => {
+    if (method === 'eth_getBlockByNumber') return header(Number(filter))
+    const { fromBlock, toBlock } = filter as { fromBlock?: string; toBlock?: string }
+    if (!fromBlock) return []
+    if (Number(toBlock) - Number(fromBlock) >= 10) throw new Error('query returned more than 10000 results')
+    return [finalizedLog(Number(toBlock))]
+  })
+  const events = await reader.events({ from: 1, to: 40 })
+  expect(events.map(blockOf)).toEqual([9, 18, 27, 36])
 })

@@ -1,15 +1,17 @@
-import { type Block, BlockNotFoundError, decodeFunctionData, type PublicClient, TransactionNotFoundError } from 'viem'
+import { BaseError, decodeFunctionData, numberToHex, type PublicClient, TransactionNotFoundError } from 'viem'
 import { blsPublicKeyFromEip2537, blsSignatureFromEip2537 } from '../../base/crypto/bls.js'
-import { hexToBytes } from '../../base/primitives/bytes.js'
+import { type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { Address, Hash32 } from '../../base/primitives/hashes.js'
 import type { BatchIndex, L1BlockNumber, SetId } from '../../base/primitives/quantities.js'
 import { makeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
 import type { Kzg } from '../kzg/kzg.js'
 import { boundedFetch } from './bounded-fetch.js'
-import { messageQueueAbi, registryAbi, rollupAbi } from './contract-abis.js'
+import { registryAbi, rollupAbi } from './contract-abis.js'
 import { refusalOf } from './contract-refusal.js'
+import { readBlock } from './l1-answer.js'
 import type { CommittedBatch, L1Block, L1Event, L1Reader } from './l1-client.js'
 import { L1Error } from './l1-error.js'
+import { followedTopics, readEvents } from './l1-event-answer.js'
 import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
 import { toL1Error } from './viem-error.js'
 
@@ -35,10 +37,9 @@ export interface ViemL1ReaderPorts {
   readonly kzg: Pick<Kzg, 'commitment'>
 }
 
-const batchEvents = rollupAbi.filter(item => item.type === 'event')
-const messageEvents = messageQueueAbi.filter(item => item.type === 'event')
-const followedEvents = [...messageEvents, ...batchEvents] as const
 const blobLength = 131_072
+/** Blocks below the end of a range that the nodes behind one endpoint may not all have. */
+const newestBlocks = 4
 /** Room for the JSON of the most blobs that a block can hold. */
 const maxBlobAnswerBytes = 32 * (2 * blobLength + 64)
 
@@ -65,29 +66,31 @@ class ViemL1Reader implements L1Reader {
   }
 
   head(): Promise<L1Block> {
-    return attempt('head', async () => toL1Block(await this.client.getBlock({ blockTag: 'latest' })))
+    return attempt('head', async () => readBlock(await this.blockAnswer('latest')))
   }
 
   finalized(): Promise<L1Block> {
-    return attempt('finalized', async () => toL1Block(await this.client.getBlock({ blockTag: 'finalized' })))
+    return attempt('finalized', async () => readBlock(await this.blockAnswer('finalized')))
   }
 
   block(number: L1BlockNumber): Promise<L1Block | null> {
     return attempt('block', async () => {
-      try {
-        return toL1Block(await this.client.getBlock({ blockNumber: BigInt(number) }))
-      } catch (error) {
-        if (error instanceof BlockNotFoundError) return null
-        throw error
-      }
+      const answer = await this.blockAnswer(numberToHex(number))
+      if (answer === null) return null
+      const block = readBlock(answer)
+      if (block.number !== number)
+        throw new L1Error('L1_BAD_ANSWER', 'L1 gave another block', { asked: number, given: block.number })
+      return block
     })
   }
 
   async events({ from, to }: { from: L1BlockNumber; to: L1BlockNumber }): Promise<L1Event[]> {
     const step = this.config.maxLogBlocks ?? 1_000
+    const newest = Math.max(from, to - newestBlocks + 1)
     const events: L1Event[] = []
-    for (let first = from; first <= to; first += step)
-      events.push(...(await this.eventsOnce(first, Math.min(to, first + step - 1))))
+    for (let first = from; first < newest; first += step)
+      events.push(...(await this.eventsOfRange(first, Math.min(newest - 1, first + step - 1))))
+    for (let number = newest; number <= to; number++) events.push(...(await this.eventsOfBlock(number)))
     return events
   }
 
@@ -151,19 +154,36 @@ class ViemL1Reader implements L1Reader {
     return this.client.readContract({ address: this.config.contracts.rollup, abi: rollupAbi, functionName })
   }
 
-  private eventsOnce(from: L1BlockNumber, to: L1BlockNumber): Promise<L1Event[]> {
+  /** What eth_getBlockByNumber answers; only what is used of it is read, for an endpoint may put anything there. */
+  private blockAnswer(block: Hex | 'latest' | 'finalized'): Promise<unknown> {
+    return this.client.request({ method: 'eth_getBlockByNumber', params: [block, false] })
+  }
+
+  /** A service with several nodes behind it may ask one that lacks the block: by hash that is an error, by number no events. */
+  private eventsOfBlock(number: L1BlockNumber): Promise<L1Event[]> {
     return attempt('events', async () => {
-      const { rollup, messageQueue } = this.config.contracts
-      const logs = await this.client.getLogs({
-        address: [rollup, messageQueue],
-        events: followedEvents,
-        fromBlock: BigInt(from),
-        toBlock: BigInt(to),
-        strict: true,
-      })
-      logs.sort((a, b) => Number(a.blockNumber - b.blockNumber) || a.logIndex - b.logIndex)
-      return logs.map(log => toEvent(log as FollowedLog))
+      const block = await this.block(number)
+      if (!block)
+        throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block whose events are asked for', { number })
+      return this.logs({ blockHash: block.hash })
     })
+  }
+
+  /** Half the range at a time where an answer is too long, for us or for the endpoint. */
+  private async eventsOfRange(from: L1BlockNumber, to: L1BlockNumber): Promise<L1Event[]> {
+    try {
+      return await attempt('events', () => this.logs({ fromBlock: numberToHex(from), toBlock: numberToHex(to) }))
+    } catch (error) {
+      if (from === to || !(error instanceof L1Error) || error.code !== 'L1_BAD_ANSWER') throw error
+      const middle = Math.floor((from + to) / 2)
+      return [...(await this.eventsOfRange(from, middle)), ...(await this.eventsOfRange(middle + 1, to))]
+    }
+  }
+
+  private async logs(blocks: { blockHash: Hex } | { fromBlock: Hex; toBlock: Hex }): Promise<L1Event[]> {
+    const { rollup, messageQueue } = this.config.contracts
+    const filter = { address: [rollup, messageQueue], topics: [followedTopics], ...blocks }
+    return readEvents(await this.client.request({ method: 'eth_getLogs', params: [filter] }))
   }
 
   private async blobsOf(args: {
@@ -201,7 +221,9 @@ async function attempt<Value>(what: string, request: () => Promise<Value>): Prom
   try {
     return await request()
   } catch (error) {
-    throw toL1Error(error, what)
+    // What the bounded fetch throws comes inside an error of viem.
+    const own = error instanceof BaseError ? error.walk(cause => cause instanceof L1Error) : null
+    throw own ?? toL1Error(error, what)
   }
 }
 
@@ -213,17 +235,6 @@ async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | nul
     const refusal = refusalOf(error)
     if (refusal && refusal.errorName !== 'Reverted') return null
     throw error
-  }
-}
-
-function toL1Block(block: Block): L1Block {
-  if (typeof block.number !== 'bigint' || typeof block.timestamp !== 'bigint' || !block.hash || !block.parentHash)
-    throw new L1Error('L1_BAD_ANSWER', 'L1 gave something that is no block')
-  return {
-    number: Number(block.number),
-    hash: block.hash,
-    parentHash: block.parentHash,
-    timestamp: Number(block.timestamp),
   }
 }
 
@@ -245,66 +256,6 @@ function toMember(member: {
     feeRecipient: lower(member.feeRecipient),
     power: member.power,
     publicKey,
-  }
-}
-
-/** What viem gives for an event of `followedEvents`. */
-type FollowedLog = { blockNumber: bigint; transactionHash: Hash32 } & (
-  | {
-      eventName: 'MessageEnqueued'
-      args: {
-        index: bigint
-        kind: number
-        sender: string
-        to: string
-        amount: bigint
-        data: `0x${string}`
-        rollingHash: Hash32
-      }
-    }
-  | { eventName: 'BatchCommitted'; args: { batchIndex: bigint; batchHash: Hash32; setId: bigint; absent: bigint } }
-  | { eventName: 'BatchFinalized'; args: { batchIndex: bigint; batchHash: Hash32 } }
-)
-
-function toEvent(log: FollowedLog): L1Event {
-  const l1BlockNumber = Number(log.blockNumber)
-  switch (log.eventName) {
-    case 'MessageEnqueued': {
-      const { index, kind, sender, to, amount, data, rollingHash } = log.args
-      return {
-        type: 'message',
-        rollingHash,
-        message: {
-          kind,
-          index: Number(index),
-          sender: lower(sender),
-          to: lower(to),
-          amount,
-          data: hexToBytes(data),
-          l1BlockNumber,
-        },
-      }
-    }
-    case 'BatchCommitted': {
-      const { batchIndex, batchHash, setId, absent } = log.args
-      const { transactionHash } = log
-      return {
-        type: 'batch-committed',
-        batchIndex: Number(batchIndex),
-        batchHash,
-        setId: Number(setId),
-        absent,
-        transactionHash,
-        l1BlockNumber,
-      }
-    }
-    case 'BatchFinalized':
-      return {
-        type: 'batch-finalized',
-        batchIndex: Number(log.args.batchIndex),
-        batchHash: log.args.batchHash,
-        l1BlockNumber,
-      }
   }
 }
 
