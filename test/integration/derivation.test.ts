@@ -18,7 +18,7 @@ import { withdrawalToRlp } from '../../src/base/protocol/withdrawal.js'
 import { brotliCodec } from '../../src/io/compression/brotli-codec.js'
 import { inlineCompression } from '../../src/io/compression/inline-compression.js'
 import { makeBatchHeader } from '../../src/rules/batch/make-batch-header.js'
-import { isSealedBy } from '../../src/rules/batch/seal-policy.js'
+import { isSealedBefore, isSealedBy } from '../../src/rules/batch/seal-policy.js'
 import { type FixedAttributes, fixedAttributes, type ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { deriveBlock, type L1History } from '../../src/rules/derivation/derive-block.js'
 import { openBatch } from '../../src/rules/derivation/open-batch.js'
@@ -182,10 +182,11 @@ function cut(chain: readonly Block[], protocol: ProtocolSchedule): Block[][] {
   for (const block of chain) {
     open.push(block)
     const { number } = block.header
-    const { version: nextVersion } = protocol.at(number + 1)
     const { parameters } = protocol.at(number)
-    const isSealed = isSealedBy({ first: open[0]!, last: block, nextSetId: 7, nextVersion, parameters })
-    if (!isSealed && block !== chain.at(-1)) continue
+    const next = chain[chain.indexOf(block) + 1]
+    const isSealed =
+      isSealedBy({ first: open[0]!, last: block, nextSetId: 7, parameters }) || (next && isSealedBefore(next, block))
+    if (!isSealed && next) continue
     batches.push(open)
     open = []
   }

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Block } from '../../base/protocol/block.js'
 import { defaultParameters, devnetParameters } from '../../base/protocol/protocol-parameters.js'
-import { batchParametersProblem, isSealedBy } from './seal-policy.js'
+import { batchParametersProblem, isSealedBefore, isSealedBy } from './seal-policy.js'
 
 const at = (number: number, timestampMs: number, setId = 1, version = 1) =>
   ({ header: { number }, context: { timestampMs, setId, version } }) as Block
-const nextVersion = 1
 const parameters = { batchBlocks: 5, batchIntervalMs: 1_000 }
 const first = at(11, 10_000)
 
@@ -17,19 +16,18 @@ describe('seal policy', () => {
     ['not a millisecond earlier', at(12, 10_999), 1, false],
     ['when another set signs the next block', at(12, 10_100), 2, true],
   ])('seals %s', (_, last, nextSetId, expected) => {
-    expect(isSealedBy({ first, last, nextSetId, nextVersion, parameters })).toBe(expected)
+    expect(isSealedBy({ first, last, nextSetId, parameters })).toBe(expected)
   })
 
   it('seals a first block alone where the rule says so', () => {
-    expect(isSealedBy({ first, last: first, nextSetId: 2, nextVersion, parameters })).toBe(true)
+    expect(isSealedBy({ first, last: first, nextSetId: 2, parameters })).toBe(true)
     const alone = { ...parameters, batchBlocks: 1 }
-    expect(isSealedBy({ first, last: first, nextSetId: 1, nextVersion, parameters: alone })).toBe(true)
+    expect(isSealedBy({ first, last: first, nextSetId: 1, parameters: alone })).toBe(true)
   })
 
-  it('seals when the next block has another protocol version, and not again after its first', () => {
-    const next = { nextSetId: 1, nextVersion: 2, parameters }
-    expect(isSealedBy({ first, last: at(12, 10_100), ...next })).toBe(true)
-    expect(isSealedBy({ first, last: at(12, 10_100, 1, 2), ...next })).toBe(false)
+  it('seals before a block of another protocol version, and not again after its first', () => {
+    expect(isSealedBefore(at(13, 10_200, 1, 2), at(12, 10_100))).toBe(true)
+    expect(isSealedBefore(at(14, 10_300, 1, 2), at(13, 10_200, 1, 2))).toBe(false)
   })
 
   it('finds every block of the default networks to fit a batch', () => {

@@ -13,29 +13,34 @@ export function batchCapacity({ maxBlobsPerBatch }: Pick<ProtocolParameters, 'ma
 
 /**
  * Whether the batch that begins with `first` ends with `last`, by number of blocks, by time, or because the next block has
- * another set or another protocol version. It also ends before a block that it has no room for (`PackedPayload.room`). All of it
- * follows from the chain.
+ * another set. It also ends before a block of another version (`isSealedBefore`) and before one that it has no room for
+ * (`PackedPayload.room`). All of it follows from the chain.
  */
 export function isSealedBy({
   first,
   last,
   nextSetId,
-  nextVersion,
   parameters,
 }: {
   first: Pick<Block, 'header' | 'context'>
   last: Pick<Block, 'header' | 'context'>
   nextSetId: SetId
-  nextVersion: number
   /** Those that hold at the batch's heights. */
   parameters: Pick<ProtocolParameters, 'batchBlocks' | 'batchIntervalMs'>
 }): boolean {
   return (
     last.header.number - first.header.number + 1 >= parameters.batchBlocks ||
     last.context.timestampMs - first.context.timestampMs >= parameters.batchIntervalMs ||
-    last.context.setId !== nextSetId ||
-    last.context.version !== nextVersion
+    last.context.setId !== nextSetId
   )
+}
+
+/**
+ * Whether the batch that holds `last` ends before `next`, the decided block after it, because that has another protocol
+ * version. A schedule does not tell: the network may not take an upgrade that this node's file has.
+ */
+export function isSealedBefore(next: Pick<Block, 'context'>, last: Pick<Block, 'context'>): boolean {
+  return next.context.version !== last.context.version
 }
 
 /** Why these parameters could produce a block that no batch has room for, or null when every block fits a batch of its own. */

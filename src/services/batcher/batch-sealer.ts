@@ -8,7 +8,7 @@ import type { Compression } from '../../io/compression/compression.js'
 import type { ExecutionClient } from '../../io/execution/execution-client.js'
 import type { Kzg } from '../../io/kzg/kzg.js'
 import { makeBatchHeader } from '../../rules/batch/make-batch-header.js'
-import { isSealedBy } from '../../rules/batch/seal-policy.js'
+import { isSealedBefore, isSealedBy } from '../../rules/batch/seal-policy.js'
 import type { ProtocolSchedule } from '../../rules/upgrades/protocol-schedule.js'
 import type { BatchStore, SealedBatch } from './batch-store.js'
 import { GrowingBatch } from './growing-batch.js'
@@ -63,7 +63,8 @@ export class BatchSealer {
   async advance(): Promise<SealedBatch | 'no-block' | 'l1-behind'> {
     while (!this.isDue) {
       const block = await this.ports.blockAt(this.nextHeight)
-      if (!block) return 'no-block'
+      // Of what the network decided under another schedule this node knows no batches.
+      if (!block || block.context.version !== this.protocol.at(this.nextHeight).version) return 'no-block'
       await this.take(block)
     }
     return this.seal(this.growing!)
@@ -72,7 +73,8 @@ export class BatchSealer {
   private async take(block: Block): Promise<void> {
     const { number } = block.header
     const { parameters } = this.protocol.at(number)
-    if (this.growing && !(await this.growing.tryAdd(block))) {
+    const { growing } = this
+    if (growing && (isSealedBefore(block, growing.last) || !(await growing.tryAdd(block)))) {
       this.isDue = true
       return
     }
@@ -82,7 +84,6 @@ export class BatchSealer {
       first: this.growing.first,
       last: block,
       nextSetId: this.ports.sets.setAt(number + 1).setId,
-      nextVersion: this.protocol.at(number + 1).version,
       parameters,
     })
   }

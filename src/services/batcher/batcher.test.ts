@@ -322,6 +322,26 @@ describe('sealing', () => {
     ])
   })
 
+  it.each([
+    ['one that nobody decides', 8],
+    ['one that the network passed without it', 3],
+  ])('seals nothing by the schedule of an upgrade alone: %s', async (_what, activationHeight) => {
+    const chain = makeChain({ length: 14 })
+    const upgrades = [{ version: 2, activationHeight, parameters: { batchBlocks: 3 } }]
+    const before = activationHeight - 1
+    const scheduled = await startNode({ chain, key: 0, protocol: createProtocolSchedule({ parameters, upgrades }) })
+    const plain = await startNode({ chain, key: 0 })
+    scheduled.decide(before)
+    plain.decide(14)
+    await sealed(plain.batcher, 2)
+    for (let turn = 0; turn < 20; turn++) await scheduled.clock.advance(1_000)
+    scheduled.decide(14)
+    for (let turn = 0; turn < 20; turn++) await scheduled.clock.advance(1_000)
+    expect(scheduled.batcher.latest()).toBe(Math.floor(before / 5))
+    for (let index = 1; index <= scheduled.batcher.latest(); index++)
+      expect(scheduled.batcher.batchHashOf(index)).toBe(plain.batcher.batchHashOf(index))
+  })
+
   it('ends a batch before the block that it has no room for, alike for a node that restarts in between', async () => {
     const small = { ...parameters, batchBlocks: 600, maxBlobsPerBatch: 1, maxBlockTransactionBytes: 100_000 }
     const chain = makeChain({ length: 40, transactionBytes: height => 1_000 + ((height * 7_919) % 30_000) })
