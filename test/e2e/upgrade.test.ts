@@ -1,10 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
 import { createPublicClient, http } from 'viem'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { processExists } from '../../src/app/devnet/node-process.js'
 import { heightOf } from './chain-ledger.js'
 import { type DevnetNode, RunningDevnet, until, withoutBatches } from './running-devnet.js'
+import { restartInOrder, scheduleUpgrades, upgradeStatus } from './scheduled-upgrade.js'
 import { SteadyLoad } from './steady-load.js'
 
 let devnet: RunningDevnet
@@ -19,39 +18,16 @@ afterAll(async () => {
   await devnet?.destroy()
 })
 
-const status = (node: DevnetNode) =>
-  devnet.rpc<{ upgrade: object | null; signing: string; protocolVersion: string; notReadyToLead: string[] }>(
-    node,
-    'morphism_nodeStatus',
-  )
+const status = (node: DevnetNode) => upgradeStatus(devnet, node)
 const blockGasLimit = 30_060_000
 const hex = (height: number) => `0x${height.toString(16)}`
 
-/** Writes the upgrade into the network file as an operator would. */
-function schedule(activationHeight: number): void {
-  const file = path.join(devnet.dataDir, 'network.json')
-  const network = JSON.parse(readFileSync(file, 'utf8'))
-  const upgrades = [{ version: 2, activationHeight, parameters: { gasLimit: blockGasLimit } }]
-  writeFileSync(file, JSON.stringify({ ...network, upgrades }, null, 2))
-}
-
-/** As systemd does: stopped in order, started from its command, and awaited until it signs again. */
-async function restart(node: DevnetNode): Promise<void> {
-  process.kill(node.pid, 'SIGTERM')
-  await until(`${node.name} stops`, 20_000, async () => !processExists(node.pid))
-  devnet.revive(node)
-  await until(`${node.name} is back`, 90_000, async () => {
-    const { signing, upgrade } = await status(node)
-    return upgrade !== null && (node.role === 'full' || signing === 'active')
-  })
-}
-
 it('an upgrade is scheduled, rolled out node by node, and activates', async () => {
   const activation = (await heightOf(devnet.full)) + 100
-  schedule(activation)
+  scheduleUpgrades(devnet, [{ version: 2, activationHeight: activation, parameters: { gasLimit: blockGasLimit } }])
   for (const node of devnet.sequencers) {
     const before = await heightOf(devnet.full)
-    await restart(node)
+    await restartInOrder(devnet, node, ({ signing, upgrade }) => upgrade !== null && signing === 'active')
     // A node can be back before the load's next transaction.
     await until('blocks go on', 5_000, async () => (await heightOf(devnet.full)) > before)
   }
