@@ -247,6 +247,22 @@ test('a receipt that a node shows later than the nonce is waited for', async () 
   expect(await outcome).toMatchObject({ status: 'success' })
 })
 
+test('a wait ends when L1 shows no new block for ten minutes, and the next transaction is not hindered', async () => {
+  const { node, clock, sender, seconds } = start()
+  let ended: unknown = null
+  const outcome = sender.send(call).catch(error => (ended = error))
+  await seconds(2)
+  await clock.advance(595_000)
+  expect(ended).toBeNull()
+  await clock.advance(10_000)
+  expect(ended).toMatchObject({ name: 'L1Error', code: 'L1_BAD_ANSWER', data: { newest: 102, nonce: 7 } })
+  await outcome
+  const next = sender.send(call)
+  node.receipts.set(await hashOf(firstFees), { status: 'success', l1BlockNumber: 103 })
+  await seconds(1)
+  expect(await next).toMatchObject({ status: 'success' })
+})
+
 test('failures while waiting are borne up to a number, and the next transaction is not hindered', async () => {
   const { node, clock, sender, seconds } = start()
   const outcome = sender.send(call).catch(error => error)

@@ -60,6 +60,8 @@ export function createL1TransactionSender(args: {
 
 const pending: L1TransactionOutcome = { status: 'pending' }
 const longestPauseMs = 10_000
+/** Milliseconds without a new block of L1 after which a wait is given up. */
+const standstillMs = 600_000
 /** GAS_PER_BLOB of EIP-4844. */
 const gasPerBlob = 131_072n
 const gwei = 1_000_000_000n
@@ -146,12 +148,21 @@ class Sender implements L1TransactionSender {
     const { pollMs, stuckAfterBlocks, maxFailures } = this.config
     let since: L1BlockNumber | null = null
     let usedSince: L1BlockNumber | null = null
+    let newest: L1BlockNumber = -1
+    let newestMs = clock.nowMs()
+    const standsStill = () => clock.nowMs() >= newestMs + standstillMs
     for (let failures = 0; !signal?.aborted; ) {
       try {
         const used = (await this.ports.rpc.nonce()) > nonce
         const found = await this.receiptOf(hashes)
         if (found) return found
         const now = await this.ports.rpc.blockNumber()
+        if (now > newest) {
+          newest = now
+          newestMs = clock.nowMs()
+        }
+        if (standsStill())
+          throw new L1Error('L1_BAD_ANSWER', 'L1 shows no new block', { newest, sinceMs: newestMs, nonce, hashes })
         since ??= now
         // Nodes may count a transaction before they show its receipt: a nonce is lost only when none comes for some blocks.
         if (used) usedSince ??= now
@@ -159,7 +170,7 @@ class Sender implements L1TransactionSender {
         if (usedSince === null && now >= since + stuckAfterBlocks) return null
         failures = 0
       } catch (error) {
-        if (!(error instanceof L1Error) || ++failures > maxFailures) throw error
+        if (!(error instanceof L1Error) || ++failures > maxFailures || standsStill()) throw error
       }
       await pause(clock, Math.min(pollMs * 2 ** failures, longestPauseMs), signal)
     }
