@@ -236,6 +236,22 @@ test('another transaction that took the nonce ends the wait', async () => {
   expect(node.sent.length).toBe(1)
 })
 
+test('a nonce that a reorg frees again is not lost', async () => {
+  const { node, sender, seconds } = start()
+  const outcome = sender.send(call)
+  await seconds(1)
+  node.used = 8
+  await seconds(1)
+  node.used = 7
+  await seconds(2)
+  expect(node.sent.length).toBe(2)
+  node.used = 8
+  await seconds(1)
+  node.receipts.set(await hashOf(firstFees), { status: 'success', l1BlockNumber: 105 })
+  await seconds(1)
+  expect(await outcome).toMatchObject({ status: 'success', l1BlockNumber: 105 })
+})
+
 test('a receipt that a node shows later than the nonce is waited for', async () => {
   const { node, sender, seconds } = start()
   const outcome = sender.send(call)

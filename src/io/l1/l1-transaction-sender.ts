@@ -164,8 +164,9 @@ class Sender implements L1TransactionSender {
         if (standsStill())
           throw new L1Error('L1_BAD_ANSWER', 'L1 shows no new block', { newest, sinceMs: newestMs, nonce, hashes })
         since ??= now
-        // Nodes may count a transaction before they show its receipt: a nonce is lost only when none comes for some blocks.
-        if (used) usedSince ??= now
+        // Nodes may count a transaction before they show its receipt, and a reorg may free a nonce: one is lost only when it stays
+        // used for some blocks and no receipt comes.
+        usedSince = used ? (usedSince ?? now) : null
         if (usedSince !== null && now >= usedSince + stuckAfterBlocks) return pending
         if (usedSince === null && now >= since + stuckAfterBlocks) return null
         failures = 0
