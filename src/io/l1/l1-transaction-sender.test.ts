@@ -116,6 +116,23 @@ test('a stuck transaction is sent again with the same nonce and higher fees, and
 })
 
 test.each([
+  { baseFee: gwei, told: 990n * gwei, offered: 5n * gwei },
+  { baseFee: 40n * gwei, told: 990n * gwei, offered: 40n * gwei },
+  { baseFee: gwei, told: 4n * gwei, offered: 4n * gwei },
+])('a priority fee of $told is believed up to 5 gwei or the base fee, $baseFee', async ({ baseFee, told, offered }) => {
+  const { node, sender, seconds } = start()
+  node.market = { baseFee, priorityFee: told, blobBaseFee: 3n }
+  void sender.send(call)
+  await seconds(6)
+  const first: L1Fees = {
+    maxFeePerGas: 2n * baseFee + offered,
+    maxPriorityFeePerGas: offered,
+    maxFeePerBlobGas: 0n,
+  }
+  expect(node.sent.map(feesOf)).toEqual([first, { ...raisedFees(first, false), maxFeePerBlobGas: 0n }])
+})
+
+test.each([
   ['a call', call],
   ['blobs', blobCall],
 ])('fees are raised for %s where the market asks for no priority fee', async (_what, sent) => {

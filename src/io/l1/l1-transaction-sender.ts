@@ -65,6 +65,8 @@ const standstillMs = 600_000
 /** GAS_PER_BLOB of EIP-4844. */
 const gasPerBlob = 131_072n
 const gwei = 1_000_000_000n
+/** The highest priority fee that is offered at first, where the base fee is not above it. */
+const maxTip = 5n * gwei
 /** Of a transfer, which is the least that a transaction takes. */
 const transferGas = 21_000n
 
@@ -186,12 +188,13 @@ class Sender implements L1TransactionSender {
     return null
   }
 
-  /** Room for base fees that double. */
+  /** Room for base fees that double. The priority fee is paid in full: what a node tells is believed up to a bound. */
   private async marketFees(): Promise<L1Fees> {
     const { baseFee, priorityFee, blobBaseFee } = await this.ports.rpc.prices()
+    const maxPriorityFeePerGas = lower(priorityFee, higher(maxTip, baseFee))
     return {
-      maxFeePerGas: 2n * baseFee + priorityFee,
-      maxPriorityFeePerGas: priorityFee,
+      maxFeePerGas: 2n * baseFee + maxPriorityFeePerGas,
+      maxPriorityFeePerGas,
       maxFeePerBlobGas: 2n * blobBaseFee + 1n,
     }
   }
@@ -222,8 +225,10 @@ function isAbove(fees: L1Fees, market: L1Fees, times: bigint): boolean {
   )
 }
 
+const higher = (a: bigint, b: bigint) => (a > b ? a : b)
+const lower = (a: bigint, b: bigint) => (a < b ? a : b)
+
 function higherFees(a: L1Fees, b: L1Fees): L1Fees {
-  const higher = (x: bigint, y: bigint) => (x > y ? x : y)
   return {
     maxFeePerGas: higher(a.maxFeePerGas, b.maxFeePerGas),
     maxPriorityFeePerGas: higher(a.maxPriorityFeePerGas, b.maxPriorityFeePerGas),
