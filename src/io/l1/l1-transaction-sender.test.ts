@@ -195,6 +195,29 @@ test('a stuck transaction of another kind is brought in first, for more; the nex
   expect(node.sent[5]![0]).toBe(3)
 })
 
+test('what most refused is watched too: some pool may have had it mined', async () => {
+  for (const [answers, wanted] of [
+    [['underpriced', 'taken'], call],
+    [['other-kind', 'taken'], blobCall],
+  ] as const) {
+    const { node, sender, seconds } = start()
+    node.answers = [...answers]
+    const outcome = sender.send(wanted)
+    await seconds(1)
+    expect(node.sent.length).toBe(2)
+    const { hash: transactionHash } = await signL1Transaction({
+      account,
+      chainId: 5,
+      nonce: 7,
+      fees: firstFees,
+      call: wanted,
+    })
+    node.receipts.set(transactionHash, { status: 'success', l1BlockNumber: 102 })
+    await seconds(1)
+    expect(await outcome).toEqual({ status: 'success', transactionHash, l1BlockNumber: 102 })
+  }
+})
+
 test('an unknown transaction without blobs that keeps blobs out is replaced by a transfer of nothing', async () => {
   const { node, sender, seconds } = start()
   node.answers = ['other-kind', 'taken']

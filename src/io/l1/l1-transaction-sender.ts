@@ -97,7 +97,8 @@ class Sender implements L1TransactionSender {
     if (cost > feeCap)
       throw new L1Error('L1_ABOVE_FEE_CAP', 'an L1 transaction would cost more than the fee cap', { cost, feeCap })
     let isReplacing = false
-    const hashes: Hash32[] = []
+    // Whatever is answered, some pool may hold it: all are watched.
+    const signed = new Map<Hash32, L1Call>()
     for (let bumps = 0; bumps <= maxBumps; bumps++) {
       if (bumps > 0) {
         const market = await this.marketFees()
@@ -107,6 +108,7 @@ class Sender implements L1TransactionSender {
         logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
       }
       const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
+      signed.set(hash, call)
       const answer = await rpc.send(raw)
       isReplacing = answer === 'underpriced' || answer === 'other-kind'
       if (isReplacing) {
@@ -115,11 +117,11 @@ class Sender implements L1TransactionSender {
         continue
       }
       if (answer === 'taken') this.stuck = { nonce, fees, call }
-      hashes.unshift(hash)
-      const outcome = await this.watch({ hashes, nonce, signal })
-      if (outcome) return call === wanted ? outcome : pending
+      const outcome = await this.watch({ hashes: [...signed.keys()], nonce, signal })
+      if (outcome)
+        return outcome.status !== 'pending' && signed.get(outcome.transactionHash) === wanted ? outcome : pending
     }
-    logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes })
+    logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes: [...signed.keys()] })
     return pending
   }
 

@@ -119,11 +119,17 @@ describe('numbers of several endpoints', () => {
 })
 
 describe('a transaction', () => {
-  const send = (...answers: ('taken' | 'underpriced' | 'nonce-used' | 'gone')[]) =>
+  const send = (...answers: ('taken' | 'underpriced' | 'other-kind' | 'nonce-used' | 'gone')[]) =>
     ask(
       answers.map(answer => endpoint(0, { send: answer === 'gone' ? gone : async () => answer })),
       rpc => rpc.send(Uint8Array.of(1)),
     )
+
+  it('counts as what a quorum says of it, though another took it', async () => {
+    for (const answer of ['underpriced', 'other-kind', 'nonce-used'] as const)
+      expect(await send('taken', answer, answer)).toBe(answer)
+    expect(await send('nonce-used', 'taken', 'taken')).toBe('taken')
+  })
 
   it('goes to all, and counts as taken when one took it', async () => {
     expect(await send('nonce-used', 'underpriced', 'taken')).toBe('taken')

@@ -7,6 +7,7 @@ import type { SubmitterRpc } from './submitter-rpc.js'
 export const sendTimeoutMs = 30_000
 /** Milliseconds that an endpoint has for any other answer. */
 const answerTimeoutMs = 5_000
+/** Where no quorum says the same: one that took the transaction may have it mined, which outranks what the others say. */
 const sendAnswers: readonly SendAnswer[] = ['taken', 'underpriced', 'other-kind', 'nonce-used']
 
 /** What endpoints answered. */
@@ -87,10 +88,9 @@ export function createQuorumSubmitterRpc({
         blobBaseFee: middle(given.map(prices => prices.blobBaseFee)),
       }
     },
-    // One that took it may have it mined: that answer outranks the others.
     async send(raw) {
-      const { given, failures } = await ask(endpoint => endpoint.send(raw), String, sendTimeoutMs)
-      const answer = sendAnswers.find(one => given.includes(one))
+      const { given, failures, agreed } = await ask(endpoint => endpoint.send(raw), String, sendTimeoutMs)
+      const answer = agreed ?? sendAnswers.find(one => given.includes(one))
       if (answer) return answer
       throw failures[0]
     },
