@@ -75,7 +75,12 @@ function createRpc({
   clock: Clock
 }): SubmitterRpc {
   const rpcOf = (endpoint: L1Endpoint) =>
-    createViemSubmitterRpc({ client: createL1Rpc(endpoint), account: address, contract: rollup })
+    createViemSubmitterRpc({
+      client: createL1Rpc(endpoint),
+      rpcUrl: endpoint.rpcUrl,
+      account: address,
+      contract: rollup,
+    })
   const [first] = rpcUrls
   invariant(first !== undefined, 'a submitter needs an L1 endpoint')
   if (rpcUrls.length === 1) return rpcOf({ rpcUrl: first })
