@@ -116,6 +116,23 @@ test('a stuck transaction is sent again with the same nonce and higher fees, and
 })
 
 test.each([
+  { baseFee: gwei, told: 990n * gwei, offered: 5n * gwei },
+  { baseFee: 40n * gwei, told: 990n * gwei, offered: 40n * gwei },
+  { baseFee: gwei, told: 4n * gwei, offered: 4n * gwei },
+])('a priority fee of $told is believed up to 5 gwei or the base fee, $baseFee', async ({ baseFee, told, offered }) => {
+  const { node, sender, seconds } = start()
+  node.market = { baseFee, priorityFee: told, blobBaseFee: 3n }
+  void sender.send(call)
+  await seconds(6)
+  const first: L1Fees = {
+    maxFeePerGas: 2n * baseFee + offered,
+    maxPriorityFeePerGas: offered,
+    maxFeePerBlobGas: 0n,
+  }
+  expect(node.sent.map(feesOf)).toEqual([first, { ...raisedFees(first, false), maxFeePerBlobGas: 0n }])
+})
+
+test.each([
   ['a call', call],
   ['blobs', blobCall],
 ])('fees are raised for %s where the market asks for no priority fee', async (_what, sent) => {
@@ -178,6 +195,29 @@ test('a stuck transaction of another kind is brought in first, for more; the nex
   expect(node.sent[5]![0]).toBe(3)
 })
 
+test('what most refused is watched too: some pool may have had it mined', async () => {
+  for (const [answers, wanted] of [
+    [['underpriced', 'taken'], call],
+    [['other-kind', 'taken'], blobCall],
+  ] as const) {
+    const { node, sender, seconds } = start()
+    node.answers = [...answers]
+    const outcome = sender.send(wanted)
+    await seconds(1)
+    expect(node.sent.length).toBe(2)
+    const { hash: transactionHash } = await signL1Transaction({
+      account,
+      chainId: 5,
+      nonce: 7,
+      fees: firstFees,
+      call: wanted,
+    })
+    node.receipts.set(transactionHash, { status: 'success', l1BlockNumber: 102 })
+    await seconds(1)
+    expect(await outcome).toEqual({ status: 'success', transactionHash, l1BlockNumber: 102 })
+  }
+})
+
 test('an unknown transaction without blobs that keeps blobs out is replaced by a transfer of nothing', async () => {
   const { node, sender, seconds } = start()
   node.answers = ['other-kind', 'taken']
@@ -236,6 +276,22 @@ test('another transaction that took the nonce ends the wait', async () => {
   expect(node.sent.length).toBe(1)
 })
 
+test('a nonce that a reorg frees again is not lost', async () => {
+  const { node, sender, seconds } = start()
+  const outcome = sender.send(call)
+  await seconds(1)
+  node.used = 8
+  await seconds(1)
+  node.used = 7
+  await seconds(2)
+  expect(node.sent.length).toBe(2)
+  node.used = 8
+  await seconds(1)
+  node.receipts.set(await hashOf(firstFees), { status: 'success', l1BlockNumber: 105 })
+  await seconds(1)
+  expect(await outcome).toMatchObject({ status: 'success', l1BlockNumber: 105 })
+})
+
 test('a receipt that a node shows later than the nonce is waited for', async () => {
   const { node, sender, seconds } = start()
   const outcome = sender.send(call)
@@ -245,6 +301,22 @@ test('a receipt that a node shows later than the nonce is waited for', async () 
   node.receipts.set(await hashOf(firstFees), { status: 'success', l1BlockNumber: 101 })
   await seconds(1)
   expect(await outcome).toMatchObject({ status: 'success' })
+})
+
+test('a wait ends when L1 shows no new block for ten minutes, and the next transaction is not hindered', async () => {
+  const { node, clock, sender, seconds } = start()
+  let ended: unknown = null
+  const outcome = sender.send(call).catch(error => (ended = error))
+  await seconds(2)
+  await clock.advance(595_000)
+  expect(ended).toBeNull()
+  await clock.advance(10_000)
+  expect(ended).toMatchObject({ name: 'L1Error', code: 'L1_BAD_ANSWER', data: { newest: 102, nonce: 7 } })
+  await outcome
+  const next = sender.send(call)
+  node.receipts.set(await hashOf(firstFees), { status: 'success', l1BlockNumber: 103 })
+  await seconds(1)
+  expect(await next).toMatchObject({ status: 'success' })
 })
 
 test('failures while waiting are borne up to a number, and the next transaction is not hindered', async () => {

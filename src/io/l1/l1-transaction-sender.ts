@@ -60,9 +60,13 @@ export function createL1TransactionSender(args: {
 
 const pending: L1TransactionOutcome = { status: 'pending' }
 const longestPauseMs = 10_000
+/** Milliseconds without a new block of L1 after which a wait is given up. */
+const standstillMs = 600_000
 /** GAS_PER_BLOB of EIP-4844. */
 const gasPerBlob = 131_072n
 const gwei = 1_000_000_000n
+/** The highest priority fee that is offered at first, where the base fee is not above it. */
+const maxTip = 5n * gwei
 /** Of a transfer, which is the least that a transaction takes. */
 const transferGas = 21_000n
 
@@ -93,7 +97,8 @@ class Sender implements L1TransactionSender {
     if (cost > feeCap)
       throw new L1Error('L1_ABOVE_FEE_CAP', 'an L1 transaction would cost more than the fee cap', { cost, feeCap })
     let isReplacing = false
-    const hashes: Hash32[] = []
+    // Whatever is answered, some pool may hold it: all are watched.
+    const signed = new Map<Hash32, L1Call>()
     for (let bumps = 0; bumps <= maxBumps; bumps++) {
       if (bumps > 0) {
         const market = await this.marketFees()
@@ -103,6 +108,7 @@ class Sender implements L1TransactionSender {
         logger.warn('L1 transaction is stuck: fees raised', { nonce, bumps, maxFeePerGas: fees.maxFeePerGas })
       }
       const { raw, hash } = await signL1Transaction({ account, chainId, nonce, fees, call })
+      signed.set(hash, call)
       const answer = await rpc.send(raw)
       isReplacing = answer === 'underpriced' || answer === 'other-kind'
       if (isReplacing) {
@@ -111,11 +117,11 @@ class Sender implements L1TransactionSender {
         continue
       }
       if (answer === 'taken') this.stuck = { nonce, fees, call }
-      hashes.unshift(hash)
-      const outcome = await this.watch({ hashes, nonce, signal })
-      if (outcome) return call === wanted ? outcome : pending
+      const outcome = await this.watch({ hashes: [...signed.keys()], nonce, signal })
+      if (outcome)
+        return outcome.status !== 'pending' && signed.get(outcome.transactionHash) === wanted ? outcome : pending
     }
-    logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes })
+    logger.error('L1 transaction given up: not in a block despite raised fees', { nonce, hashes: [...signed.keys()] })
     return pending
   }
 
@@ -146,20 +152,30 @@ class Sender implements L1TransactionSender {
     const { pollMs, stuckAfterBlocks, maxFailures } = this.config
     let since: L1BlockNumber | null = null
     let usedSince: L1BlockNumber | null = null
+    let newest: L1BlockNumber = -1
+    let newestMs = clock.nowMs()
+    const standsStill = () => clock.nowMs() >= newestMs + standstillMs
     for (let failures = 0; !signal?.aborted; ) {
       try {
         const used = (await this.ports.rpc.nonce()) > nonce
         const found = await this.receiptOf(hashes)
         if (found) return found
         const now = await this.ports.rpc.blockNumber()
+        if (now > newest) {
+          newest = now
+          newestMs = clock.nowMs()
+        }
+        if (standsStill())
+          throw new L1Error('L1_BAD_ANSWER', 'L1 shows no new block', { newest, sinceMs: newestMs, nonce, hashes })
         since ??= now
-        // Nodes may count a transaction before they show its receipt: a nonce is lost only when none comes for some blocks.
-        if (used) usedSince ??= now
+        // Nodes may count a transaction before they show its receipt, and a reorg may free a nonce: one is lost only when it stays
+        // used for some blocks and no receipt comes.
+        usedSince = used ? (usedSince ?? now) : null
         if (usedSince !== null && now >= usedSince + stuckAfterBlocks) return pending
         if (usedSince === null && now >= since + stuckAfterBlocks) return null
         failures = 0
       } catch (error) {
-        if (!(error instanceof L1Error) || ++failures > maxFailures) throw error
+        if (!(error instanceof L1Error) || ++failures > maxFailures || standsStill()) throw error
       }
       await pause(clock, Math.min(pollMs * 2 ** failures, longestPauseMs), signal)
     }
@@ -174,12 +190,13 @@ class Sender implements L1TransactionSender {
     return null
   }
 
-  /** Room for base fees that double. */
+  /** Room for base fees that double. The priority fee is paid in full: what a node tells is believed up to a bound. */
   private async marketFees(): Promise<L1Fees> {
     const { baseFee, priorityFee, blobBaseFee } = await this.ports.rpc.prices()
+    const maxPriorityFeePerGas = lower(priorityFee, higher(maxTip, baseFee))
     return {
-      maxFeePerGas: 2n * baseFee + priorityFee,
-      maxPriorityFeePerGas: priorityFee,
+      maxFeePerGas: 2n * baseFee + maxPriorityFeePerGas,
+      maxPriorityFeePerGas,
       maxFeePerBlobGas: 2n * blobBaseFee + 1n,
     }
   }
@@ -210,8 +227,10 @@ function isAbove(fees: L1Fees, market: L1Fees, times: bigint): boolean {
   )
 }
 
+const higher = (a: bigint, b: bigint) => (a > b ? a : b)
+const lower = (a: bigint, b: bigint) => (a < b ? a : b)
+
 function higherFees(a: L1Fees, b: L1Fees): L1Fees {
-  const higher = (x: bigint, y: bigint) => (x > y ? x : y)
   return {
     maxFeePerGas: higher(a.maxFeePerGas, b.maxFeePerGas),
     maxPriorityFeePerGas: higher(a.maxPriorityFeePerGas, b.maxPriorityFeePerGas),

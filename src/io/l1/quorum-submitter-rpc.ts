@@ -3,16 +3,25 @@ import { L1Error } from './l1-error.js'
 import type { SendAnswer } from './l1-transaction-sender.js'
 import type { SubmitterRpc } from './submitter-rpc.js'
 
-/** What one of the endpoints answered, or why it did not. */
-type Answer<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: unknown }
-
-/** Milliseconds that the others have to answer once a quorum did. */
-const graceMs = 250
+/** Milliseconds that an endpoint has to take a transaction: blobs are megabytes. */
+export const sendTimeoutMs = 30_000
+/** Milliseconds that an endpoint has for any other answer. */
+const answerTimeoutMs = 5_000
+/** Where no quorum says the same: one that took the transaction may have it mined, which outranks what the others say. */
 const sendAnswers: readonly SendAnswer[] = ['taken', 'underpriced', 'other-kind', 'nonce-used']
 
+/** What endpoints answered. */
+interface Answers<Value> {
+  readonly given: readonly Value[]
+  readonly failures: readonly unknown[]
+  /** What a quorum gave alike, or undefined. */
+  readonly agreed: Value | undefined
+}
+
 /**
- * Several L1 nodes as one. As long as a quorum is honest, no number is taken that is above what an honest one says, and no receipt or
- * refusal that a quorum does not say alike; a transaction goes to all. L1Error L1_NO_QUORUM when too few answer, or answer alike.
+ * Several L1 nodes as one. As long as a quorum is honest, no number is taken that is above what an honest one says or below what all
+ * of them say, and no receipt or refusal that a quorum does not say alike; a transaction goes to all. Nothing here is urgent: what
+ * no quorum says alike waits until all have answered, or their time is up. L1Error L1_NO_QUORUM when too few answer, or answer alike.
  */
 export function createQuorumSubmitterRpc({
   endpoints,
@@ -23,87 +32,87 @@ export function createQuorumSubmitterRpc({
   quorum: number
   clock: Clock
 }): SubmitterRpc {
-  const ask = <Value>(request: (endpoint: SubmitterRpc) => Promise<Value>) =>
-    answersOf({ requests: endpoints.map(request), quorum, clock })
+  /** Resolves when all endpoints answered or failed, or a quorum gave answers of one digest. */
+  const ask = <Value>(
+    request: (endpoint: SubmitterRpc) => Promise<Value>,
+    digest: (value: Value) => string,
+    timeoutMs = answerTimeoutMs,
+  ): Promise<Answers<Value>> =>
+    new Promise(resolve => {
+      const given: Value[] = []
+      const failures: unknown[] = []
+      const look = () => {
+        const agreed = given.find(value => given.filter(other => digest(other) === digest(value)).length >= quorum)
+        if (agreed !== undefined || given.length + failures.length === endpoints.length)
+          resolve({ given: [...given], failures, agreed })
+      }
+      for (const endpoint of endpoints)
+        inTime(request(endpoint), timeoutMs, clock)
+          .then(
+            value => given.push(value),
+            error => failures.push(error),
+          )
+          .then(look)
+    })
 
-  const values = async <Value>(what: string, request: (endpoint: SubmitterRpc) => Promise<Value>): Promise<Value[]> => {
-    const answers = await ask(request)
-    const given = answers.filter(answer => answer.ok).map(({ value }) => value)
-    if (given.length >= quorum) return given
-    const failed = answers.find(answer => !answer.ok)
+  const askQuorum = async <Value>(
+    what: string,
+    request: (endpoint: SubmitterRpc) => Promise<Value>,
+    digest: (value: Value) => string,
+  ): Promise<Answers<Value>> => {
+    const answers = await ask(request, digest)
+    const { given, failures } = answers
+    if (given.length >= quorum) return answers
     const data = { what, answers: given.length, quorum }
-    throw new L1Error('L1_NO_QUORUM', 'too few L1 endpoints answer', data, { cause: failed?.error })
+    throw new L1Error('L1_NO_QUORUM', 'too few L1 endpoints answer', data, { cause: failures[0] })
   }
 
-  /** The lower middle of honest answers and others: with those at most `endpoints − quorum` it is not above every honest one. */
+  /** The lower middle of answers, those of a whole honest quorum among them: within the honest ones, whatever the others are. */
   const middle = <Amount extends number | bigint>(given: readonly Amount[]): Amount => {
     const rank = Math.min((given.length - 1) >> 1, given.length - (endpoints.length - quorum) - 1)
     return [...given].sort((a, b) => (a < b ? -1 : 1))[rank]!
   }
 
-  /** The value that a quorum gave alike, or undefined. */
-  const agreed = <Value>(given: readonly Value[], digest: (value: Value) => string): Value | undefined =>
-    given.find(value => given.filter(other => digest(other) === digest(value)).length >= quorum)
+  const number = async (what: string, request: (endpoint: SubmitterRpc) => Promise<number>): Promise<number> =>
+    middle((await askQuorum(what, request, String)).given)
 
   return {
-    nonce: async () => middle(await values('nonce', endpoint => endpoint.nonce())),
-    blockNumber: async () => middle(await values('blockNumber', endpoint => endpoint.blockNumber())),
+    nonce: () => number('nonce', endpoint => endpoint.nonce()),
+    blockNumber: () => number('blockNumber', endpoint => endpoint.blockNumber()),
     async prices() {
-      const given = await values('prices', endpoint => endpoint.prices())
+      const digest = (prices: object) => Object.values(prices).join()
+      const { given } = await askQuorum('prices', endpoint => endpoint.prices(), digest)
       return {
         baseFee: middle(given.map(prices => prices.baseFee)),
         priorityFee: middle(given.map(prices => prices.priorityFee)),
         blobBaseFee: middle(given.map(prices => prices.blobBaseFee)),
       }
     },
-    // One that took it may have it mined: that answer outranks the others.
     async send(raw) {
-      const answers = await ask(endpoint => endpoint.send(raw))
-      const given = answers.filter(answer => answer.ok).map(({ value }) => value)
-      const answer = sendAnswers.find(one => given.includes(one))
+      const { given, failures, agreed } = await ask(endpoint => endpoint.send(raw), String, sendTimeoutMs)
+      const answer = agreed ?? sendAnswers.find(one => given.includes(one))
       if (answer) return answer
-      throw answers.find(one => !one.ok)!.error
+      throw failures[0]
     },
     async receipt(hash) {
-      const given = await values('receipt', endpoint => endpoint.receipt(hash))
-      return agreed(given, receipt => JSON.stringify(receipt)) ?? null
+      const { agreed } = await askQuorum('receipt', endpoint => endpoint.receipt(hash), JSON.stringify)
+      return agreed ?? null
     },
     async refusal(call) {
-      const given = await values('eth_call', endpoint => endpoint.refusal(call))
-      const refusal = agreed(given, one => one?.errorName ?? '')
-      if (refusal !== undefined) return refusal
-      const said = given.map(one => one?.errorName ?? 'accepted')
+      const nameOf = (refusal: { errorName: string } | null) => refusal?.errorName ?? 'accepted'
+      const { given, agreed } = await askQuorum('eth_call', endpoint => endpoint.refusal(call), nameOf)
+      if (agreed !== undefined) return agreed
+      const said = given.map(nameOf)
       throw new L1Error('L1_NO_QUORUM', 'too few L1 endpoints agree on whether the contract takes a call', { said })
     },
   }
 }
 
-/** Resolves with what came when all have answered, or a moment after a quorum did; failures are answers too. */
-function answersOf<Value>({
-  requests,
-  quorum,
-  clock,
-}: {
-  requests: readonly Promise<Value>[]
-  quorum: number
-  clock: Clock
-}): Promise<readonly Answer<Value>[]> {
-  return new Promise(resolve => {
-    const answers: Answer<Value>[] = []
-    let given = 0
-    let cancel = () => {}
-    const add = (answer: Answer<Value>) => {
-      answers.push(answer)
-      if (answer.ok) given++
-      if (answers.length === requests.length) {
-        cancel()
-        resolve(answers)
-      } else if (answer.ok && given === quorum) cancel = clock.schedule(graceMs, () => resolve([...answers]))
-    }
-    for (const request of requests)
-      request.then(
-        value => add({ ok: true, value }),
-        error => add({ ok: false, error }),
-      )
+function inTime<Value>(answer: Promise<Value>, timeoutMs: number, clock: Clock): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.schedule(timeoutMs, () =>
+      reject(new L1Error('L1_UNREACHABLE', `L1 does not answer: nothing within ${timeoutMs} ms`, { timeoutMs })),
+    )
+    answer.then(resolve, reject).finally(cancel)
   })
 }

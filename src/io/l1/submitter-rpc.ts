@@ -5,6 +5,7 @@ import { refusalOf } from './contract-refusal.js'
 import type { ContractRefusal } from './l1-client.js'
 import { L1Error } from './l1-error.js'
 import type { SendAnswer, SenderRpc } from './l1-transaction-sender.js'
+import { redactKeysOf } from './redact-url.js'
 import { shortText, toL1Error } from './viem-error.js'
 
 /** A call as it would be sent, without its signature. */
@@ -20,13 +21,15 @@ export interface SubmitterRpc extends SenderRpc {
   refusal(call: TriedCall): Promise<ContractRefusal | null>
 }
 
-/** One L1 node, asked about one account and one contract. */
+/** One L1 node, asked about one account and one contract; `rpcUrl` is what its errors must not repeat. */
 export function createViemSubmitterRpc({
   client,
+  rpcUrl,
   account,
   contract,
 }: {
   client: PublicClient
+  rpcUrl: string
   account: Address
   contract: Address
 }): SubmitterRpc {
@@ -34,7 +37,7 @@ export function createViemSubmitterRpc({
     try {
       return await request()
     } catch (error) {
-      throw toL1Error(error, what)
+      throw toL1Error(error, what, rpcUrl)
     }
   }
   return {
@@ -54,7 +57,7 @@ export function createViemSubmitterRpc({
         await client.request({ method: 'eth_sendRawTransaction', params: [bytesToHex(raw)] })
         return 'taken'
       } catch (error) {
-        return sendAnswer(toL1Error(error, 'eth_sendRawTransaction'))
+        return sendAnswer(error, rpcUrl)
       }
     },
     receipt: hash =>
@@ -77,20 +80,21 @@ export function createViemSubmitterRpc({
         return null
       } catch (error) {
         const refusal = refusalOf(error)
-        if (refusal) return refusal
-        throw toL1Error(error, 'eth_call')
+        if (refusal) return { ...refusal, detail: redactKeysOf(rpcUrl, refusal.detail) }
+        throw toL1Error(error, 'eth_call', rpcUrl)
       }
     },
   }
 }
 
 /** Reads the refusals of geth, reth, Nethermind, Besu, Erigon and anvil that mean more than no. @throws L1Error the others */
-function sendAnswer(error: L1Error): SendAnswer {
-  if (error.code === 'L1_UNREACHABLE') throw error
-  const text = `${error.message} ${shortText(error.cause)}`
+function sendAnswer(error: unknown, rpcUrl: string): SendAnswer {
+  const failure = toL1Error(error, 'eth_sendRawTransaction', rpcUrl)
+  if (failure.code === 'L1_UNREACHABLE') throw failure
+  const text = shortText(error)
   if (/already ?known|already imported|known transaction/i.test(text)) return 'taken'
   if (/underpriced|replacement ?not ?allowed/i.test(text)) return 'underpriced'
   if (/already reserved|conflicts with existing|conflicting ?type/i.test(text)) return 'other-kind'
   if (/nonce (is )?too low|old ?nonce|nonce too old/i.test(text)) return 'nonce-used'
-  throw new L1Error('L1_REJECTED', `L1 refused the transaction: ${shortText(error.cause)}`, {}, { cause: error })
+  throw new L1Error('L1_REJECTED', `L1 refused the transaction: ${shortText(error, rpcUrl)}`, {}, { cause: failure })
 }

@@ -17,7 +17,7 @@ import type {
 import { majorityOf } from './l1-quorum.js'
 import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
 import { createL1TransactionSender, type L1TransactionSender } from './l1-transaction-sender.js'
-import { createQuorumSubmitterRpc } from './quorum-submitter-rpc.js'
+import { createQuorumSubmitterRpc, sendTimeoutMs } from './quorum-submitter-rpc.js'
 import { createViemSubmitterRpc, type SubmitterRpc } from './submitter-rpc.js'
 
 export interface ViemL1SubmitterConfig {
@@ -41,8 +41,6 @@ export interface ViemL1SubmitterConfig {
 
 /** As geth caps what is sent through its RPC (`--rpc.txfeecap`). */
 const defaultFeeCap = 10n ** 18n
-/** Milliseconds that one of several endpoints has for an answer. */
-const quorumTimeoutMs = 5_000
 /** commitBatch takes 205 k at no absent member, 300 k at 66 of 200 absent; a missed turn adds 25 k. */
 const commitGasLimit = 1_000_000n
 /** Twice what a final batch takes, one event and one read, and what the transaction takes besides. */
@@ -77,11 +75,17 @@ function createRpc({
   clock: Clock
 }): SubmitterRpc {
   const rpcOf = (endpoint: L1Endpoint) =>
-    createViemSubmitterRpc({ client: createL1Rpc(endpoint), account: address, contract: rollup })
+    createViemSubmitterRpc({
+      client: createL1Rpc(endpoint),
+      rpcUrl: endpoint.rpcUrl,
+      account: address,
+      contract: rollup,
+    })
   const [first] = rpcUrls
   invariant(first !== undefined, 'a submitter needs an L1 endpoint')
   if (rpcUrls.length === 1) return rpcOf({ rpcUrl: first })
-  const endpoints = rpcUrls.map(rpcUrl => rpcOf({ rpcUrl, requestTimeoutMs: quorumTimeoutMs, retries: 0 }))
+  // What is to be answered sooner has its limit from the quorum.
+  const endpoints = rpcUrls.map(rpcUrl => rpcOf({ rpcUrl, requestTimeoutMs: sendTimeoutMs, retries: 0 }))
   return createQuorumSubmitterRpc({ endpoints, quorum, clock })
 }
 
