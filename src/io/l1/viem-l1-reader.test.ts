@@ -209,3 +209,23 @@ test('a range whose answer is too long for the endpoint is read in parts', async
   const events = await reader.events({ from: 1, to: 40 })
   expect(events.map(blockOf)).toEqual([9, 18, 27, 36])
 })
+
+test('a key in its URL that an endpoint repeats is in no error of a reader', async () => {
+  const server = createServer((request, response) => response.writeHead(404).end(`Cannot POST ${request.url}`))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  stop = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  const reader = createViemL1Reader({
+    config: {
+      rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v3/hunter2`,
+      contracts: { rollup: address, messageQueue: address, registry: address },
+      retries: 0,
+    },
+    ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
+  })
+  const error = await reader.head().catch(error => error)
+  expect(error.message).toContain('Cannot POST')
+  expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain('hunter2')
+})

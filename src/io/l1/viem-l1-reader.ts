@@ -66,15 +66,15 @@ class ViemL1Reader implements L1Reader {
   }
 
   head(): Promise<L1Block> {
-    return attempt('head', async () => readBlock(await this.blockAnswer('latest')))
+    return this.attempt('head', async () => readBlock(await this.blockAnswer('latest')))
   }
 
   finalized(): Promise<L1Block> {
-    return attempt('finalized', async () => readBlock(await this.blockAnswer('finalized')))
+    return this.attempt('finalized', async () => readBlock(await this.blockAnswer('finalized')))
   }
 
   block(number: L1BlockNumber): Promise<L1Block | null> {
-    return attempt('block', async () => {
+    return this.attempt('block', async () => {
       const answer = await this.blockAnswer(numberToHex(number))
       if (answer === null) return null
       const block = readBlock(answer)
@@ -95,7 +95,7 @@ class ViemL1Reader implements L1Reader {
   }
 
   committedBatch(transactionHash: Hash32): Promise<CommittedBatch | null> {
-    return attempt('committedBatch', async () => {
+    return this.attempt('committedBatch', async () => {
       const { rollup } = this.config.contracts
       try {
         const transaction = await this.client.getTransaction({ hash: transactionHash })
@@ -111,11 +111,11 @@ class ViemL1Reader implements L1Reader {
   }
 
   blobs(args: { l1BlockNumber: L1BlockNumber; versionedHashes: readonly Hash32[] }): Promise<Uint8Array[]> {
-    return attempt('blobs', () => this.blobsOf(args))
+    return this.attempt('blobs', () => this.blobsOf(args))
   }
 
   sequencerSet(setId: SetId): Promise<SequencerSet | null> {
-    return attempt('sequencerSet', async () => {
+    return this.attempt('sequencerSet', async () => {
       const members = await unlessRefused(
         this.client.readContract({
           address: this.config.contracts.registry,
@@ -129,15 +129,15 @@ class ViemL1Reader implements L1Reader {
   }
 
   lastCommittedBatch(): Promise<BatchIndex> {
-    return attempt('lastCommittedBatch', async () => Number(await this.rollup('lastCommittedBatch')))
+    return this.attempt('lastCommittedBatch', async () => Number(await this.rollup('lastCommittedBatch')))
   }
 
   lastFinalizedBatch(): Promise<BatchIndex> {
-    return attempt('lastFinalizedBatch', async () => Number(await this.rollup('lastFinalizedBatch')))
+    return this.attempt('lastFinalizedBatch', async () => Number(await this.rollup('lastFinalizedBatch')))
   }
 
   committedAt(batchIndex: BatchIndex): Promise<number | null> {
-    return attempt('committedAt', async () => {
+    return this.attempt('committedAt', async () => {
       const time = await unlessRefused(
         this.client.readContract({
           address: this.config.contracts.rollup,
@@ -148,6 +148,16 @@ class ViemL1Reader implements L1Reader {
       )
       return time === null ? null : Number(time)
     })
+  }
+
+  private async attempt<Value>(what: string, request: () => Promise<Value>): Promise<Value> {
+    try {
+      return await request()
+    } catch (error) {
+      // What the bounded fetch throws comes inside an error of viem.
+      const own = error instanceof BaseError ? error.walk(cause => cause instanceof L1Error) : null
+      throw own ?? toL1Error(error, what, this.config.rpcUrl)
+    }
   }
 
   private rollup(functionName: 'lastCommittedBatch' | 'lastFinalizedBatch') {
@@ -161,7 +171,7 @@ class ViemL1Reader implements L1Reader {
 
   /** A service with several nodes behind it may ask one that lacks the block: by hash that is an error, by number no events. */
   private eventsOfBlock(number: L1BlockNumber): Promise<L1Event[]> {
-    return attempt('events', async () => {
+    return this.attempt('events', async () => {
       const block = await this.block(number)
       if (!block)
         throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block whose events are asked for', { number })
@@ -172,7 +182,7 @@ class ViemL1Reader implements L1Reader {
   /** Half the range at a time where an answer is too long, for us or for the endpoint. */
   private async eventsOfRange(from: L1BlockNumber, to: L1BlockNumber): Promise<L1Event[]> {
     try {
-      return await attempt('events', () => this.logs({ fromBlock: numberToHex(from), toBlock: numberToHex(to) }))
+      return await this.attempt('events', () => this.logs({ fromBlock: numberToHex(from), toBlock: numberToHex(to) }))
     } catch (error) {
       if (from === to || !(error instanceof L1Error) || error.code !== 'L1_BAD_ANSWER') throw error
       const middle = Math.floor((from + to) / 2)
@@ -214,16 +224,6 @@ class ViemL1Reader implements L1Reader {
     const block = await this.block(number)
     if (!block) throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block of a batch', { number })
     return Math.floor((block.timestamp - slots.genesisTimeSec) / slots.slotSec)
-  }
-}
-
-async function attempt<Value>(what: string, request: () => Promise<Value>): Promise<Value> {
-  try {
-    return await request()
-  } catch (error) {
-    // What the bounded fetch throws comes inside an error of viem.
-    const own = error instanceof BaseError ? error.walk(cause => cause instanceof L1Error) : null
-    throw own ?? toL1Error(error, what)
   }
 }
 
