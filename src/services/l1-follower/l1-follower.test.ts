@@ -88,6 +88,30 @@ test('blocks and messages are followed; the origin is as deep as the confirmatio
   expect(follower.rollingHashAt(4)).toBeNull()
 })
 
+test('a block that says it has another number is refused, and nothing of it is kept', async () => {
+  const l1 = makeL1()
+  for (let i = 0; i < 4; i++) l1.mine()
+  const honest = l1.reader()
+  let lying = true
+  const reader: L1Reader = {
+    ...honest,
+    block: async number => {
+      const block = await honest.block(number)
+      return lying && block && number > 1 ? { ...block, number: number + 5_000 } : block
+    },
+    head: async () => (lying ? { ...l1.head, number: l1.head.number + 5_000 } : l1.head),
+  }
+  const { follower, errors, store } = follow(l1, { reader, config: { windowBlocks: 2 } })
+  await follower.refresh()
+  expect(errors).toEqual(['L1 gave a block out of its place'])
+  expect(follower.head()?.number).toBe(1)
+  await follower[Symbol.asyncDispose]()
+  lying = false
+  const { follower: again } = follow(l1, { reader, store })
+  await again.refresh()
+  expect(again.head()).toEqual(l1.head)
+})
+
 test('with confirmations "finalized" the origin is the finalized block', async () => {
   const l1 = makeL1()
   for (let i = 0; i < 5; i++) l1.mine()

@@ -102,7 +102,7 @@ export class L1View {
 
   /**
    * Adds blocks that follow the head, with all their events.
-   * @throws L1Error L1_BAD_ANSWER when the events are not those of Morphism's contracts: a gap, or a wrong rolling hash
+   * @throws L1Error L1_BAD_ANSWER when blocks leave a gap, or the events are not those of Morphism's contracts: a gap, or a wrong rolling hash
    */
   async extend(blocks: readonly L1Block[], events: readonly L1Event[]): Promise<void> {
     const changes: StoreChange[] = []
@@ -115,7 +115,10 @@ export class L1View {
     }
     let rollingHash = this.rollingHashAt(messageCount) ?? zeroHash
     let at = 0
+    let expected = this.current ? this.current.block.number + 1 : this.startBlock
     for (const block of blocks) {
+      if (block.number !== expected++)
+        throw badAnswer('L1 gave a block out of its place', { expected: expected - 1, actual: block.number })
       for (; events[at] && eventBlock(events[at]!) === block.number; at++) {
         const event = events[at]!
         if (event.type === 'message') {
@@ -131,7 +134,7 @@ export class L1View {
       records.push(record)
       changes.push({ key: keyOf('h', block.number), value: encodeBlockRecord(record) })
     }
-    if (at < events.length) throw badEvents('L1 gave an event of another block', { event: events[at]?.type })
+    if (at < events.length) throw badAnswer('L1 gave an event of another block', { event: events[at]?.type })
     const last = records.at(-1)
     if (!last) return
     changes.push({ key: headKey, value: encodeRlp([rlpUint(last.block.number)]) })
@@ -180,10 +183,10 @@ function eventBlock(event: L1Event): L1BlockNumber {
 
 function checkedRollingHash(previous: Hash32, index: number, event: L1Event & { type: 'message' }): Hash32 {
   if (event.message.index !== index)
-    throw badEvents('L1 left out a message', { expected: index, actual: event.message.index })
+    throw badAnswer('L1 left out a message', { expected: index, actual: event.message.index })
   const rollingHash = nextRollingHash(previous, event.message)
   if (rollingHash !== event.rollingHash)
-    throw badEvents('the rolling hash of an L1 message is wrong', {
+    throw badAnswer('the rolling hash of an L1 message is wrong', {
       index,
       expected: rollingHash,
       actual: event.rollingHash,
@@ -193,11 +196,11 @@ function checkedRollingHash(previous: Hash32, index: number, event: L1Event & { 
 
 function checkedIndex(previous: BatchIndex, { batchIndex }: { batchIndex: BatchIndex }): BatchIndex {
   if (batchIndex !== 0 && batchIndex !== previous + 1)
-    throw badEvents('L1 left out a batch', { expected: previous + 1, actual: batchIndex })
+    throw badAnswer('L1 left out a batch', { expected: previous + 1, actual: batchIndex })
   return batchIndex
 }
 
-function badEvents(message: string, data: Readonly<Record<string, unknown>>): L1Error {
+function badAnswer(message: string, data: Readonly<Record<string, unknown>>): L1Error {
   return new L1Error('L1_BAD_ANSWER', message, data)
 }
 
