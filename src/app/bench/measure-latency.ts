@@ -1,3 +1,4 @@
+import { AppError } from '../app-error.js'
 import type { BenchAccount } from './bench-account.js'
 import { blockNumber, type DevnetInfo, nodesCpuSec, rpcCall, sleep } from './bench-network.js'
 import { type BlockStep, countBlockSteps } from './block-steps.js'
@@ -31,7 +32,9 @@ export async function measureLatency({
   warmUp: number
 }): Promise<LatencyResult> {
   const sequencers = info.nodes.filter(({ role }) => role === 'sequencer')
-  const heads = await Promise.all(sequencers.map(({ wsUrl }) => HeadSubscription.open(wsUrl)))
+  const heads = await Promise.all(
+    sequencers.map(({ wsUrl }) => HeadSubscription.open(wsUrl, AbortSignal.timeout(patienceMs))),
+  )
   const nodes = sequencers.map(({ rpcUrl }, index) => ({ rpcUrl, heads: heads[index]! }))
   try {
     await timeEach({ nodes, account, count: warmUp })
@@ -72,15 +75,32 @@ async function timeEach({
     to.heads.skip()
     const began = performance.now()
     const hash = await rpcCall<string>(from.rpcUrl, 'eth_sendRawTransaction', [raw])
-    // As a wallet that listens: a look at each new head, no polling that would load what is measured.
-    do await to.heads.next()
-    while (
-      (await rpcCall(to.rpcUrl, 'eth_getTransactionReceipt', [hash])) === null &&
-      performance.now() - began < patienceMs
-    )
+    await awaitReceipt({ node: to, hash, patience: AbortSignal.timeout(patienceMs) })
     times.push(performance.now() - began)
     // Spread over the block interval, so that neither the best nor the worst phase is measured.
     await sleep(110 + ((i * 37) % 100))
   }
   return times
+}
+
+/**
+ * Resolves when the node has the transaction's receipt. As a wallet that listens: a look at each new head, no polling that would
+ * load what is measured. @throws AppError BENCH_FAILED when the patience ends
+ */
+export async function awaitReceipt({
+  node: { rpcUrl, heads },
+  hash,
+  patience,
+}: {
+  node: { readonly rpcUrl: string; readonly heads: Pick<HeadSubscription, 'next'> }
+  hash: string
+  patience: AbortSignal
+}): Promise<void> {
+  try {
+    do await heads.next(patience)
+    while ((await rpcCall(rpcUrl, 'eth_getTransactionReceipt', [hash])) === null)
+  } catch (cause) {
+    if (!patience.aborted) throw cause
+    throw new AppError('BENCH_FAILED', `${rpcUrl} has no receipt of ${hash} in time`, { hash }, { cause })
+  }
 }

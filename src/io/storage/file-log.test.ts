@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FileLog, logBefore, readFileLog } from './file-log.js'
 
+const failure = (code: string) => Object.assign(new Error(code), { code })
 const record = (value: string) => Uint8Array.from(Buffer.from(value))
 let directory: string
 let path: string
@@ -156,12 +157,11 @@ describe('FileLog', () => {
     log.append(record('one'))
     await log.sync()
     const write = handle.write as unknown as (...args: unknown[]) => Promise<{ bytesWritten: number }>
-    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
     vi.spyOn(handle as unknown as { write: typeof write }, 'write')
       .mockImplementationOnce(function (this: FileHandle, bytes, from, _, position) {
         return write.call(this, bytes, from, 5, position)
       })
-      .mockRejectedValueOnce(full)
+      .mockRejectedValueOnce(failure('ENOSPC'))
     log.append(record('two'))
     await expect(log.sync()).rejects.toMatchObject({ name: 'StorageError', code: 'DISK_FULL' })
     log.append(record('three'))
@@ -170,9 +170,47 @@ describe('FileLog', () => {
     expect(await texts()).toEqual(['one', 'two', 'three'])
   })
 
+  const replacements: [string, (log: FileLog) => Promise<void>][] = [
+    ['turn', log => log.turn()],
+    ['replacement', log => log.replace([record('other')])],
+  ]
+
+  it.each(replacements)('goes on with all records after a %s for which there was no space', async (_, replace) => {
+    const log = await FileLog.open({ path })
+    log.append(record('one'))
+    await log.sync()
+    log.append(record('two'))
+    vi.spyOn(handle, 'write').mockRejectedValueOnce(failure('ENOSPC'))
+    const replacing = replace(log)
+    log.append(record('three'))
+    await expect(replacing).rejects.toMatchObject({ code: 'DISK_FULL' })
+    await log.sync()
+    await log.close()
+    expect(await texts()).toEqual(['one', 'two', 'three'])
+  })
+
+  it.each(replacements)('promises nothing after a %s whose new file may have no durable name', async (_, replace) => {
+    const log = await FileLog.open({ path })
+    vi.spyOn(handle, 'sync').mockRejectedValueOnce(failure('EIO'))
+    await expect(replace(log)).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    log.append(record('one'))
+    await expect(log.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await expect(log.close()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+  })
+
+  it('promises nothing after a write that failed and could not be cut off', async () => {
+    const log = await FileLog.open({ path })
+    vi.spyOn(handle, 'write').mockRejectedValueOnce(failure('ENOSPC'))
+    vi.spyOn(handle, 'truncate').mockRejectedValueOnce(failure('EIO'))
+    log.append(record('one'))
+    await expect(log.sync()).rejects.toMatchObject({ code: 'DISK_FULL' })
+    await expect(log.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    await expect(log.close()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+  })
+
   it('promises nothing after a write that failed', async () => {
     const log = await FileLog.open({ path })
-    vi.spyOn(handle, 'write').mockRejectedValueOnce(Object.assign(new Error('i/o error'), { code: 'EIO' }))
+    vi.spyOn(handle, 'write').mockRejectedValueOnce(failure('EIO'))
     log.append(record('one'))
     await expect(log.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' })
     await expect(log.sync()).rejects.toMatchObject({ code: 'STORE_FAILED' })

@@ -11,12 +11,33 @@ const durableWrites = constants.O_RDWR | constants.O_CREAT | constants.O_DSYNC
 /** Where the log that came before the one at this path is kept. */
 export const logBefore = (path: string): string => `${path}.1`
 
-/** Records for the next write. A replacement begins others, which no earlier task touches. */
+/** Records for the next write. A replacement begins others, which no earlier task touches unless it fails. */
 class PendingRecords {
   records: Uint8Array[] = []
   length = 0
   queuedSync: Promise<void> | null = null
+
+  add(record: Uint8Array): void {
+    this.records.push(record)
+    this.length += lengthOf(record)
+  }
+
+  /** All of them, to be written. */
+  take(): Uint8Array[] {
+    const { records } = this
+    this.records = []
+    this.length = 0
+    return records
+  }
+
+  /** Takes back what was not written, before what came since. */
+  putBack(records: readonly Uint8Array[]): void {
+    this.records = [...records, ...this.records]
+    this.length = this.records.reduce((sum, record) => sum + lengthOf(record), 0)
+  }
 }
+
+const lengthOf = (record: Uint8Array): number => recordPrefixLength + record.length
 
 /**
  * AppendLog in one file. Everything between two syncs is one frame (head, then each record with its length), written
@@ -26,7 +47,7 @@ export class FileLog implements AppendLog {
   private pending = new PendingRecords()
   private tail: Promise<unknown> = Promise.resolve()
   private closed = false
-  /** A write that failed, but for want of space, leaves unknown what the disk holds: nothing is promised after it. */
+  /** What failed, but for want of space, and leaves unknown what the disk holds: nothing is promised after it. */
   private broken: unknown = null
 
   private constructor(
@@ -90,8 +111,7 @@ export class FileLog implements AppendLog {
   append(record: Uint8Array): void {
     this.requireOpen()
     requireFitting(record)
-    this.pending.records.push(Uint8Array.from(record))
-    this.pending.length += recordPrefixLength + record.length
+    this.pending.add(Uint8Array.from(record))
   }
 
   /** Concurrent calls share one write. */
@@ -105,18 +125,13 @@ export class FileLog implements AppendLog {
   }
 
   replace(records: readonly Uint8Array[]): Promise<void> {
-    this.requireOpen()
     for (const record of records) requireFitting(record)
     const frame = encodeFrame(records)
-    this.pending = new PendingRecords()
-    return this.exclusive(() => this.begin(frame, async () => {}))
+    return this.beginNext(() => this.begin(frame, async () => {}))
   }
 
   turn(): Promise<void> {
-    this.requireOpen()
-    const { pending } = this
-    this.pending = new PendingRecords()
-    return this.exclusive(async () => {
+    return this.beginNext(async pending => {
       await this.flush(pending)
       const before = logBefore(this.path)
       await this.begin(encodeFrame([]), async () => {
@@ -142,6 +157,22 @@ export class FileLog implements AppendLog {
     }
   }
 
+  /** Runs what ends with another log in the place of this one. If it fails, this one goes on, and loses nothing that waits. */
+  private beginNext(task: (pending: PendingRecords) => Promise<void>): Promise<void> {
+    this.requireOpen()
+    const { pending } = this
+    const next = new PendingRecords()
+    this.pending = next
+    return this.exclusive(async () => {
+      try {
+        await task(pending)
+      } catch (error) {
+        next.putBack(pending.take())
+        throw error
+      }
+    })
+  }
+
   /** Puts a file with this frame in the place of the log, atomically; `prepare` comes last before that. */
   private async begin(frame: Uint8Array, prepare: () => Promise<void>): Promise<void> {
     const temporary = `${this.path}.new`
@@ -157,23 +188,28 @@ export class FileLog implements AppendLog {
     const old = this.file
     this.file = file
     this.length = frame.length
-    await old.close()
-    await syncDirectory(dirname(this.path))
+    try {
+      await old.close()
+      await syncDirectory(dirname(this.path))
+    } catch (error) {
+      // A crash may bring the old file back under this name, without what is written from now on.
+      this.broken = error
+      throw error
+    }
   }
 
   private async flush(pending: PendingRecords): Promise<void> {
-    const { records } = pending
+    const records = pending.take()
     if (records.length === 0) return
     const frame = encodeFrame(records)
-    pending.records = []
-    pending.length = 0
     try {
       await writeFully(this.file, frame, this.length)
     } catch (error) {
       if (fileFailure(error, this.path).code !== 'DISK_FULL') this.broken = error
-      pending.records = [...records, ...pending.records]
-      pending.length += frame.length - frameHeadLength
-      await this.file.truncate(this.length)
+      pending.putBack(records)
+      await this.file.truncate(this.length).catch(failure => {
+        this.broken ??= failure
+      })
       throw error
     }
     this.length += frame.length

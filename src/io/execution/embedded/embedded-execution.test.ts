@@ -1,12 +1,12 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Hex } from '../../../base/primitives/bytes.js'
 import type { Address } from '../../../base/primitives/hashes.js'
 import { MemoryStore } from '../../storage/memory-store.js'
 import { silentLogger } from '../../telemetry/logger.js'
-import type { SystemContracts } from '../compliance-chain.js'
+import { complianceGenesis, type SystemContracts } from '../compliance-chain.js'
 import type { ExecutionClient } from '../execution-client.js'
 import { type ComplianceTarget, executionChecks } from '../execution-compliance.js'
 import type { Genesis } from '../genesis.js'
@@ -42,6 +42,24 @@ describe('the embedded client on threads', () => {
   })
   afterEach(() => rm(directory, { recursive: true }))
   for (const { name, run } of executionChecks) it(name, () => run(target, systemContracts))
+
+  it.each([
+    ['eth_getLogs', [{}]],
+    ['eth_getBlockReceipts', ['latest']],
+    ['eth_feeHistory', ['0x400', 'latest', [50]]],
+  ])('queries that may be long never hold up the others: %s', async (method, params) => {
+    const client = await createEmbeddedExecution({
+      dataDir: directory,
+      genesis: complianceGenesis(systemContracts),
+      logger: silentLogger,
+      bounds: { maxWaitingLongQueries: 0 },
+    })
+    await expect(client.request(method, params)).rejects.toMatchObject({
+      rpc: { message: 'too many concurrent long queries' },
+    })
+    expect(await client.request('eth_blockNumber', [])).toBe('0x0')
+    await client.close()
+  })
 })
 
 describe('the embedded client in process', () => {

@@ -21,7 +21,8 @@ import type {
 import { ExecutionError } from '../execution-error.js'
 import type { Genesis } from '../genesis.js'
 import type { ExecutionWorkerData, PackedAttributes } from './workers/execution-worker.js'
-import { closedError, QueryLane } from './workers/query-lane.js'
+import { QueryLane } from './workers/query-lane.js'
+import { closedError, QueryThread } from './workers/query-thread.js'
 import { WorkerLink } from './workers/worker-link.js'
 import { executionWorkerScript } from './workers/worker-scripts.js'
 
@@ -31,7 +32,7 @@ export interface QueryBounds {
   readonly timeoutMs: number
   /** Calls (eth_call, eth_estimateGas) that may wait, callers in turn: who has most of them gives way. */
   readonly maxWaitingCalls: number
-  /** Queries of logs and of a whole block's receipts that may wait: they run one at a time. */
+  /** Queries of logs, of a whole block's receipts and of the fees of many blocks that may wait. */
   readonly maxWaitingLongQueries: number
   /** Other queries that may wait. */
   readonly maxWaitingQueries: number
@@ -50,8 +51,8 @@ const defaultBounds: QueryBounds = {
 /** Valid candidates kept on this side of the thread; the thread itself holds fewer. */
 const maxRemembered = 8
 
-/** Methods that may read thousands of blocks, or answer with all logs of one. */
-const longQueryMethods = new Set(['eth_getLogs', 'eth_getBlockReceipts'])
+/** Methods that may read hundreds or thousands of blocks, or answer with all logs of one. */
+const longQueryMethods = new Set(['eth_getLogs', 'eth_getBlockReceipts', 'eth_feeHistory'])
 
 /** Methods that execute code. */
 const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
@@ -118,7 +119,7 @@ class EmbeddedExecution implements ExecutionClient {
   private readonly longQueries: QueryLane
   private readonly queries: QueryLane
   /** What the owner itself asks. */
-  private readonly reads: QueryLane
+  private readonly reads: QueryThread
   private readonly candidates = new Map<BlockHash, Block>()
   private currentHead: ChainHead
 
@@ -144,17 +145,15 @@ class EmbeddedExecution implements ExecutionClient {
       niceness: 19,
       runsCalls: true,
       maxWaiting: maxWaitingCalls,
-      maxRunning: 1,
     })
     this.longQueries = new QueryLane({
       ...shared,
       name: 'long queries',
       niceness: 10,
       maxWaiting: maxWaitingLongQueries,
-      maxRunning: 1,
     })
-    this.queries = new QueryLane({ ...shared, name: 'queries', maxWaiting: maxWaitingQueries, maxRunning: 16 })
-    this.reads = new QueryLane({ ...shared, name: 'reads', maxWaiting: 0, maxRunning: Number.POSITIVE_INFINITY })
+    this.queries = new QueryLane({ ...shared, name: 'queries', maxWaiting: maxWaitingQueries })
+    this.reads = new QueryThread({ ...shared, name: 'reads' })
     // The threads of queries start with the first of them: many nodes are never asked.
     this.reads.warm()
   }
@@ -202,7 +201,7 @@ class EmbeddedExecution implements ExecutionClient {
   }
 
   labels(): ReturnType<ExecutionClient['labels']> {
-    return this.reads.read('labels', [])
+    return this.reads.call('labels', [])
   }
 
   blockAt(height: number): Promise<Block | null> {
@@ -219,17 +218,17 @@ class EmbeddedExecution implements ExecutionClient {
   }
 
   stateRootAt(height: number): Promise<BlockHash | null> {
-    return this.reads.read('stateRootAt', [height])
+    return this.reads.call('stateRootAt', [height])
   }
 
   storageAt(...place: Parameters<ExecutionClient['storageAt']>): ReturnType<ExecutionClient['storageAt']> {
-    return this.reads.read('storageAt', place)
+    return this.reads.call('storageAt', place)
   }
 
   async accounts(addresses: readonly Address[]): Promise<readonly AccountState[]> {
     for (;;) {
       const { hash } = this.currentHead
-      const states = await this.reads.read<readonly AccountState[]>('accounts', [addresses])
+      const states = await this.reads.call<readonly AccountState[]>('accounts', [addresses])
       // An answer that was read before a head of which the caller has heard by now would be stale.
       if (hash === this.currentHead.hash) return states
     }
@@ -253,7 +252,7 @@ class EmbeddedExecution implements ExecutionClient {
   async close(): Promise<void> {
     if (this.isClosed) return
     this.isClosed = true
-    await Promise.all([this.calls, this.longQueries, this.queries, this.reads].map(lane => lane.close()))
+    await Promise.all([this.calls, this.longQueries, this.queries, this.reads].map(thread => thread.close()))
     // A thread that died has nothing left to close.
     await this.link.call('close', []).catch(() => {})
     await this.link.terminate()
@@ -265,7 +264,7 @@ class EmbeddedExecution implements ExecutionClient {
   }
 
   private async readBlock(method: string, argument: unknown): Promise<Block | null> {
-    const encoded = await this.reads.read<Uint8Array | null>(method, [argument])
+    const encoded = await this.reads.call<Uint8Array | null>(method, [argument])
     return encoded === null ? null : decodeOwnBlock(encoded)
   }
 

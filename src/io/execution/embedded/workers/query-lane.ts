@@ -1,62 +1,44 @@
 import { FairQueue } from '../../../../base/primitives/fair-queue.js'
 import type { Asker } from '../../execution-client.js'
-import { ExecutionError } from '../../execution-error.js'
 import { ExecutionRpcError, rpcErrorCodes } from '../../execution-rpc-error.js'
 import { timeoutError, withdrawnError } from './call-timer.js'
-import type { QueryWorkerData } from './query-worker.js'
-import { WorkerLink } from './worker-link.js'
-import { queryWorkerScript } from './worker-scripts.js'
+import { closedError, QueryThread, type QueryThreadOptions } from './query-thread.js'
 
 interface Job {
   readonly number: number
   readonly method: string
   readonly args: readonly unknown[]
   readonly caller: unknown
-  /** A query is bounded in time; a read of the owner waits as long as it takes. */
-  readonly isBounded: boolean
   readonly resolve: (value: unknown) => void
-  readonly reject: (error: Error) => void
-}
-
-/** What a closed client answers. */
-export function closedError(): ExecutionError {
-  return new ExecutionError('CLOSED', 'the execution client is closed')
+  readonly reject: (error: unknown) => void
 }
 
 /** Beyond the time limit, how long a request may take to notice it before its thread is replaced. */
 const graceMs = 1_000
 const maxNumber = 0x7fffffff
 
-/** One query thread with its queue: bounded, callers in turn, each request bounded in time, a stuck or dead thread replaced. */
+/**
+ * One query thread with its queue: bounded, callers in turn, each request bounded in time, a stuck or dead thread replaced. The
+ * thread has one request at a time: what waits there would be out of its caller's turn, and its time would run before it does.
+ */
 export class QueryLane {
-  private link: WorkerLink | null = null
+  private readonly thread: QueryThread
   private readonly waiting: FairQueue<Job>
-  /** Reads of the owner, and what the next thread has to begin again: before those that wait. */
-  private first: Job[] = []
-  /** Requests that a thread has, oldest first, with that thread. */
-  private readonly running = new Map<Job, WorkerLink>()
-  private readonly stop = new SharedArrayBuffer(4)
+  private running: Job | null = null
   private nextNumber = 1
-  private isClosed = false
 
-  constructor(
-    private readonly options: Omit<QueryWorkerData, 'stop'> & {
-      /** What it answers, in the plural. */
-      readonly name: string
-      readonly maxWaiting: number
-      /** Requests handed to the thread before earlier ones are answered. */
-      readonly maxRunning: number
-      /** What its thread runs, unless it is the worker of queries. */
-      readonly script?: URL
-    },
-  ) {
-    this.waiting = new FairQueue(options.maxWaiting)
+  constructor(private readonly options: QueryThreadOptions & { readonly maxWaiting: number }) {
+    const { maxWaiting, ...thread } = options
+    this.thread = new QueryThread(thread)
+    this.waiting = new FairQueue(maxWaiting)
   }
 
   /** What a method of the thread answers to a caller. @throws ExecutionRpcError, limitExceeded when too many wait */
   query<Value>(method: string, args: readonly unknown[], { caller, signal }: Asker = {}): Promise<Value> {
     if (signal?.aborted) return Promise.reject(withdrawnError())
-    const { job, answer } = this.newJob(method, number => [number, ...args], { caller, isBounded: true })
+    const { promise, resolve, reject } = promiseParts()
+    const number = this.newNumber()
+    const job: Job = { number, method, args: [number, ...args], caller, resolve, reject }
     this.waiting.push(caller, job)?.reject(
       new ExecutionRpcError({
         code: rpcErrorCodes.limitExceeded,
@@ -66,133 +48,72 @@ export class QueryLane {
     const withdraw = () => this.withdraw(job)
     signal?.addEventListener('abort', withdraw, { once: true })
     this.dispatch()
-    return answer.finally(() => signal?.removeEventListener('abort', withdraw)) as Promise<Value>
-  }
-
-  /** A read of the client's owner: it goes before the queries that wait, and is never refused. */
-  read<Value>(method: string, args: readonly unknown[]): Promise<Value> {
-    const { job, answer } = this.newJob(method, () => args, { caller: undefined, isBounded: false })
-    this.first.unshift(job)
-    this.dispatch()
-    return answer as Promise<Value>
+    return promise.finally(() => signal?.removeEventListener('abort', withdraw)) as Promise<Value>
   }
 
   /** Starts the thread before it is needed, if it does not run. */
   warm(): void {
-    if (!this.link && !this.isClosed) this.start()
+    this.thread.warm()
   }
 
   /** Refuses what waits and what runs, and joins the thread. */
   async close(): Promise<void> {
-    this.isClosed = true
-    this.refuseAll()
-    const { link } = this
-    this.link = null
-    await link?.terminate()
+    this.running?.reject(closedError())
+    for (let job = this.waiting.shift(); job; job = this.waiting.shift()) job.reject(closedError())
+    await this.thread.close()
   }
 
-  private newJob(
-    method: string,
-    args: (number: number) => readonly unknown[],
-    { caller, isBounded }: Pick<Job, 'caller' | 'isBounded'>,
-  ): { job: Job; answer: Promise<unknown> } {
+  private newNumber(): number {
     const number = this.nextNumber
     this.nextNumber = number === maxNumber ? 1 : number + 1
-    const { promise, resolve, reject } = promiseParts()
-    return { job: { number, method, args: args(number), caller, isBounded, resolve, reject }, answer: promise }
+    return number
   }
 
   private dispatch(): void {
-    if (this.isClosed) return this.refuseAll()
-    while (this.running.size < this.options.maxRunning) {
-      const job = this.next()
-      if (job === undefined) return
-      this.run(job)
-    }
+    if (this.running) return
+    const job = this.waiting.shift()
+    if (job === undefined) return
+    this.running = job
+    void this.run(job).finally(() => {
+      this.running = null
+      this.dispatch()
+    })
   }
 
-  private next(): Job | undefined {
-    return this.first.shift() ?? this.waiting.shift()
-  }
-
-  private refuseAll(): void {
-    for (const job of this.running.keys()) job.reject(closedError())
-    this.running.clear()
-    for (let job = this.next(); job; job = this.next()) job.reject(closedError())
-  }
-
-  private run(job: Job): void {
-    const link = this.link ?? this.start()
-    this.running.set(job, link)
-    const isHere = () => this.running.get(job) === link
+  private async run(job: Job): Promise<void> {
     let timer: NodeJS.Timeout | undefined
-    const watch = (delayMs: number) => {
-      if (!isHere()) return
+    let end: Promise<void> | undefined
+    try {
+      const link = this.thread.link()
+      // A thread that is still starting is not late.
+      await link.ready
       timer = setTimeout(() => {
-        // Requests are answered in order: only the first can be the one that hangs.
-        if (this.running.keys().next().value === job) void this.replace(link, job)
-        else watch(this.options.timeoutMs)
-      }, delayMs)
+        job.reject(timeoutError(this.options))
+        end = link.terminate()
+      }, this.options.timeoutMs + graceMs)
+      job.resolve(await link.call(job.method, job.args))
+    } catch (error) {
+      job.reject(error)
+    } finally {
+      clearTimeout(timer)
+      await end
     }
-    // A thread that is still starting is not late.
-    if (job.isBounded) void link.ready.then(() => watch(this.options.timeoutMs + graceMs))
-    link
-      .call(job.method, job.args)
-      .then(job.resolve, error => {
-        // Its thread was replaced under it, through no fault of its own: it waits for the next one.
-        if (error instanceof ExecutionError && error.code === 'WORKER_FAILED' && !isHere()) return
-        job.reject(error)
-      })
-      .finally(() => {
-        clearTimeout(timer)
-        if (isHere()) this.running.delete(job)
-        this.dispatch()
-      })
-  }
-
-  /** Takes the thread from a request that does not end; the requests behind it go to the next thread. */
-  private async replace(link: WorkerLink, culprit: Job): Promise<void> {
-    if (this.link !== link) return
-    this.link = null
-    culprit.reject(timeoutError(this.options))
-    this.running.delete(culprit)
-    this.first = [...this.running.keys(), ...this.first]
-    this.running.clear()
-    await link.terminate()
-    this.dispatch()
   }
 
   private withdraw(job: Job): void {
-    if (this.running.has(job)) Atomics.store(new Int32Array(this.stop), 0, job.number)
-    else if (!this.waiting.remove(job.caller, job)) this.first = this.first.filter(other => other !== job)
+    if (this.running === job) this.thread.stop(job.number)
+    else this.waiting.remove(job.caller, job)
     job.reject(withdrawnError())
-  }
-
-  private start(): WorkerLink {
-    const { name, maxWaiting: _waiting, maxRunning: _running, script = queryWorkerScript, ...rest } = this.options
-    const data: QueryWorkerData = { ...rest, stop: this.stop }
-    const link = new WorkerLink({
-      script,
-      name,
-      data,
-      youngGenerationMb: 32,
-    })
-    this.link = link
-    void link.died.then(() => {
-      if (this.link === link) this.link = null
-      this.dispatch()
-    })
-    return link
   }
 }
 
 function promiseParts(): {
   promise: Promise<unknown>
   resolve: (value: unknown) => void
-  reject: (error: Error) => void
+  reject: (error: unknown) => void
 } {
   let resolve: (value: unknown) => void = () => {}
-  let reject: (error: Error) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
   const promise = new Promise((accept, refuse) => {
     resolve = accept
     reject = refuse

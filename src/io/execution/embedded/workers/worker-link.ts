@@ -68,6 +68,11 @@ export class WorkerLink {
     this.ready = this.call<void>(readyMethod, []).catch(() => {})
   }
 
+  /** All calls fail. */
+  get hasDied(): boolean {
+    return this.failure !== null
+  }
+
   /** @throws what the method threw, or ExecutionError WORKER_FAILED */
   call<Value>(method: string, args: readonly unknown[], transfer: readonly ArrayBuffer[] = []): Promise<Value> {
     if (this.failure !== null) return Promise.reject(this.failure)
