@@ -1,6 +1,6 @@
 import { type ChildProcess, type ExecFileException, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -50,7 +50,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 /** Runs `morphism` to its end. */
 function morphism(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise(resolve => {
-    execFile(process.execPath, [morphismBin, ...args], (error: ExecFileException | null, stdout, stderr) =>
+    const options = { timeout: 30_000 }
+    execFile(process.execPath, [morphismBin, ...args], options, (error: ExecFileException | null, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
     )
   })
@@ -82,6 +83,21 @@ const vote = (height: number, value = 1) => ({
   round: 0,
   step: prevote,
   blockHash: `0x${`${value}`.repeat(64)}` as const,
+})
+
+describe('morphism node --remote-signer', () => {
+  it('refuses to leave the record of a key behind', async () => {
+    const record = path.join(file('data'), 'signing-record')
+    mkdirSync(file('data'))
+    writeFileSync(record, 'what the key has signed')
+    const { code, stderr } = await morphism(
+      ...['node', '--network', file('network.json'), '--role', 'sequencer', '--data-dir', file('data')],
+      ...['--remote-signer', `unix:${file('socket')}`, '--signer-token-file', file('token')],
+    )
+    const remedy = `${record}, and the signer process keeps the record: export it`
+    expect([code, stderr]).toEqual([1, expect.stringContaining(remedy)])
+    expect(readdirSync(file('data'))).toEqual(['signing-record'])
+  })
 })
 
 describe('morphism signer', () => {
