@@ -56,7 +56,7 @@ export async function openGround(
   const verifier = createWorkerSignatureVerifier()
   lifecycle.own('verifier', () => verifier.close())
   const { openReader, openSubmitter } = await l1
-  const reader = openReader(frame, kzg)
+  const reader = await openReader(frame, kzg)
   const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
   const signer = await openSigner(frame, { domain, verifier, execution })
   if (signer && !memberByKey(genesisSet, signer.publicKey)) {
