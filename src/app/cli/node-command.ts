@@ -10,7 +10,7 @@ import { readNetworkFile } from '../node/network-file.js'
 import type { NodeConfig, SignerConfig } from '../node/node-config.js'
 import { nodeFiles } from '../node-files.js'
 import { whole } from './devnet-command.js'
-import { openKeystore } from './keys-command.js'
+import { openSecretKey } from './keys-command.js'
 import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
 import { resumeSigningOption } from './resume-signing-option.js'
 import { version } from './version.js'
@@ -157,7 +157,7 @@ async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
   }
   return {
     kind: 'local',
-    secretKey: await openKeystore({ file: keystore, passwordFile }),
+    secretKey: await openSecretKey({ file: keystore, passwordFile }),
     resumes: resumeSigning ?? null,
     beginsRecord: newSigningRecord ?? false,
   }
