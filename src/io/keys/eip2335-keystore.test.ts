@@ -89,10 +89,14 @@ describe('EIP-2335 keystore', () => {
     const key = BlsSecretKey.fromSeed(new Uint8Array(32).fill(7))
     const publicKey = key.publicKey()
     const made = await encryptKeystore({ secret: key.toBytes(), password: 'password', publicKey, kdf, cost: 'light' })
-    const path = join(directory, 'new', 'key.json')
+    const path = join(directory, 'key.json')
     await saveKeystore(path, made)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
-    expect(await readdir(join(directory, 'new'))).toEqual(['key.json'])
+    expect(await readdir(directory)).toEqual(['key.json'])
+    await expect(saveKeystore(join(directory, 'new', 'key.json'), made)).rejects.toMatchObject({
+      code: 'DIRECTORY_MISSING',
+    })
+    expect(await readdir(directory)).toEqual(['key.json'])
     const loaded = await loadKeystore(path)
     expect(loaded).toEqual(made)
     expect(await decryptKeystore(loaded, 'password')).toEqual(key.toBytes())

@@ -2,6 +2,7 @@ import { MorphismError } from '../../base/primitives/morphism-error.js'
 
 /** Why a key or a signing record cannot be used. */
 export type KeyErrorCode =
+  | 'DIRECTORY_MISSING'
   | 'KEYSTORE_WRONG_PASSWORD'
   | 'KEYSTORE_MALFORMED'
   | 'KEYSTORE_UNREADABLE'
