@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Command } from 'commander'
 import { BlsSecretKey } from '../../base/crypto/bls.js'
 import { bytesToHex } from '../../base/primitives/bytes.js'
-import { decryptKeystore, encryptKeystore, loadKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
+import { encryptKeystore, loadKeystore, openKeystore, saveKeystore } from '../../io/keys/eip2335-keystore.js'
 import { KeyError } from '../../io/keys/key-error.js'
 import { loadKeyFile } from '../../io/keys/key-file.js'
 import { readSecretFile } from '../../io/keys/private-file.js'
@@ -44,23 +44,22 @@ export function keysCommand(): Command {
           file,
         })
       }
-      console.log(bytesToHex((await openKeystore({ file, passwordFile })).publicKey()))
+      console.log(bytesToHex((await openSecretKey({ file, passwordFile })).publicKey()))
     })
   keys.addCommand(exportRecordCommand())
   keys.addCommand(importRecordCommand())
   return keys
 }
 
-/** Opens a keystore with the password in a file. @throws KeyError AppError */
-export async function openKeystore({
+/** The consensus key in a keystore, opened with the password in a file. @throws KeyError AppError */
+export async function openSecretKey({
   file,
   passwordFile,
 }: {
   file: string
   passwordFile: string
 }): Promise<BlsSecretKey> {
-  const keystore = await loadKeystore(file)
-  return secretKeyIn(file, await decryptKeystore(keystore, await readPassword(passwordFile)))
+  return secretKeyIn(file, await openKeystore(file, await readPassword(passwordFile)))
 }
 
 async function loadSecretKey(file: string): Promise<BlsSecretKey> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import { loadKeyFile } from '../../io/keys/key-file.js'
@@ -9,7 +10,7 @@ import { readNetworkFile } from '../node/network-file.js'
 import type { NodeConfig, SignerConfig } from '../node/node-config.js'
 import { nodeFiles } from '../node-files.js'
 import { whole } from './devnet-command.js'
-import { openKeystore } from './keys-command.js'
+import { openSecretKey } from './keys-command.js'
 import { defaultL1Rpc, ether, l1Endpoints } from './l1-endpoints.js'
 import { resumeSigningOption } from './resume-signing-option.js'
 import { version } from './version.js'
@@ -143,6 +144,7 @@ async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
       throw new AppError('RESUME_AT_SIGNER', 'The signer process keeps the record: give --resume-signing to it.')
     if (newSigningRecord)
       throw new AppError('RECORD_AT_SIGNER', 'The signer process keeps the record: give --new-record to it.')
+    refuseSecondRecord(flags.dataDir)
     if (signerTokenFile === undefined)
       throw new AppError('NO_SIGNER_TOKEN', 'A remote signer needs the shared token: give --signer-token-file.')
     return { kind: 'remote', address: parseSignerAddress(remoteSigner), token: await loadSignerToken(signerTokenFile) }
@@ -155,8 +157,16 @@ async function signerConfig(flags: NodeFlags): Promise<SignerConfig> {
   }
   return {
     kind: 'local',
-    secretKey: await openKeystore({ file: keystore, passwordFile }),
+    secretKey: await openSecretKey({ file: keystore, passwordFile }),
     resumes: resumeSigning ?? null,
     beginsRecord: newSigningRecord ?? false,
   }
+}
+
+/** A record that stays behind grows old, and a node started with the keystore again would believe it. @throws AppError RECORD_NOT_MOVED */
+function refuseSecondRecord(dataDir: string): void {
+  const record = path.join(path.resolve(dataDir), nodeFiles.signingRecord)
+  if (!existsSync(record)) return
+  const message = `What the key has signed is in ${record}, and the signer process keeps the record: export it (morphism keys export-record --data-dir), import it at the signer (morphism keys import-record --record), then remove it here.`
+  throw new AppError('RECORD_NOT_MOVED', message, { record })
 }

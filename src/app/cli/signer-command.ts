@@ -10,7 +10,7 @@ import { systemClock } from '../../io/time/system-clock.js'
 import { endOnUncaught } from '../end-on-uncaught.js'
 import { readNetworkFile } from '../node/network-file.js'
 import { openGuardedSigner } from '../open-guarded-signer.js'
-import { openKeystore } from './keys-command.js'
+import { openSecretKey } from './keys-command.js'
 import { resumeSigningOption } from './resume-signing-option.js'
 
 interface SignerFlags {
@@ -43,7 +43,7 @@ export function signerCommand(): Command {
       const domain: SigningDomain = { l1ChainId: l1.chainId, rollup: l1.contracts.rollup }
       const logger = PinoLogger.create({ level: 'info' })
       const signer = await openGuardedSigner({
-        secretKey: await openKeystore({ file: flags.keystore, passwordFile: flags.passwordFile }),
+        secretKey: await openSecretKey({ file: flags.keystore, passwordFile: flags.passwordFile }),
         domain,
         recordPath: path.resolve(flags.record),
         resumes: flags.resumeSigning ?? null,

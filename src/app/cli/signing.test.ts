@@ -1,6 +1,6 @@
 import { type ChildProcess, type ExecFileException, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -50,7 +50,8 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 /** Runs `morphism` to its end. */
 function morphism(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise(resolve => {
-    execFile(process.execPath, [morphismBin, ...args], (error: ExecFileException | null, stdout, stderr) =>
+    const options = { timeout: 30_000 }
+    execFile(process.execPath, [morphismBin, ...args], options, (error: ExecFileException | null, stdout, stderr) =>
       resolve({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
     )
   })
@@ -82,6 +83,21 @@ const vote = (height: number, value = 1) => ({
   round: 0,
   step: prevote,
   blockHash: `0x${`${value}`.repeat(64)}` as const,
+})
+
+describe('morphism node --remote-signer', () => {
+  it('refuses to leave the record of a key behind', async () => {
+    const record = path.join(file('data'), 'signing-record')
+    mkdirSync(file('data'))
+    writeFileSync(record, 'what the key has signed')
+    const { code, stderr } = await morphism(
+      ...['node', '--network', file('network.json'), '--role', 'sequencer', '--data-dir', file('data')],
+      ...['--remote-signer', `unix:${file('socket')}`, '--signer-token-file', file('token')],
+    )
+    const remedy = `${record}, and the signer process keeps the record: export it`
+    expect([code, stderr]).toEqual([1, expect.stringContaining(remedy)])
+    expect(readdirSync(file('data'))).toEqual(['signing-record'])
+  })
 })
 
 describe('morphism signer', () => {
@@ -144,9 +160,10 @@ describe('morphism signer', () => {
     const signer = ['signer', '--network', file('network.json'), '--record']
     const base = [...signer, file('unused'), '--new-record']
     const keys = ['--keystore', file('keystore.json'), '--password-file', file('password')]
+    const listens = ['--listen', `unix:${file('socket')}`, '--auth-token-file', file('token')]
     const cases: [string[], RegExp][] = [
       [[...base, ...keys, '--listen', 'tcp://0.0.0.0:1', '--auth-token-file', file('token')], /no address of a signer/],
-      [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')], /cannot listen/],
+      [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')], /no directory \/nowhere/],
       [[...base, ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('short')], /shorter than 32/],
       [
         [...signer, file('unused-2'), ...keys, '--listen', 'unix:/nowhere/s', '--auth-token-file', file('token')],
@@ -155,6 +172,15 @@ describe('morphism signer', () => {
       [['keys', 'show', file('keystore.json'), '--password-file', file('open-password')], /run chmod 600/],
       [['keys', 'import-record', '--record', file('unused-2'), file('garbage')], /file has no metadata/],
       [['keys', 'export-record', '--record', file('unused-2')], /no signing record at/],
+      [
+        ['keys', 'import-record', '--data-dir', file('mistyped'), file('moved.json')],
+        /no directory .*mistyped for signing-record: make it, if the path is right/,
+      ],
+      [
+        ['keys', 'export-record', '--record', file('record'), '--out', file('mistyped/moved.json')],
+        /no directory .*mistyped for moved.json/,
+      ],
+      [[...signer, directory, '--new-record', ...keys, ...listens], /signing record .* is no file/],
       [['keys', 'export-record'], /give either --data-dir or --record/],
     ]
     const ran = await Promise.all(cases.map(([args]) => morphism(...args)))
@@ -165,5 +191,7 @@ describe('morphism signer', () => {
         .filter(line => !line.startsWith('npm warn'))
       expect([code, said.length, said[0]]).toEqual([1, 1, expect.stringMatching(cases[i]![1])])
     }
+    expect(existsSync(file('mistyped'))).toBe(false)
+    expect(existsSync(`${directory}-lock`)).toBe(false)
   }, 60_000)
 })

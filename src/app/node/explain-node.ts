@@ -116,7 +116,7 @@ function refusalSentences({ refusedProposals, refusedSignatures, nowMs }: Height
       .slice(-refusalsShown)
       .map(
         ({ height, round, kind, code, atMs }) =>
-          `${durationText(nowMs - atMs)} ago its signer refused a ${kind} at height ${height}, round ${round}: ${code}.`,
+          `${durationText(nowMs - atMs)} ago its signer ${code === 'SIGNER_UNAVAILABLE' ? 'did not answer for' : 'refused'} a ${kind} at height ${height}, round ${round}: ${code}.`,
       ),
   ]
 }

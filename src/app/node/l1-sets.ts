@@ -7,6 +7,8 @@ import type { Logger } from '../../io/telemetry/logger.js'
 import { type Clock, pause } from '../../io/time/clock.js'
 
 const retryMs = 1_000
+/** Tries from one word in the log to the next that it still waits. */
+const triesToTell = 60
 
 /** The set that the L1 registry holds under an id: read once, kept in the store, so that a restart does not need L1. */
 export async function loadSet({
@@ -32,9 +34,10 @@ export async function loadSet({
     try {
       elected = await reader.sequencerSet(setId)
       if (elected) break
-      if (tries === 0) logger.info('waiting for the sequencer set to be elected on L1', { setId })
+      if (tries % triesToTell === 0) logger.info('waiting for the sequencer set to be elected on L1', { setId })
     } catch (error) {
-      if (tries === 0) logger.warn('L1 does not answer; trying again', { error })
+      if (tries % triesToTell === 0)
+        logger.warn('the sequencer set cannot be read from L1; the node waits and tries again', { setId, error })
     }
     signal.throwIfAborted()
     await pause(clock, retryMs, signal)

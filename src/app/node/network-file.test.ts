@@ -47,6 +47,27 @@ test('parameters that could make a block too large for any batch are refused', a
   })
 })
 
+describe('a field that is unknown', () => {
+  const { l1, l2 } = network
+  const { genesis } = l2
+  it.each<[string, object]>([
+    ['upgrade', { upgrade: [upgrade] }],
+    ['l1.chainID', { l1: { ...l1, chainID: 1 } }],
+    ['l1.contracts.queue', { l1: { ...l1, contracts: { ...l1.contracts, queue: contract } } }],
+    ['l2.name', { l2: { ...l2, name: 'test' } }],
+    ['l2.genesis.gasLimit', { l2: { ...l2, genesis: { ...genesis, gasLimit: 1 } } }],
+    [
+      'l2.genesis.l1Origin.timestamp',
+      { l2: { ...l2, genesis: { ...genesis, l1Origin: { ...genesis.l1Origin, timestamp: 1 } } } },
+    ],
+  ])('is named: %s', async (name, change) => {
+    await expect(read(change)).rejects.toMatchObject({
+      code: 'NETWORK_FILE',
+      message: expect.stringContaining(`is not valid: ${name} is unknown: `),
+    })
+  })
+})
+
 describe('a window of forced inclusion', () => {
   const window = (forcedInclusionWindowSec: number, change: object = {}) =>
     read({ l1: { ...network.l1, blockTimeSec: 12 }, parameters: { forcedInclusionWindowSec, ...change } })

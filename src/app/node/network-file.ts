@@ -77,17 +77,17 @@ const byteString = /^0x([0-9a-f]{2})*$/i
 const amount = /^(\d+|0x[0-9a-f]+)$/i
 
 function parseNetworkFile(json: unknown): NetworkFile {
-  const root = object(json, 'the file')
-  const l1 = object(root.l1, 'l1')
-  const contracts = object(l1.contracts, 'l1.contracts')
-  const l2 = object(root.l2, 'l2')
-  const genesis = object(l2.genesis, 'l2.genesis')
-  const origin = object(genesis.l1Origin, 'l2.genesis.l1Origin')
+  const root = fields(json, '', ['name', 'l1', 'l2', 'parameters', 'upgrades'])
+  const l1 = fields(root.l1, 'l1', ['chainId', 'startBlock', 'blockTimeSec', 'contracts'])
+  const contracts = fields(l1.contracts, 'l1.contracts', ['rollup', 'registry', 'staking', 'messageQueue'])
+  const l2 = fields(root.l2, 'l2', ['chainId', 'genesis'])
+  const genesis = fields(l2.genesis, 'l2.genesis', ['timestamp', 'baseFeePerGas', 'l1Origin', 'alloc'])
+  const origin = fields(genesis.l1Origin, 'l2.genesis.l1Origin', ['number', 'hash'])
   const given = root.parameters === undefined ? {} : object(root.parameters, 'parameters')
   const parameters = { ...defaultParameters, ...parseParameterValues(given, 'parameters.') }
   const blockTimeSec = positive(l1.blockTimeSec ?? 12, 'l1.blockTimeSec')
   requireSound(parameters, blockTimeSec)
-  const contract = (name: string): Address =>
+  const contract = (name: keyof typeof contracts): Address =>
     match(contracts[name], address, `l1.contracts.${name}`).toLowerCase() as Address
   return {
     name: typeof root.name === 'string' ? root.name : 'morphism',
@@ -170,7 +170,7 @@ export function parseParameterValues(
 
 function parseUpgrades(given: unknown, parameters: ProtocolParameters, l1BlockTimeSec: number): ProtocolUpgrade[] {
   if (!Array.isArray(given)) throw new AppError('NETWORK_FILE', 'upgrades must be a list')
-  const upgrades = given.map((entry, i) => parseUpgrade(object(entry, `upgrades[${i}]`), `upgrades[${i}]`))
+  const upgrades = given.map((entry, i) => parseUpgrade(entry, `upgrades[${i}]`))
   const problem = upgradesProblem({ parameters, upgrades })
   if (problem !== null) throw new AppError('NETWORK_FILE', `upgrades: ${problem}`)
   const schedule = createProtocolSchedule({ parameters, upgrades })
@@ -182,9 +182,9 @@ function parseUpgrades(given: unknown, parameters: ProtocolParameters, l1BlockTi
   return upgrades
 }
 
-function parseUpgrade(entry: Readonly<Record<string, unknown>>, what: string): ProtocolUpgrade {
-  const { version, activationHeight, parameters = {}, ...rest } = entry
-  for (const name of Object.keys(rest)) throw new AppError('NETWORK_FILE', `${what}.${name} is unknown`)
+function parseUpgrade(given: unknown, what: string): ProtocolUpgrade {
+  const entry = fields(given, what, ['version', 'activationHeight', 'parameters'])
+  const { version, activationHeight, parameters = {} } = entry
   return {
     version: whole(version, `${what}.version`),
     activationHeight: whole(activationHeight, `${what}.activationHeight`),
@@ -204,6 +204,19 @@ function parseChange(given: Readonly<Record<string, unknown>>, what: string): Pa
     whole(value, `${what}.${name}`)
   }
   return given
+}
+
+/** An object of these fields and no others: what is misspelt must not count as left out. */
+function fields<Name extends string>(
+  value: unknown,
+  what: string,
+  names: readonly Name[],
+): Readonly<Partial<Record<Name, unknown>>> {
+  const given = object(value, what || 'the file')
+  const unknown = Object.keys(given).find(name => !(names as readonly string[]).includes(name))
+  if (unknown !== undefined)
+    throw new AppError('NETWORK_FILE', `${what && `${what}.`}${unknown} is unknown: known are ${names.join(', ')}`)
+  return given as Partial<Record<Name, unknown>>
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

@@ -18,6 +18,7 @@ import { nodeFiles } from '../node-files.js'
 import { openGuardedSigner } from '../open-guarded-signer.js'
 import { ApplicationTrace, applicationTraceName } from './application-trace.js'
 import type { NodeGround, NodeTerms } from './assemble-node.js'
+import { openConsensusLog } from './consensus-log.js'
 import type { Frame } from './frame.js'
 import { loadSet } from './l1-sets.js'
 import { l2Genesis, l2GenesisBatch } from './l2-genesis.js'
@@ -56,7 +57,7 @@ export async function openGround(
   const verifier = createWorkerSignatureVerifier()
   lifecycle.own('verifier', () => verifier.close())
   const { openReader, openSubmitter } = await l1
-  const reader = openReader(frame, kzg)
+  const reader = await openReader(frame, kzg)
   const genesisSet = await loadSet({ setId: 1, reader, store, clock, logger, signal: frame.stopping })
   const signer = await openSigner(frame, { domain, verifier, execution })
   if (signer && !memberByKey(genesisSet, signer.publicKey)) {
@@ -128,7 +129,7 @@ async function openSigner(
 }
 
 async function openWal({ config, lifecycle }: Frame): Promise<FileLog> {
-  const log = await FileLog.open({ path: path.join(config.dataDir, nodeFiles.consensusLog) })
+  const log = await openConsensusLog(config.dataDir)
   lifecycle.own('consensus-wal', () => log.close())
   return log
 }

@@ -7,7 +7,6 @@ import { TelemetryServer } from '../../io/telemetry/telemetry-server.js'
 import { systemClock } from '../../io/time/system-clock.js'
 import { IpcEndpoint } from '../../services/rpc/ipc-endpoint.js'
 import type { MorphismQueries } from '../../services/rpc/morphism-queries.js'
-import { versionHaltSentence } from '../../services/sequencer/explain/no-block-reason.js'
 import { endOnUncaught } from '../end-on-uncaught.js'
 import { adminMethods } from './admin-methods.js'
 import { adminSocketOf } from './admin-socket.js'
@@ -16,6 +15,7 @@ import type { Component } from './component.js'
 import type { Frame } from './frame.js'
 import { failure, Lifecycle } from './lifecycle.js'
 import type { NodeConfig } from './node-config.js'
+import { nodeHealth } from './node-health.js'
 import { nodeQueries, syncProgress } from './node-queries.js'
 import { openGround } from './open-ground.js'
 import { rpcComponent } from './rpc-component.js'
@@ -105,7 +105,7 @@ async function startServers(
   })
   await rpc.start()
   lifecycle.own('rpc', () => rpc.dispose())
-  await startTelemetry({ config, metrics, lifecycle }, { morphism, chain, follower, signing })
+  await startTelemetry({ config, metrics, lifecycle }, { morphism, chain, follower })
   return rpc
 }
 
@@ -116,30 +116,12 @@ async function startTelemetry(
     morphism,
     chain,
     follower,
-    signing,
-  }: Pick<NodeServices, 'chain' | 'follower' | 'signing'> & {
+  }: Pick<NodeServices, 'chain' | 'follower'> & {
     readonly morphism: MorphismQueries
   },
 ): Promise<void> {
-  const health = async () => {
-    const status = await morphism.nodeStatus()
-    const { ready, syncing, readyToLead, notReadyToLead, height, peers, signing: state } = status
-    const isStopped = signing !== null && signing.stop !== null
-    const halt = chain.versionHalt()
-    return {
-      healthy: ready && !isStopped,
-      status: halt ? 'halted' : isStopped ? 'signing-stopped' : ready ? 'ok' : syncing ? 'syncing' : 'starting',
-      ...(halt ? { reason: halt.reason, detail: versionHaltSentence(halt) } : {}),
-      height,
-      protocolVersion: status.protocolVersion,
-      upgrade: status.upgrade,
-      peers,
-      signing: state,
-      readyToLead,
-      notReadyToLead,
-      l1: follower.health(),
-    }
-  }
+  const health = async () =>
+    nodeHealth({ status: await morphism.nodeStatus(), halt: chain.versionHalt(), l1: follower.health() })
   const telemetry = await TelemetryServer.start({ port: config.metricsPort, metrics: () => metrics.text(), health })
   lifecycle.own('telemetry', () => telemetry.close())
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -44,14 +44,48 @@ it('is for its owner alone, and gone when the server closes', async () => {
   expect(existsSync(file)).toBe(false)
 })
 
-it('replaces the socket that a killed process left behind', async () => {
-  const file = path.join(directory, 's')
+/** Leaves a socket behind, as a killed process does. */
+function leaveSocket(file: string): void {
   const program = `require('node:net').createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, 'SIGKILL'))`
   expect(spawnSync(process.execPath, ['-e', program]).signal).toBe('SIGKILL')
   expect(statSync(file).isSocket()).toBe(true)
+}
+
+it('replaces the socket that a killed process left behind', async () => {
+  const file = path.join(directory, 's')
+  leaveSocket(file)
   await listen(file)
   expect(await answerOf(file)).toBe('hello')
 })
+
+it('says that it cannot remove it', async () => {
+  const file = path.join(directory, 's')
+  leaveSocket(file)
+  const refused = {
+    name: 'UnixSocketError',
+    code: 'SOCKET_FAILED',
+    message: expect.stringContaining('cannot be removed'),
+  }
+  chmodSync(directory, 0o555)
+  try {
+    await asNobody(file, () => expect(listenOnUnixSocket(createServer(), file)).rejects.toMatchObject(refused))
+  } finally {
+    chmodSync(directory, 0o700)
+  }
+})
+
+/** Root may write anywhere: then another user does it, to whom the file is given. */
+async function asNobody(file: string, act: () => Promise<void>): Promise<void> {
+  if (process.geteuid!() !== 0) return act()
+  const nobody = 65_534
+  chownSync(file, nobody, nobody)
+  process.seteuid!(nobody)
+  try {
+    await act()
+  } finally {
+    process.seteuid!(0)
+  }
+}
 
 it('leaves a socket that answers, and what is no socket, as they are', async () => {
   const [live, note] = [path.join(directory, 'live'), path.join(directory, 'note')]
@@ -73,5 +107,6 @@ it('names the limit when the path is too long, and what else is wrong', async ()
   })
   await expect(listenOnUnixSocket(createServer(), path.join(directory, 'no', 's'))).rejects.toMatchObject({
     code: 'SOCKET_FAILED',
+    message: expect.stringContaining(`there is no directory ${path.join(directory, 'no')}`),
   })
 })

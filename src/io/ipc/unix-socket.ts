@@ -1,6 +1,7 @@
-import { lstatSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
+import { dirname } from 'node:path'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 
 /** Bytes that Linux leaves for the path of a Unix socket; what is longer would be cut, and meet another file. */
@@ -28,12 +29,13 @@ export function checkSocketPath(path: string): void {
  */
 export async function listenOnUnixSocket(server: Server, path: string): Promise<void> {
   checkSocketPath(path)
+  requireDirectoryOf(path)
   await removeDeadSocket(path)
   await new Promise<void>((resolve, reject) => {
     const refuse = (cause: NodeJS.ErrnoException) => {
       const isInUse = cause.code === 'EADDRINUSE'
-      const message = isInUse ? `${path} is in use, or is no socket` : `cannot listen on ${path}: ${cause.message}`
-      reject(new UnixSocketError(isInUse ? 'SOCKET_IN_USE' : 'SOCKET_FAILED', message, { path }, { cause }))
+      if (!isInUse) return reject(failed(path, cause.message, cause))
+      reject(new UnixSocketError('SOCKET_IN_USE', `${path} is in use, or is no socket`, { path }, { cause }))
     }
     server.once('error', refuse)
     server.once('listening', () => {
@@ -50,6 +52,16 @@ export async function listenOnUnixSocket(server: Server, path: string): Promise<
   })
 }
 
+/** To listen without it fails as if the permission lacked. */
+function requireDirectoryOf(path: string): void {
+  const directory = dirname(path)
+  if (!existsSync(directory)) throw failed(path, `there is no directory ${directory}: make it (mkdir -m 700)`)
+}
+
+function failed(path: string, problem: string, cause?: unknown): UnixSocketError {
+  return new UnixSocketError('SOCKET_FAILED', `cannot listen on ${path}: ${problem}`, { path }, { cause })
+}
+
 /** One that answers stays, and so does what is no socket: listening there fails. */
 async function removeDeadSocket(path: string): Promise<void> {
   if (!lstatSync(path, { throwIfNoEntry: false })?.isSocket()) return
@@ -61,5 +73,11 @@ async function removeDeadSocket(path: string): Promise<void> {
     socket.once('close', () => resolve(false)).setTimeout(probeMs, () => socket.destroy())
     socket.once('connect', () => socket.destroy())
   })
-  if (isDead) await rm(path, { force: true })
+  if (!isDead) return
+  try {
+    await rm(path, { force: true })
+  } catch (cause) {
+    const problem = `a killed process left its socket there, and it cannot be removed: ${(cause as Error).message}`
+    throw failed(path, problem, cause)
+  }
 }

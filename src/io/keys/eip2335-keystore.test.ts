@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { BlsSecretKey } from '../../base/crypto/bls.js'
-import { decryptKeystore, encryptKeystore, loadKeystore, parseKeystore, saveKeystore } from './eip2335-keystore.js'
+import {
+  decryptKeystore,
+  encryptKeystore,
+  loadKeystore,
+  openKeystore,
+  parseKeystore,
+  saveKeystore,
+} from './eip2335-keystore.js'
 import { KeyError } from './key-error.js'
 import { loadKeyFile, saveKeyFile } from './key-file.js'
 import { loadSignerToken } from './signer-token.js'
@@ -81,16 +88,47 @@ describe('EIP-2335 keystore', () => {
   it.each(['scrypt', 'pbkdf2'] as const)('opens what it encrypted: %s', async kdf => {
     const key = BlsSecretKey.fromSeed(new Uint8Array(32).fill(7))
     const publicKey = key.publicKey()
-    const made = await encryptKeystore({ secret: key.toBytes(), password: 'pass', publicKey, kdf, cost: 'light' })
-    const path = join(directory, 'new', 'key.json')
+    const made = await encryptKeystore({ secret: key.toBytes(), password: 'password', publicKey, kdf, cost: 'light' })
+    const path = join(directory, 'key.json')
     await saveKeystore(path, made)
     expect((await stat(path)).mode & 0o777).toBe(0o600)
-    expect(await readdir(join(directory, 'new'))).toEqual(['key.json'])
+    expect(await readdir(directory)).toEqual(['key.json'])
+    await expect(saveKeystore(join(directory, 'new', 'key.json'), made)).rejects.toMatchObject({
+      code: 'DIRECTORY_MISSING',
+    })
+    expect(await readdir(directory)).toEqual(['key.json'])
     const loaded = await loadKeystore(path)
     expect(loaded).toEqual(made)
-    expect(await decryptKeystore(loaded, 'pass')).toEqual(key.toBytes())
-    await expect(decryptKeystore(loaded, 'Pass')).rejects.toMatchObject({ code: 'KEYSTORE_WRONG_PASSWORD' })
+    expect(await decryptKeystore(loaded, 'password')).toEqual(key.toBytes())
+    await expect(decryptKeystore(loaded, 'Password')).rejects.toMatchObject({ code: 'KEYSTORE_WRONG_PASSWORD' })
     await expect(saveKeystore(path, made)).rejects.toMatchObject({ code: 'KEYSTORE_UNWRITABLE' })
+  })
+
+  it.each([
+    ['', 0],
+    ['\n', 0],
+    ['1234567', 7],
+    ['\u00001234567\u007f', 7],
+  ])('encrypts nothing under the password %j', async (weak, length) => {
+    const made = encryptKeystore({ secret: new Uint8Array(32), password: weak, cost: 'light' })
+    const message = expect.stringContaining(`at least 8 characters, and this one has ${length}:`)
+    await expect(made).rejects.toMatchObject({ code: 'KEYSTORE_WEAK_PASSWORD', message })
+  })
+
+  it('says which file is malformed, or does not open', async () => {
+    const path = join(directory, 'key.json')
+    await writeFile(path, '{')
+    const message = `${path}: the keystore is not JSON`
+    await expect(loadKeystore(path)).rejects.toMatchObject({ code: 'KEYSTORE_MALFORMED', message })
+    await expect(openKeystore(path, 'password')).rejects.toMatchObject({ message })
+    const good = join(directory, 'good.json')
+    const secret = new Uint8Array(32).fill(7)
+    await saveKeystore(good, await encryptKeystore({ secret, password: 'password', cost: 'light' }))
+    expect(await openKeystore(good, 'password')).toEqual(secret)
+    await expect(openKeystore(good, 'Password')).rejects.toMatchObject({
+      code: 'KEYSTORE_WRONG_PASSWORD',
+      message: `${good}: the password does not open the keystore`,
+    })
   })
 
   it('says which file cannot be read', async () => {

@@ -43,7 +43,10 @@ export interface Eip2335Keystore {
 /** How dear a guess of the password is. `light` (n = 2^14, 50 ms) is for devnets whose passwords are public. */
 export type KeystoreCost = 'standard' | 'light'
 
-/** Encrypts a 32-byte secret under a password. */
+/** Fewest characters of a password: none at all, as of an empty file, protects nothing. */
+const minPasswordLength = 8
+
+/** Encrypts a 32-byte secret under a password. @throws KeyError KEYSTORE_WEAK_PASSWORD */
 export async function encryptKeystore({
   secret,
   password,
@@ -62,6 +65,7 @@ export async function encryptKeystore({
   path?: string
   description?: string
 }): Promise<Eip2335Keystore> {
+  requireStrong(password)
   const salt = randomBytes(32).toString('hex')
   const iv = randomBytes(16)
   const light = cost === 'light'
@@ -108,7 +112,24 @@ export async function saveKeystore(path: string, keystore: Eip2335Keystore): Pro
 
 /** Reads a keystore file. @throws KeyError KEYSTORE_UNREADABLE, KEYSTORE_MALFORMED */
 export async function loadKeystore(path: string): Promise<Eip2335Keystore> {
-  return parseKeystore(await readKeyFile(path))
+  const json = await readKeyFile(path)
+  return namingFile(path, () => parseKeystore(json))
+}
+
+/** The secret in a keystore file. @throws KeyError KEYSTORE_UNREADABLE, KEYSTORE_MALFORMED, KEYSTORE_WRONG_PASSWORD */
+export async function openKeystore(path: string, password: string): Promise<Uint8Array> {
+  const keystore = await loadKeystore(path)
+  return namingFile(path, () => decryptKeystore(keystore, password))
+}
+
+/** What is wrong with a keystore is told with the file that holds it. */
+async function namingFile<Value>(path: string, read: () => Value | Promise<Value>): Promise<Value> {
+  try {
+    return await read()
+  } catch (cause) {
+    if (!(cause instanceof KeyError)) throw cause
+    throw new KeyError(cause.code, `${path}: ${cause.message}`, { ...cause.data, path }, { cause })
+  }
 }
 
 /** Reads the JSON of a keystore; bounds the work that its parameters ask for. @throws KeyError KEYSTORE_MALFORMED */
@@ -173,11 +194,21 @@ function deriveKey({ function: name, params }: Kdf, password: string): Promise<B
 
 /** EIP-2335: NFKD, then C0, C1 and Delete are stripped, then UTF-8. */
 function normalizePassword(password: string): Buffer {
-  const kept = [...password.normalize('NFKD')].filter(character => {
+  return Buffer.from(keptCharacters(password).join(''), 'utf8')
+}
+
+function keptCharacters(password: string): string[] {
+  return [...password.normalize('NFKD')].filter(character => {
     const code = character.codePointAt(0)!
     return code > 0x1f && (code < 0x7f || code > 0x9f)
   })
-  return Buffer.from(kept.join(''), 'utf8')
+}
+
+function requireStrong(password: string): void {
+  const { length } = keptCharacters(password)
+  if (length >= minPasswordLength) return
+  const message = `the password of a keystore has at least ${minPasswordLength} characters, and this one has ${length}: make one with openssl rand -hex 32`
+  throw new KeyError('KEYSTORE_WEAK_PASSWORD', message)
 }
 
 function checksum(key: Uint8Array, encrypted: Uint8Array): Buffer {

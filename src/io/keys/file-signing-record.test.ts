@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { link, mkdir, mkdtemp, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -79,6 +79,20 @@ describe('FileSigningRecord', () => {
     const bytes = await save(at(1))
     await writeFile(path, change(bytes))
     await expect(load()).rejects.toMatchObject({ name: 'KeyError', code: 'SIGNING_RECORD_CORRUPT' })
+  })
+
+  it('leaves nothing at a path that is none of a record', async () => {
+    await mkdir(join(directory, 'directory'))
+    await writeFile(join(directory, 'note'), 'x'.repeat(10_000))
+    for (const [name, code] of [
+      ['directory', 'SIGNING_RECORD_CORRUPT'],
+      ['note', 'SIGNING_RECORD_CORRUPT'],
+      ['absent/record', 'DIRECTORY_MISSING'],
+    ] as const) {
+      const opened = FileSigningRecord.open({ path: join(directory, name), owner })
+      await expect(opened).rejects.toMatchObject({ name: 'KeyError', code })
+    }
+    expect(await readdir(directory)).toEqual(['directory', 'note'])
   })
 
   it('refuses the record of another key', async () => {

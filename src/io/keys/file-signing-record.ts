@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { constants, type FileHandle, lstat, mkdir, open, readdir, realpath } from 'node:fs/promises'
+import { constants, type FileHandle, lstat, open, readdir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { keccak256 } from '../../base/crypto/keccak.js'
 import { encodeRlp } from '../../base/encoding/rlp.js'
@@ -7,7 +7,7 @@ import { RlpFields, rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
 import { asciiToBytes, bytesEqual, concatBytes, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
 import type { SigningDomain } from '../../base/protocol/signing-domain.js'
 import { KeyError } from './key-error.js'
-import { writePrivateFile } from './private-file.js'
+import { requireDirectoryOf, writePrivateFile } from './private-file.js'
 import { lockRecord, type RecordLock } from './record-lock.js'
 import {
   decodeStop,
@@ -54,7 +54,8 @@ export class FileSigningRecord implements SigningRecordStore {
 
   /**
    * Opens the record, creating it when there is none. @throws KeyError SIGNING_RECORD_CORRUPT (unreadable),
-   * SIGNING_RECORD_FOREIGN (of another key or network), SIGNING_RECORD_LOCKED, SIGNING_RECORD_SHARED (has a second name)
+   * SIGNING_RECORD_FOREIGN (of another key or network), SIGNING_RECORD_LOCKED, SIGNING_RECORD_SHARED (has a second name),
+   * DIRECTORY_MISSING
    */
   static async open({ path, owner }: { path: string; owner: RecordOwner }): Promise<FileSigningRecord> {
     return FileSigningRecord.openLocked(path, owner)
@@ -68,8 +69,11 @@ export class FileSigningRecord implements SigningRecordStore {
   }
 
   private static async openLocked(path: string, owner: RecordOwner | null): Promise<FileSigningRecord> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    return FileSigningRecord.openReal(await realPath(path), owner)
+    requireDirectoryOf(path)
+    const real = await realPath(path)
+    // The lock is a directory beside the record: none is left beside what is no record.
+    if (existsSync(real)) await requireRecordFile(real)
+    return FileSigningRecord.openReal(real, owner)
   }
 
   private static async openReal(path: string, owner: RecordOwner | null): Promise<FileSigningRecord> {
@@ -194,6 +198,22 @@ async function create(path: string, owner: RecordOwner): Promise<void> {
 async function realPath(path: string): Promise<string> {
   if (existsSync(path)) return realpath(path)
   return join(await realpath(dirname(path)), basename(path))
+}
+
+/** Another process may write it meanwhile: only what no write changes is looked at. @throws KeyError SIGNING_RECORD_CORRUPT */
+async function requireRecordFile(path: string): Promise<void> {
+  if (!(await stat(path)).isFile()) throw corrupt(path, 'is no file')
+  const file = await open(path).catch(error => {
+    throw corrupt(path, `cannot be read: ${error.message}`, error)
+  })
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(2 * slotLength), 0, 2 * slotLength, 0)
+    if (bytesRead < buffer.length) throw corrupt(path, `is cut off after ${bytesRead} bytes`)
+    const beginsSlot = (at: number) => bytesEqual(buffer.subarray(at, at + magic.length), magic)
+    if (!beginsSlot(0) && !beginsSlot(slotLength)) throw corrupt(path, 'is no record, or was overwritten')
+  } finally {
+    await file.close()
+  }
 }
 
 function readSlots(bytes: Uint8Array, path: string): Slot {

@@ -2,10 +2,12 @@ import { MorphismError } from '../../base/primitives/morphism-error.js'
 
 /** Why a key or a signing record cannot be used. */
 export type KeyErrorCode =
+  | 'DIRECTORY_MISSING'
   | 'KEYSTORE_WRONG_PASSWORD'
   | 'KEYSTORE_MALFORMED'
   | 'KEYSTORE_UNREADABLE'
   | 'KEYSTORE_UNWRITABLE'
+  | 'KEYSTORE_WEAK_PASSWORD'
   | 'SECRET_FILE_EXPOSED'
   | 'SIGNING_RECORD_CORRUPT'
   | 'SIGNING_RECORD_FOREIGN'

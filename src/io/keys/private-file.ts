@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { existsSync } from 'node:fs'
+import { link, open, readFile, rm, stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import { syncDirectory } from '../storage/sync-directory.js'
 import { KeyError } from './key-error.js'
 
@@ -11,7 +12,7 @@ const othersMask = 0o077
 
 /**
  * Writes a file that only its owner reads (0600): whole or not at all, durable when it resolves. Never replaces a
- * file: a key overwritten is a key lost. @throws KeyError KEYSTORE_UNWRITABLE
+ * file: a key overwritten is a key lost. @throws KeyError DIRECTORY_MISSING, KEYSTORE_UNWRITABLE
  */
 export async function writePrivateFile({
   path,
@@ -20,9 +21,9 @@ export async function writePrivateFile({
   path: string
   content: string | Uint8Array
 }): Promise<void> {
+  requireDirectoryOf(path)
   const temporary = `${path}.${randomBytes(6).toString('hex')}`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await writeDurably(temporary, content)
     await link(temporary, path)
     await syncDirectory(dirname(path))
@@ -38,6 +39,14 @@ export async function writePrivateFile({
   } finally {
     await rm(temporary, { force: true })
   }
+}
+
+/** A mistyped path is an error, and no new directory. @throws KeyError DIRECTORY_MISSING */
+export function requireDirectoryOf(path: string): void {
+  const directory = dirname(path)
+  if (existsSync(directory)) return
+  const message = `there is no directory ${directory} for ${basename(path)}: make it, if the path is right (mkdir -m 700 ${directory})`
+  throw new KeyError('DIRECTORY_MISSING', message, { path })
 }
 
 /** The text of a file that holds a secret as it is: a key, a password, a token. @throws KeyError KEYSTORE_UNREADABLE, SECRET_FILE_EXPOSED */

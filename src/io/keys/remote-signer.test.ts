@@ -13,6 +13,7 @@ import { systemClock } from '../time/system-clock.js'
 import { GuardedSigner } from './guarded-signer.js'
 import { MemorySigningRecord } from './memory-signing-record.js'
 import { RemoteSigner } from './remote-signer.js'
+import type { RemoteSignerError } from './remote-signer-error.js'
 import { inlineSignatureVerifier } from './signature-verifier.js'
 import { parseSignerAddress, showSignerAddress } from './signer-address.js'
 import { SignerServer } from './signer-server.js'
@@ -29,7 +30,8 @@ let address: ReturnType<typeof parseSignerAddress>
 let logged: string[]
 const logger: Logger = {
   ...silentLogger,
-  error: message => logged.push(message),
+  error: (message, fields) =>
+    logged.push([message, (fields?.error as RemoteSignerError)?.code].filter(Boolean).join(' ')),
   info: message => logged.push(message),
   warn: message => logged.push(message),
 }
@@ -47,10 +49,10 @@ afterEach(async () => {
 const held = ({ of = record(), seed = 1 } = {}) =>
   new GuardedSigner({ secretKey: BlsSecretKey.fromSeed(new Uint8Array(32).fill(seed)), domain, record: of })
 
-async function serve(signer = held()) {
+async function serve(signer = held(), known = token) {
   const server = await SignerServer.start({
     address,
-    ports: { signer, domain, token, clock: systemClock, logger: silentLogger },
+    ports: { signer, domain, token: known, clock: systemClock, logger: silentLogger },
   })
   closers.push(() => server.close())
   return server
@@ -166,6 +168,16 @@ describe('a signer that goes away', () => {
     expect(disk.load()).toMatchObject({ prevote: { height: 2 }, precommit: { height: 2 } })
     expect(logged.filter(message => message.includes('away'))).toHaveLength(1)
     expect(logged.filter(message => message.includes('answers again'))).toHaveLength(1)
+  })
+
+  it('is said to be away again when it is back with another token', async () => {
+    const server = await serve()
+    await dial()
+    await server.close()
+    await expect.poll(() => logged).toHaveLength(1)
+    await serve(held(), `another ${token}`)
+    const away = 'the signer is away: the node follows, and signs again when it is back'
+    await expect.poll(() => logged.slice(1)).toEqual([`${away} SIGNER_UNAUTHENTICATED`])
   })
 
   it('is not replaced by a signer with another key', async () => {

@@ -87,7 +87,8 @@ export class RemoteSigner implements ConsensusSigner {
   private retryMs = firstRetryMs
   private cancelRetry: () => void = () => {}
   private closed = false
-  private isAway = false
+  /** Why it is away, as it was said last; null while it answers, and until it is missed. */
+  private awayFor: RemoteSignerErrorCode | null = null
   /** Its last signature was a false one. */
   private isFaulty = false
   private readonly onFirst: { resolve: () => void; reject: (error: RemoteSignerError) => void }[] = []
@@ -263,8 +264,8 @@ export class RemoteSigner implements ConsensusSigner {
     this.lastStop = stop
     this.link = link
     this.retryMs = firstRetryMs
-    if (this.isAway) this.ports.logger.info('the signer answers again')
-    this.isAway = false
+    if (this.awayFor) this.ports.logger.info('the signer answers again')
+    this.awayFor = null
     for (const { id, request } of this.waiting.values()) link.send(encodeRequest(id, request), true)
     this.tellFirst(null)
   }
@@ -291,17 +292,21 @@ export class RemoteSigner implements ConsensusSigner {
     this.link = null
     if (this.closed) return
     if (error && this.onFirst.length > 0 && error.code !== 'SIGNER_UNAVAILABLE') return this.tellFirst(error)
-    const isGone = this.onFirst.length === 0 && error?.code !== 'SIGNER_FAILED'
-    if (!this.isAway && isGone) {
-      const address = showSignerAddress(this.config.address)
-      this.ports.logger.error('the signer is away: the node follows, and signs again when it is back', {
-        address,
-        error: error ?? undefined,
-      })
-    }
-    this.isAway ||= isGone
+    if (this.onFirst.length === 0 && error?.code !== 'SIGNER_FAILED') this.reportAway(error)
     this.cancelRetry = this.ports.clock.schedule(this.retryMs, () => this.open())
     this.retryMs = Math.min(maxRetryMs, this.retryMs * 2)
+  }
+
+  /** Says that the signer is away, and again when there is another reason: one that was gone may come back with another token. */
+  private reportAway(error: RemoteSignerError | null): void {
+    const code = error?.code ?? 'SIGNER_UNAVAILABLE'
+    if (code === this.awayFor) return
+    this.awayFor = code
+    const address = showSignerAddress(this.config.address)
+    this.ports.logger.error('the signer is away: the node follows, and signs again when it is back', {
+      address,
+      error: error ?? undefined,
+    })
   }
 
   private tellFirst(error: RemoteSignerError | null): void {

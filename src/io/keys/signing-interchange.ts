@@ -118,23 +118,23 @@ function readRecord(
     'last_signed_precommit',
     'last_signed_attestation',
   ])
-  const position = (name: 'proposal' | 'prevote' | 'precommit'): SignedPosition => {
+  const signedPosition = (name: 'proposal' | 'prevote' | 'precommit'): SignedPosition => {
     const value = fields[`last_signed_${name}`]
     if (value === null) return emptyRecord.proposal
     const signed = fieldsOf(value, `${where}.last_signed_${name}`, ['height', 'round', 'signing_root'])
-    const height = uint(signed.height, 'height')
+    const height = position(signed.height, 'height')
     if (height === 0) throw malformed(`${where}.last_signed_${name} is at height 0`)
     return { height, round: uint(signed.round, 'round'), digest: hex(signed.signing_root, 'signing_root', 32) }
   }
   return {
     owner: { ...network, publicKey: hex(fields.pubkey, 'pubkey', 48) },
     record: {
-      proposal: position('proposal'),
-      prevote: position('prevote'),
-      precommit: position('precommit'),
+      proposal: signedPosition('proposal'),
+      prevote: signedPosition('prevote'),
+      precommit: signedPosition('precommit'),
       attestation: readBatch(fields.last_signed_attestation, `${where}.last_signed_attestation`),
       lock: hasLock ? readLock(fields.locked_block, `${where}.locked_block`) : emptyRecord.lock,
-      floor: uint(fields.decided_height, 'decided_height'),
+      floor: position(fields.decided_height, 'decided_height'),
       stop: null,
     },
   }
@@ -143,7 +143,7 @@ function readRecord(
 function readBatch(value: unknown, where: string): SignedBatch {
   if (value === null) return emptyRecord.attestation
   const signed = fieldsOf(value, where, ['batch_index', 'signing_root'])
-  const batchIndex = uint(signed.batch_index, 'batch_index')
+  const batchIndex = position(signed.batch_index, 'batch_index')
   if (batchIndex === 0) throw malformed(`${where} is of batch 0`)
   return { batchIndex, digest: hex(signed.signing_root, 'signing_root', 32) }
 }
@@ -151,7 +151,7 @@ function readBatch(value: unknown, where: string): SignedBatch {
 function readLock(value: unknown, where: string): LockedBlock {
   if (value === null) return emptyRecord.lock
   const locked = fieldsOf(value, where, ['height', 'round', 'block_hash'])
-  const height = uint(locked.height, 'height')
+  const height = position(locked.height, 'height')
   if (height === 0) throw malformed(`${where} is at height 0`)
   return { height, round: uint(locked.round, 'round'), blockHash: hex(locked.block_hash, 'block_hash', 32) }
 }
@@ -177,6 +177,17 @@ function fieldsOf<Name extends string>(
   const missing = names.find(name => !Object.hasOwn(fields, name))
   if (missing !== undefined) throw malformed(`${where} has no ${missing}`)
   return fields
+}
+
+/** No network comes so far. A record at such a height or batch would keep its key from ever signing again. */
+const positionBound = 2 ** 48
+
+/** Where the key has signed: a height, or the index of a batch. */
+function position(value: unknown, name: string): number {
+  const at = uint(value, name)
+  if (at >= positionBound)
+    throw malformed(`${name} is ${at}, and from 2^48 up a record would keep its key from ever signing again`)
+  return at
 }
 
 /** A decimal string, as in EIP-3076. */

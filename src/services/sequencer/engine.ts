@@ -259,6 +259,7 @@ export class ConsensusEngine {
       heard: step => this.door.heard(round, step),
       progress,
       peers: ports.network.peers(),
+      signer: ports.signer,
       hasWork: ports.work.hasWork(),
       parentTimestampMs: ports.head().context.timestampMs,
       parameters: config.protocol.at(height).parameters,

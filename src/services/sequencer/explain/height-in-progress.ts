@@ -3,6 +3,7 @@ import type { Height, MemberIndex, Power, Round } from '../../../base/primitives
 import type { ProtocolParameters } from '../../../base/protocol/protocol-parameters.js'
 import { isQuorum, powerOf, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
 import { precommit, prevote, type VoteStep } from '../../../base/protocol/vote.js'
+import type { ConsensusSigner } from '../../../io/keys/consensus-signer.js'
 import type { Peer } from '../../../io/network/peer-network.js'
 import type { ConsensusState, RoundMessages } from '../../../rules/consensus/core.js'
 import { proposerOf } from '../../../rules/consensus/proposer-rotation.js'
@@ -85,6 +86,8 @@ export interface HeightInProgress {
   readonly refusedSignatures: readonly RefusedSignature[]
   /** Whether the last signature that was asked for was refused. */
   readonly signerRefuses: boolean
+  /** Whether the key is in another process that does not answer. */
+  readonly signerAway: boolean
 }
 
 /** The parts of the engine that are read. */
@@ -99,6 +102,7 @@ export interface HeightSources {
   readonly heard: (step: VoteStep) => readonly MemberIndex[]
   readonly progress: HeightProgress
   readonly peers: readonly Peer[]
+  readonly signer: Pick<ConsensusSigner, 'isReachable'>
   readonly hasWork: boolean
   readonly parentTimestampMs: number
   readonly parameters: Pick<ProtocolParameters, 'minBlockIntervalMs' | 'emptyBlockIntervalMs'>
@@ -145,6 +149,7 @@ export function heightInProgress(from: HeightSources): HeightInProgress {
     refusedProposals: [...progress.refusals],
     refusedSignatures: [...progress.signerRefusals],
     signerRefuses: progress.signerRefuses,
+    signerAway: !from.signer.isReachable,
   }
 }
 

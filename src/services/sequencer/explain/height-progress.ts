@@ -112,8 +112,9 @@ export class HeightProgress {
     { height, round }: { height: Height; round: Round },
     error: unknown,
   ): void {
-    this.signerRefuses = true
     const code = error instanceof MorphismError ? error.code : 'FAILED'
+    // One that does not answer has refused nothing.
+    this.signerRefuses = code !== 'SIGNER_UNAVAILABLE'
     remember(this.signerRefusals, { height, round, kind, code, detail: messageOf(error), atMs: this.clock.nowMs() })
   }
 

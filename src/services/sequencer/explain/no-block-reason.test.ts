@@ -53,6 +53,7 @@ const usual: HeightInProgress = {
   refusedProposals: [],
   refusedSignatures: [],
   signerRefuses: false,
+  signerAway: false,
 }
 
 const accepted = { blockHash, verdict: 'accepted', validRound: null } as const
@@ -129,6 +130,7 @@ const rows: Row[] = [
   ['NO_WORK', 'due in 312 ms', { step: 'new-height', work: { ...usual.work, waits: false } }],
   ['NO_WORK', 'due now', { step: 'new-height', work: { ...usual.work, waits: false, emptyBlockDueMs: nowMs - 3 } }],
   ['MIN_INTERVAL', 'ends in 60 ms', { step: 'new-height', work: { ...usual.work, notBeforeMs: nowMs + 60 } }],
+  ['SIGNER_AWAY', 'does not answer', { signerAway: true }],
   ['SIGNER_REFUSES', 'asked for before', { signerRefuses: true, refusedSignatures: [signature] }],
   // An old refusal, or one after which a signature came, is not why.
   ['WAITING_FOR_PROPOSAL', 'Member 1', { signerRefuses: true, refusedSignatures: [{ ...signature, height: 6 }] }],
@@ -222,6 +224,7 @@ describe('the reason why there is no block', () => {
       SYNCING: true,
       EXECUTION_BUSY: true,
       NO_QUORUM_CONNECTED: true,
+      SIGNER_AWAY: true,
       SIGNER_REFUSES: true,
       NO_WORK: true,
       MIN_INTERVAL: true,

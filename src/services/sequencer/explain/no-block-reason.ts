@@ -13,6 +13,7 @@ export type NoBlockReason =
   | 'SYNCING'
   | 'EXECUTION_BUSY'
   | 'NO_QUORUM_CONNECTED'
+  | 'SIGNER_AWAY'
   | 'SIGNER_REFUSES'
   | 'NO_WORK'
   | 'MIN_INTERVAL'
@@ -49,6 +50,7 @@ export function noBlockReason({ progress, behind, halt, parameters }: NoBlockFac
   if (!progress.quorumConnected) return 'NO_QUORUM_CONNECTED'
   if (unknownVersionProposed(progress)) return 'PROTOCOL_VERSION_UNKNOWN'
   if (progress.step === 'new-height') return progress.work.waits ? 'MIN_INTERVAL' : 'NO_WORK'
+  if (progress.signerAway) return 'SIGNER_AWAY'
   if (signerRefusedHere(progress)) return 'SIGNER_REFUSES'
   if (blockMissing(progress)) return 'BLOCK_MISSING'
   if (progress.proposal?.verdict === 'pending') return 'EXECUTION_BUSY'
@@ -125,6 +127,8 @@ export function noBlockSentence(reason: NoBlockReason, { progress, behind, halt 
       return `Fewer sequencers are connected than a quorum needs: ${membersText(
         progress.members.filter(({ connected }) => !connected).map(({ index }) => index),
       )} not connected, and more than two thirds of the power must be.`
+    case 'SIGNER_AWAY':
+      return "This node's signer process does not answer: it follows what the others decide, and signs nothing."
     case 'SIGNER_REFUSES':
       return `This node's signer refused to sign in this round: ${refusedSignatures.at(-1)?.detail ?? 'no detail'}.`
     case 'PROTOCOL_VERSION_UNKNOWN':

@@ -30,6 +30,7 @@ const well: HeightInProgress = {
   refusedProposals: [],
   refusedSignatures: [],
   signerRefuses: false,
+  signerAway: false,
 }
 const facts: ReadyFacts = { progress: well, behind: 5, halt: null, l1: { lastSuccessMs: nowMs - 15_000, behind: 8 } }
 const halt = { height: 7, version: 2, own: 1, of: 'software' } as const
@@ -47,6 +48,7 @@ describe('a node that is asked whether it could lead', () => {
     ['PROTOCOL_VERSION_NOT_ADOPTED', {}, { halt: { ...halt, reason: 'PROTOCOL_VERSION_NOT_ADOPTED' } }],
     ['NO_QUORUM_CONNECTED', { quorumConnected: false }],
     ['EXECUTION_BUSY', { busy: { task: 'build', sinceMs: nowMs - 1_001 } }],
+    ['SIGNER_AWAY', { signerAway: true }],
     ['SIGNER_REFUSES', { signerRefuses: true }],
     ['L1_STALE', {}, { l1: { lastSuccessMs: null, behind: 0 } }],
     ['L1_STALE', {}, { l1: { lastSuccessMs: nowMs - 15_001, behind: 0 } }],

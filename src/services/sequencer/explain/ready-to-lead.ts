@@ -10,6 +10,7 @@ export type NotReadyReason =
   | 'SYNCING'
   | 'NO_QUORUM_CONNECTED'
   | 'EXECUTION_BUSY'
+  | 'SIGNER_AWAY'
   | 'SIGNER_REFUSES'
   | 'L1_STALE'
 
@@ -46,6 +47,7 @@ export function notReadyToLead({ progress, behind, halt, l1 }: ReadyFacts): NotR
   if (behind > syncingBehind) reasons.push('SYNCING')
   if (!progress.quorumConnected) reasons.push('NO_QUORUM_CONNECTED')
   if (busy && nowMs - busy.sinceMs > slowExecutionMs) reasons.push('EXECUTION_BUSY')
+  if (progress.signerAway) reasons.push('SIGNER_AWAY')
   if (progress.signerRefuses) reasons.push('SIGNER_REFUSES')
   if (l1.lastSuccessMs === null || nowMs - l1.lastSuccessMs > staleL1Ms || l1.behind > staleL1Blocks)
     reasons.push('L1_STALE')
@@ -61,6 +63,7 @@ export const notReadyWords: Readonly<Record<NotReadyReason, string>> = {
   SYNCING: 'it is behind its peers',
   NO_QUORUM_CONNECTED: 'it is connected to less than a quorum',
   EXECUTION_BUSY: `its execution has been busy with one task for more than ${slowExecutionMs} ms`,
+  SIGNER_AWAY: 'its signer process does not answer',
   SIGNER_REFUSES: 'its signer refused the last signature that was asked for',
   L1_STALE: 'its view of L1 is old',
 }

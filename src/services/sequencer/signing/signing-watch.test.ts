@@ -62,6 +62,7 @@ function start(signer: ConsensusSigner = guarded()): void {
 beforeEach(() => {
   clock = new VirtualClock(1_000_000)
   jumpedMs = 0
+  isReachable = true
   record = new MemorySigningRecord()
   connected = [0, 1]
   height = 10
@@ -71,13 +72,18 @@ beforeEach(() => {
   start()
 })
 
+/** Whether the signer in another process answers. */
+let isReachable: boolean
+
 /** Starts with a signer in another process; resolves with what starts that one again, with the record as it is then. */
 async function startRemote(): Promise<() => void> {
   let current = guarded()
   await watch.close()
   start({
     publicKey: current.publicKey,
-    isReachable: true,
+    get isReachable() {
+      return isReachable
+    },
     get instanceId() {
       return current.instanceId
     },
@@ -168,6 +174,20 @@ describe('before the first signature', () => {
     expect(next.outcome).toBe('held')
     await clock.advance(600)
     expect(next.outcome).toBe('signed')
+  })
+
+  it('does not begin while its signer is away, and listens anew when that one is back: it judges what is heard', async () => {
+    await startRemote()
+    const asked = ask(content(11))
+    await clock.advance(450)
+    isReachable = false
+    await clock.advance(60_000)
+    expect([asked.outcome, watch.state()]).toEqual(['held', 'signer-away'])
+    isReachable = true
+    await clock.advance(450)
+    expect([asked.outcome, watch.state()]).toEqual(['held', 'listening'])
+    await clock.advance(600)
+    expect(asked.outcome).toBe('signed')
   })
 
   it('counts heights without its key anew when the quorum was gone', async () => {

@@ -221,7 +221,7 @@ export class SigningWatch implements ConsensusSigner {
   private look(): void {
     this.noticeNewSigner()
     const now = this.ports.clock.nowMs()
-    if (this.isQuorumConnected()) this.quorumSinceMs ??= now
+    if (this.isReachable && this.isQuorumConnected()) this.quorumSinceMs ??= now
     else this.startOver()
     const { quorumSinceMs: quorum } = this
     if (this.levelSinceMs === null && quorum !== null && now - quorum >= greetingMs && this.isCaughtUp(now - quorum)) {
@@ -243,7 +243,7 @@ export class SigningWatch implements ConsensusSigner {
     this.look()
   }
 
-  /** Without a quorum nobody is heard: what was listened to before says nothing of what was signed since. */
+  /** Without a quorum nobody is heard, and without the signer nobody judges it: what was listened to before says nothing of what was signed since. */
   private startOver(): void {
     this.quorumSinceMs = null
     this.levelSinceMs = null
