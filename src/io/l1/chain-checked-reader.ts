@@ -38,7 +38,7 @@ export function createChainCheckedL1Reader({
       if (found !== chainId) throw new WrongL1ChainError(chainId, found)
     } catch (error) {
       checked = null
-      throw toL1Error(error, 'chain id')
+      throw toL1Error(error, 'chain id', endpoint.rpcUrl)
     }
   }
   const checkChain = (): Promise<void> => {
