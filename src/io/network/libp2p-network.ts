@@ -324,12 +324,12 @@ export class Libp2pNetwork implements PeerNetwork {
       this.logger.info('peer has no session here', { peer: peer.id, reason: admission.refusal })
       return false
     }
-    const old = this.sessions.get(peer.id)
-    if (old) this.endSession(old, 'replaced by a newer connection')
-    const other = admission.replaces === null ? undefined : this.sessions.get(admission.replaces)
-    if (other) {
-      this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: other.peer.id })
-      this.endSession(other, 'its consensus key came with another peer id')
+    for (const id of admission.replaces) {
+      const isSameId = id === peer.id
+      if (!isSameId) this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: id })
+      const reason = isSameId ? 'replaced by a newer connection' : 'its consensus key came with another peer id'
+      const old = this.sessions.get(id)
+      if (old) this.endSession(old, reason)
     }
     return true
   }
