@@ -158,7 +158,15 @@ async function answering(network: Libp2pNetwork, { leads, answer }: { leads: boo
   const connection = await dialBare(network, takeStreams, seed(n))
   const closed = new Promise<void>(resolve => connection.addEventListener('close', () => resolve()))
   const hello = encodeHello({ version: networkVersion, ...identity, role: 'full', binding: null })
-  const terms = { connection, inbound: null, hello, network: identity, isDuplicate: () => false }
+  const terms = {
+    connection,
+    inbound: null,
+    hello,
+    network: identity,
+    isDuplicate: () => false,
+    refusalOf: () => null,
+    onTurnedAway: () => {},
+  }
   if (leads) await agreeOnSession({ ...terms, signal: AbortSignal.timeout(5_000) })
   return { closed }
 }

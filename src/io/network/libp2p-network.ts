@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from '../telemetry/logger.js'
 import { type Counter, type Gauge, type Metrics, silentMetrics } from '../telemetry/metrics.js'
 import type { Clock } from '../time/clock.js'
 import { systemClock } from '../time/system-clock.js'
-import type { NetworkIdentity, NodeRole } from './handshake.js'
+import type { Hello, NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
 import { type Agreement, handshakeProtocol, refusalSeverity } from './handshake-stream.js'
 import { Handshakes } from './handshakes.js'
@@ -29,7 +29,6 @@ import {
   defaultNetworkLimits,
   maxRequestBytes,
   type NetworkLimits,
-  type PeerKind,
   requestKinds,
 } from './network-limits.js'
 import { PeerBans } from './peer-bans.js'
@@ -39,7 +38,8 @@ import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } fr
 import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
 import { RequestDesk, type RequestHandler } from './request-desk.js'
 import { ask, requestProtocol } from './request-streams.js'
-import { admitSession } from './session-admission.js'
+import { type AdmissionRefusal, admitSession } from './session-admission.js'
+import { TwinWatch } from './twin-watch.js'
 
 /** What a node's network is made of. */
 export interface Libp2pNetworkOptions {
@@ -85,6 +85,7 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
   private readonly unfinishedOfStrangers: HeldBytes<PeerSession>
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
+  private readonly twins: TwinWatch
   private closed = false
 
   private constructor(
@@ -117,10 +118,13 @@ export class Libp2pNetwork implements PeerNetwork {
           const current = this.sessions.get(peer)
           return current !== undefined && clock.nowMs() - current.startedAtMs < duplicateWindowMs
         },
+        refusalOf: (connection, hello) => this.refusalOf(connection, hello),
+        onTurnedAway: (connection, reason) => this.onTurnedAway(connection, reason),
         conclude: (connection, outcome) => this.conclude(connection, outcome),
         onBreach: peer => this.drop(peer, { reason: 'BAD_HANDSHAKE', severity: 'heavy' }),
       },
     )
+    this.twins = new TwinWatch(limits, { clock, logger })
     this.desk = new RequestDesk(limits, {
       logger,
       onTooFast: peer => this.drop(peer, { reason: 'TOO_MANY_REQUESTS', severity: 'light' }),
@@ -276,21 +280,21 @@ export class Libp2pNetwork implements PeerNetwork {
       this.drop(id, { reason: outcome.reason, severity: refusalSeverity[outcome.reason] })
       return null
     }
-    if (outcome.type === 'duplicate' || this.closed || connection.status !== 'open') {
+    if (outcome.type === 'none' || this.closed || connection.status !== 'open') {
       closeGently(connection)
       return null
     }
-    const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
+    const peer = peerOf(connection, outcome.hello)
     if (peer.consensusKey && this.bans.isKeyBanned(peer.consensusKey)) {
       this.logger.info('peer has no session here', { peer: id, reason: 'its consensus key is banned' })
       closeGently(connection)
       return null
     }
-    const kind = this.kinds.of(peer)
-    if (!this.makeRoom(peer, kind, connection)) {
+    if (!this.makeRoom(peer, connection)) {
       closeGently(connection)
       return null
     }
+    const kind = this.kinds.of(peer)
     const { clock, sessionEvents: events } = this
     const session = new PeerSession(peer, connection, kind, { clock, events })
     this.sessions.set(id, session)
@@ -309,21 +313,29 @@ export class Libp2pNetwork implements PeerNetwork {
     return session
   }
 
-  /** Ends the sessions whose place the peer takes; false when it gets none. */
-  private makeRoom(peer: Peer, kind: PeerKind, connection: Connection): boolean {
-    const admission = admitSession({
+  private admit(peer: Peer, connection: Connection): ReturnType<typeof admitSession> {
+    return admitSession({
       peer,
-      kind,
+      kind: this.kinds.of(peer),
       isInbound: connection.direction === 'inbound',
       live: this.sessions.values(),
       isConfigured: id => this.dialer.knows(id),
       limits: this.limits,
       nowMs: this.clock.nowMs(),
     })
-    if (admission.refusal !== null) {
-      this.logger.info('peer has no session here', { peer: peer.id, reason: admission.refusal })
-      return false
-    }
+  }
+
+  private refusalOf(connection: Connection, hello: Hello): AdmissionRefusal | null {
+    const peer = peerOf(connection, hello)
+    const { refusal } = this.admit(peer, connection)
+    if (refusal) this.logger.info('peer has no session here', { peer: peer.id, reason: refusal })
+    return refusal
+  }
+
+  /** Ends the sessions whose place the peer takes; false when it gets none after all. */
+  private makeRoom(peer: Peer, connection: Connection): boolean {
+    const admission = this.admit(peer, connection)
+    if (admission.refusal !== null) return false
     for (const id of admission.replaces) {
       const isSameId = id === peer.id
       if (!isSameId) this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: id })
@@ -332,6 +344,16 @@ export class Libp2pNetwork implements PeerNetwork {
       if (old) this.endSession(old, reason)
     }
     return true
+  }
+
+  private onTurnedAway(connection: Connection, reason: AdmissionRefusal): void {
+    const peer = connection.remotePeer.toString()
+    const session = this.sessions.get(peer)
+    // The place is in use by this node itself.
+    if (session && session.connection.id !== connection.id) return
+    this.logger.debug('the peer has no session for this node', { peer, reason })
+    this.twins.turnedAway(peer, reason)
+    if (session) this.endSession(session, `the peer has no session for this node: ${reason}`)
   }
 
   private sessionsChanged(): void {
@@ -416,6 +438,10 @@ export class Libp2pNetwork implements PeerNetwork {
     for (const handler of this.disconnectHandlers) handler(peer)
     if (!this.closed) this.dialer.disconnected(peer.id, this.clock.nowMs() - session.startedAtMs)
   }
+}
+
+function peerOf(connection: Connection, { binding }: Hello): Peer {
+  return { id: connection.remotePeer.toString(), consensusKey: binding?.consensusKey ?? null }
 }
 
 /** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */
