@@ -33,7 +33,8 @@ export class Handshakes {
   constructor(
     private readonly config: {
       readonly localPeer: PeerId
-      readonly hello: Uint8Array
+      /** What this node says of itself now. */
+      readonly hello: () => Uint8Array
       readonly network: NetworkIdentity
       readonly limits: NetworkLimits
     },
@@ -90,7 +91,7 @@ export class Handshakes {
     const agreement = agreeOnSession({
       connection,
       inbound,
-      hello,
+      hello: hello(),
       network,
       signal: AbortSignal.timeout(limits.handshakeTimeoutMs),
       isDuplicate: () => this.ports.isDuplicate(peer),

@@ -510,6 +510,19 @@ describe('Libp2pNetwork: a second process with the same keys', () => {
     await startTwin(judges)
     await parted
   }, 20_000)
+
+  it('gives way to the one that speaks for the key when it does not', async () => {
+    const judges = await makeJudges()
+    const second = await startTwin(judges)
+    await meetAll(judges, second)
+    second.speakForKey(false)
+    await expect.poll(() => judges.map(judge => judge.peers()[0]?.consensusKey)).toEqual([null, null])
+    const first = await startTwin(judges)
+    const own = Buffer.from(signer.publicKey).toString('hex')
+    const seen = () => judges.map(judge => Buffer.from(judge.peers()[0]?.consensusKey ?? []).toString('hex'))
+    await expect.poll(seen, { timeout: 15_000 }).toEqual([own, own])
+    await expect.poll(() => first.peers().length).toBe(2)
+  }, 20_000)
 })
 
 describe('Libp2pNetwork: bindings', () => {

@@ -60,6 +60,12 @@ export interface Libp2pNetworkOptions {
   readonly clock?: Clock
 }
 
+/** What a node says of itself, when it speaks for its consensus key and when it does not. */
+interface Hellos {
+  readonly withKey: Uint8Array
+  readonly withoutKey: Uint8Array
+}
+
 type MessageHandler = (from: Peer, message: Uint8Array) => void
 const peerProtocols: ReadonlySet<string> = new Set([
   handshakeProtocol,
@@ -86,11 +92,12 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly unfinishedOfStrangers: HeldBytes<PeerSession>
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
   private readonly twins: TwinWatch
+  private speaksForKey = true
   private closed = false
 
   private constructor(
     private readonly node: Libp2pNode,
-    hello: Uint8Array,
+    hellos: Hellos,
     private readonly options: Libp2pNetworkOptions,
     private readonly bans: PeerBans,
   ) {
@@ -109,7 +116,12 @@ export class Libp2pNetwork implements PeerNetwork {
     this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
     const { clock, limits, localPeer, logger } = this
     this.handshakes = new Handshakes(
-      { localPeer, hello, network: options.config.network, limits },
+      {
+        localPeer,
+        hello: () => (this.speaksForKey ? hellos.withKey : hellos.withoutKey),
+        network: options.config.network,
+        limits,
+      },
       {
         clock,
         logger,
@@ -165,20 +177,29 @@ export class Libp2pNetwork implements PeerNetwork {
       refuses: peer => bans.isBanned(peer),
     })
     const { multihash } = await nodePeerId(nodeKey)
-    const hello = encodeHello({
-      version: networkVersion,
-      l2ChainId: config.network.l2ChainId,
-      genesisHash: config.network.genesisHash,
-      role: config.role,
-      binding: signer ? { consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) } : null,
-    })
-    const network = new Libp2pNetwork(node, hello, options, bans)
+    const { l2ChainId, genesisHash } = config.network
+    const hello = (binding: Hello['binding']) =>
+      encodeHello({ version: networkVersion, l2ChainId, genesisHash, role: config.role, binding })
+    const withoutKey = hello(null)
+    const withKey = signer
+      ? hello({ consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) })
+      : withoutKey
+    const network = new Libp2pNetwork(node, { withKey, withoutKey }, options, bans)
     return network
   }
 
   /** Says which keys are of the sequencer set now: their peers have more room. */
   recognize(isSequencer: (key: BlsPublicKeyBytes) => boolean): void {
     this.kinds.isSequencer = isSequencer
+  }
+
+  speakForKey(speaks: boolean): void {
+    if (speaks === this.speaksForKey) return
+    this.speaksForKey = speaks
+    if (!this.options.signer) return
+    const reason = speaks ? 'this node speaks for its key again' : 'this node no longer speaks for its key'
+    for (const session of [...this.sessions.values()]) this.endSession(session, reason)
+    for (const connection of this.node.getConnections()) connection.abort(new NetworkError('PEER_GONE', reason))
   }
 
   /** Listens and begins to dial the known peers. @throws NetworkError LISTEN_FAILED */
