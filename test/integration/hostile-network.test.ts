@@ -158,7 +158,15 @@ async function answering(network: Libp2pNetwork, { leads, answer }: { leads: boo
   const connection = await dialBare(network, takeStreams, seed(n))
   const closed = new Promise<void>(resolve => connection.addEventListener('close', () => resolve()))
   const hello = encodeHello({ version: networkVersion, ...identity, role: 'full', binding: null })
-  const terms = { connection, inbound: null, hello, network: identity, isDuplicate: () => false }
+  const terms = {
+    connection,
+    inbound: null,
+    hello,
+    network: identity,
+    isDuplicate: () => false,
+    refusalOf: () => null,
+    onTurnedAway: () => {},
+  }
   if (leads) await agreeOnSession({ ...terms, signal: AbortSignal.timeout(5_000) })
   return { closed }
 }
@@ -447,7 +455,7 @@ describe('places for peers', () => {
   it('has one session a consensus key: the newer peer id after a while, never instead of the configured one', async () => {
     const real = await start({ n: 20, key: 7 })
     await real.start()
-    const victim = await start({ n: 50, limits: { keyHoldMs: 300 } })
+    const victim = await start({ n: 50, limits: { placeHoldMs: 300 } })
     await victim.start()
     const older = await start({ n: 21, key: 7, peers: victim.addresses() })
     const metOlder = meets(victim, older.localPeer)
@@ -462,7 +470,7 @@ describe('places for peers', () => {
     await older.close()
     await newer.close()
 
-    const pinning = await start({ n: 51, peers: real.addresses(), limits: { keyHoldMs: 0 } })
+    const pinning = await start({ n: 51, peers: real.addresses(), limits: { placeHoldMs: 0 } })
     const metReal = meets(pinning, real.localPeer)
     await pinning.start()
     await metReal

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import { BlsSecretKey } from '../../src/base/crypto/bls.js'
 import { zeroHash } from '../../src/base/primitives/hashes.js'
 import { setOfKeys } from '../../src/base/protocol/sequencer-set.fixture.js'
-import { prevote } from '../../src/base/protocol/vote.js'
+import { prevote, voteDigest } from '../../src/base/protocol/vote.js'
 import { GuardedSigner } from '../../src/io/keys/guarded-signer.js'
 import { MemorySigningRecord } from '../../src/io/keys/memory-signing-record.js'
 import { Libp2pNetwork } from '../../src/io/network/libp2p-network.js'
@@ -75,3 +75,31 @@ it.each([
     .toEqual(['active', 'listening'])
   expect(mostAtOnce).toBe(1)
 })
+
+it('a node that has stopped signing leaves its place to the other that runs with its keys', async () => {
+  const others = await Promise.all([0, 1, 2].map(key => node({ id: 10 + key, key })))
+  for (const { network } of others) await network.start()
+  const peers = others.map(({ network }) => network.addresses()[0]!)
+  const own = String(keys[3]!.publicKey())
+  /** How many have a session with the key, and how many with the peer id. */
+  const met = ({ network: { localPeer } }: Awaited<ReturnType<typeof node>>) => {
+    const seen = others.flatMap(({ network }) => network.peers().filter(({ id }) => id === localPeer))
+    return { withKey: seen.filter(({ consensusKey }) => String(consensusKey) === own).length, inAll: seen.length }
+  }
+  const stopping = await node({ id: 20, key: 3, peers })
+  const watch = voting(stopping)
+  await stopping.network.start()
+  await expect.poll(() => watch.state(), { timeout: 20_000 }).toBe('active')
+  await expect.poll(() => met(stopping)).toEqual({ withKey: 3, inAll: 3 })
+
+  const content = { height: 11, round: 5, step: prevote, blockHash: zeroHash } as const
+  const signature = keys[3]!.sign(voteDigest(domain, content))
+  await watch.observe({ kind: 'vote', content, signature })
+  expect(watch.state()).toBe('KEY_IN_USE_ELSEWHERE')
+  await expect.poll(() => met(stopping), { timeout: 20_000 }).toEqual({ withKey: 0, inAll: 3 })
+
+  const other = await node({ id: 20, key: 3, peers })
+  await other.network.start()
+  await expect.poll(() => met(other), { timeout: 20_000 }).toEqual({ withKey: 3, inAll: 3 })
+  await expect.poll(() => [other, stopping].map(({ network }) => network.peers().length)).toEqual([3, 0])
+}, 60_000)

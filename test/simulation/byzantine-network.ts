@@ -61,6 +61,10 @@ export class ByzantineNetwork implements PeerNetwork {
     return this.args.inner.roundTripMs(peer)
   }
 
+  speakForKey(speaks: boolean): void {
+    this.args.inner.speakForKey(speaks)
+  }
+
   send(peer: PeerId, channel: Channel, message: Uint8Array): void {
     if (channel === 'blocks' && this.does('false-body'))
       return this.args.inner.send(peer, channel, pushedFalsely(message))

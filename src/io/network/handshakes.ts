@@ -1,6 +1,6 @@
 import type { Logger } from '../telemetry/logger.js'
 import type { Clock } from '../time/clock.js'
-import type { NetworkIdentity } from './handshake.js'
+import type { Hello, NetworkIdentity } from './handshake.js'
 import { type Agreement, agreeOnSession } from './handshake-stream.js'
 import type { Connection, Stream } from './libp2p-node.js'
 import { closeGently } from './libp2p-node.js'
@@ -8,6 +8,7 @@ import { NetworkError } from './network-error.js'
 import type { NetworkLimits } from './network-limits.js'
 import type { PeerId } from './peer-network.js'
 import type { PeerSession } from './peer-session.js'
+import type { AdmissionRefusal } from './session-admission.js'
 
 export interface HandshakesPorts {
   readonly clock: Clock
@@ -15,6 +16,9 @@ export interface HandshakesPorts {
   readonly hasSession: (connection: Connection) => boolean
   /** Whether the peer has a session that is too young to be replaced by a new connection. */
   readonly isDuplicate: (peer: PeerId) => boolean
+  /** Why the peer behind the connection gets no session; null when it does. */
+  readonly refusalOf: (connection: Connection, hello: Hello) => AdmissionRefusal | null
+  readonly onTurnedAway: (connection: Connection, reason: AdmissionRefusal) => void
   readonly conclude: (connection: Connection, outcome: Agreement) => PeerSession | null
   readonly onBreach: (peer: PeerId) => void
 }
@@ -29,7 +33,8 @@ export class Handshakes {
   constructor(
     private readonly config: {
       readonly localPeer: PeerId
-      readonly hello: Uint8Array
+      /** What this node says of itself now. */
+      readonly hello: () => Uint8Array
       readonly network: NetworkIdentity
       readonly limits: NetworkLimits
     },
@@ -86,10 +91,12 @@ export class Handshakes {
     const agreement = agreeOnSession({
       connection,
       inbound,
-      hello,
+      hello: hello(),
       network,
       signal: AbortSignal.timeout(limits.handshakeTimeoutMs),
       isDuplicate: () => this.ports.isDuplicate(peer),
+      refusalOf: said => this.ports.refusalOf(connection, said),
+      onTurnedAway: reason => this.ports.onTurnedAway(connection, reason),
     }).then(
       outcome => this.ports.conclude(connection, outcome),
       error => {

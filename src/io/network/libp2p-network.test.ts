@@ -20,6 +20,7 @@ import { channelLimits, defaultNetworkLimits, limitsOf, requestKinds } from './n
 import type { Peer } from './peer-network.js'
 import { channelProtocols } from './peer-session.js'
 import { requestProtocol } from './request-streams.js'
+import type { AdmissionRefusal } from './session-admission.js'
 
 const domain = { l1ChainId: 1, rollup: `0x${'22'.repeat(20)}` } as const
 const hash = (n: number): Hash32 => `0x${n.toString(16).padStart(64, '0')}`
@@ -85,7 +86,17 @@ async function freePort(): Promise<number> {
 }
 
 /** A node under the test's control that holds the handshake and then does what the test wants. */
-async function makeStranger({ n, hello, victim }: { n: number; hello: Uint8Array; victim: Libp2pNetwork }) {
+async function makeStranger({
+  n,
+  hello,
+  victim,
+  onTurnedAway = () => {},
+}: {
+  n: number
+  hello: Uint8Array
+  victim: Libp2pNetwork
+  onTurnedAway?: (reason: AdmissionRefusal) => void
+}) {
   const node: Libp2pNode = await createLibp2pNode({
     nodeKey: seed(n),
     listen: { host: '127.0.0.1', port: 0 },
@@ -104,6 +115,8 @@ async function makeStranger({ n, hello, victim }: { n: number; hello: Uint8Array
       network: identity,
       signal: AbortSignal.timeout(5_000),
       isDuplicate: () => false,
+      refusalOf: () => null,
+      onTurnedAway,
     })
   let followed: Promise<unknown> | undefined
   const inbound = new Map<string, Stream>()
@@ -426,6 +439,90 @@ describe('Libp2pNetwork: strangers', () => {
     friend.send(victim.localPeer, 'consensus', Uint8Array.of(1))
     expect(await vote).toBeLessThan(count / 2)
   })
+})
+
+describe('Libp2pNetwork: a second process with the same keys', () => {
+  /** Two peers, of which one leads its handshakes with the twins and the other follows. */
+  const makeJudges = async (limits: Libp2pNetworkOptions['config']['limits'] = {}) => {
+    const twin = (await nodePeerId(seed(60))).id
+    const judges: Libp2pNetwork[] = []
+    for (const leads of [true, false]) {
+      let n = 100
+      while ((await nodePeerId(seed(n))).id < twin !== leads) n++
+      const judge = await makeNetwork({ n, config: { limits } })
+      await judge.start()
+      judges.push(judge)
+    }
+    return judges
+  }
+  const startTwin = async (judges: readonly Libp2pNetwork[], { id = 60, logger = silentLogger as Logger } = {}) => {
+    const network = await Libp2pNetwork.create({
+      config: {
+        listen: { host: '127.0.0.1', port: 0 },
+        peers: judges.map(judge => judge.addresses()[0]!),
+        network: identity,
+        role: 'sequencer',
+        limits: { placeHoldMs: 1_000 },
+      },
+      nodeKey: seed(id),
+      signer,
+      logger,
+    })
+    toClose.push(network)
+    await network.start()
+    return network
+  }
+  const meetAll = (judges: readonly Libp2pNetwork[], network: Libp2pNetwork) =>
+    expect
+      .poll(() => [network.peers().length, ...judges.map(judge => judge.peers().length)])
+      .toEqual([judges.length, ...judges.map(() => 1)])
+  const warning = 'another process may run with this node key or consensus key: peers have sessions with it'
+
+  it.each([
+    ['peer id', 60, 'PEER_ID_IN_USE'],
+    ['consensus key', 61, 'KEY_IN_USE'],
+  ])(
+    'with the same %s takes no session of the first, and warns',
+    async (_, id, reason) => {
+      const judges = await makeJudges()
+      const first = await startTwin(judges)
+      await meetAll(judges, first)
+      let lost = 0
+      for (const network of [first, ...judges]) network.onDisconnect(() => lost++)
+      const logger = new WatchedLogger()
+      const warned = logger.next(warning)
+      await startTwin(judges, { id, logger })
+      expect(await warned).toMatchObject({
+        reason,
+        peers: expect.arrayContaining(judges.map(judge => judge.localPeer)),
+      })
+      expect(lost).toBe(0)
+      expect(first.peers()).toHaveLength(2)
+    },
+    20_000,
+  )
+
+  it('has the sessions once the first is silent', async () => {
+    const judges = await makeJudges({ placeHoldMs: 0 })
+    const first = await startTwin(judges)
+    await meetAll(judges, first)
+    const parted = Promise.all(judges.map(judge => new Promise(resolve => judge.onDisconnect(resolve))))
+    await startTwin(judges)
+    await parted
+  }, 20_000)
+
+  it('gives way to the one that speaks for the key when it does not', async () => {
+    const judges = await makeJudges()
+    const second = await startTwin(judges)
+    await meetAll(judges, second)
+    second.speakForKey(false)
+    await expect.poll(() => judges.map(judge => judge.peers()[0]?.consensusKey)).toEqual([null, null])
+    const first = await startTwin(judges)
+    const own = Buffer.from(signer.publicKey).toString('hex')
+    const seen = () => judges.map(judge => Buffer.from(judge.peers()[0]?.consensusKey ?? []).toString('hex'))
+    await expect.poll(seen, { timeout: 15_000 }).toEqual([own, own])
+    await expect.poll(() => first.peers().length).toBe(2)
+  }, 20_000)
 })
 
 describe('Libp2pNetwork: bindings', () => {

@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from '../telemetry/logger.js'
 import { type Counter, type Gauge, type Metrics, silentMetrics } from '../telemetry/metrics.js'
 import type { Clock } from '../time/clock.js'
 import { systemClock } from '../time/system-clock.js'
-import type { NetworkIdentity, NodeRole } from './handshake.js'
+import type { Hello, NetworkIdentity, NodeRole } from './handshake.js'
 import { encodeHello, networkVersion } from './handshake.js'
 import { type Agreement, handshakeProtocol, refusalSeverity } from './handshake-stream.js'
 import { Handshakes } from './handshakes.js'
@@ -29,7 +29,6 @@ import {
   defaultNetworkLimits,
   maxRequestBytes,
   type NetworkLimits,
-  type PeerKind,
   requestKinds,
 } from './network-limits.js'
 import { PeerBans } from './peer-bans.js'
@@ -39,7 +38,8 @@ import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } fr
 import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
 import { RequestDesk, type RequestHandler } from './request-desk.js'
 import { ask, requestProtocol } from './request-streams.js'
-import { admitSession } from './session-admission.js'
+import { type AdmissionRefusal, admitSession } from './session-admission.js'
+import { TwinWatch } from './twin-watch.js'
 
 /** What a node's network is made of. */
 export interface Libp2pNetworkOptions {
@@ -58,6 +58,12 @@ export interface Libp2pNetworkOptions {
   readonly logger?: Logger
   readonly metrics?: Metrics
   readonly clock?: Clock
+}
+
+/** What a node says of itself, when it speaks for its consensus key and when it does not. */
+interface Hellos {
+  readonly withKey: Uint8Array
+  readonly withoutKey: Uint8Array
 }
 
 type MessageHandler = (from: Peer, message: Uint8Array) => void
@@ -85,11 +91,13 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
   private readonly unfinishedOfStrangers: HeldBytes<PeerSession>
   private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
+  private readonly twins: TwinWatch
+  private speaksForKey = true
   private closed = false
 
   private constructor(
     private readonly node: Libp2pNode,
-    hello: Uint8Array,
+    hellos: Hellos,
     private readonly options: Libp2pNetworkOptions,
     private readonly bans: PeerBans,
   ) {
@@ -108,7 +116,12 @@ export class Libp2pNetwork implements PeerNetwork {
     this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
     const { clock, limits, localPeer, logger } = this
     this.handshakes = new Handshakes(
-      { localPeer, hello, network: options.config.network, limits },
+      {
+        localPeer,
+        hello: () => (this.speaksForKey ? hellos.withKey : hellos.withoutKey),
+        network: options.config.network,
+        limits,
+      },
       {
         clock,
         logger,
@@ -117,10 +130,13 @@ export class Libp2pNetwork implements PeerNetwork {
           const current = this.sessions.get(peer)
           return current !== undefined && clock.nowMs() - current.startedAtMs < duplicateWindowMs
         },
+        refusalOf: (connection, hello) => this.refusalOf(connection, hello),
+        onTurnedAway: (connection, reason) => this.onTurnedAway(connection, reason),
         conclude: (connection, outcome) => this.conclude(connection, outcome),
         onBreach: peer => this.drop(peer, { reason: 'BAD_HANDSHAKE', severity: 'heavy' }),
       },
     )
+    this.twins = new TwinWatch(limits, { clock, logger })
     this.desk = new RequestDesk(limits, {
       logger,
       onTooFast: peer => this.drop(peer, { reason: 'TOO_MANY_REQUESTS', severity: 'light' }),
@@ -161,20 +177,29 @@ export class Libp2pNetwork implements PeerNetwork {
       refuses: peer => bans.isBanned(peer),
     })
     const { multihash } = await nodePeerId(nodeKey)
-    const hello = encodeHello({
-      version: networkVersion,
-      l2ChainId: config.network.l2ChainId,
-      genesisHash: config.network.genesisHash,
-      role: config.role,
-      binding: signer ? { consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) } : null,
-    })
-    const network = new Libp2pNetwork(node, hello, options, bans)
+    const { l2ChainId, genesisHash } = config.network
+    const hello = (binding: Hello['binding']) =>
+      encodeHello({ version: networkVersion, l2ChainId, genesisHash, role: config.role, binding })
+    const withoutKey = hello(null)
+    const withKey = signer
+      ? hello({ consensusKey: signer.publicKey, signature: await signer.signNodeBinding(multihash) })
+      : withoutKey
+    const network = new Libp2pNetwork(node, { withKey, withoutKey }, options, bans)
     return network
   }
 
   /** Says which keys are of the sequencer set now: their peers have more room. */
   recognize(isSequencer: (key: BlsPublicKeyBytes) => boolean): void {
     this.kinds.isSequencer = isSequencer
+  }
+
+  speakForKey(speaks: boolean): void {
+    if (speaks === this.speaksForKey) return
+    this.speaksForKey = speaks
+    if (!this.options.signer) return
+    const reason = speaks ? 'this node speaks for its key again' : 'this node no longer speaks for its key'
+    for (const session of [...this.sessions.values()]) this.endSession(session, reason)
+    for (const connection of this.node.getConnections()) connection.abort(new NetworkError('PEER_GONE', reason))
   }
 
   /** Listens and begins to dial the known peers. @throws NetworkError LISTEN_FAILED */
@@ -276,21 +301,21 @@ export class Libp2pNetwork implements PeerNetwork {
       this.drop(id, { reason: outcome.reason, severity: refusalSeverity[outcome.reason] })
       return null
     }
-    if (outcome.type === 'duplicate' || this.closed || connection.status !== 'open') {
+    if (outcome.type === 'none' || this.closed || connection.status !== 'open') {
       closeGently(connection)
       return null
     }
-    const peer: Peer = { id, consensusKey: outcome.hello.binding?.consensusKey ?? null }
+    const peer = peerOf(connection, outcome.hello)
     if (peer.consensusKey && this.bans.isKeyBanned(peer.consensusKey)) {
       this.logger.info('peer has no session here', { peer: id, reason: 'its consensus key is banned' })
       closeGently(connection)
       return null
     }
-    const kind = this.kinds.of(peer)
-    if (!this.makeRoom(peer, kind, connection)) {
+    if (!this.makeRoom(peer, connection)) {
       closeGently(connection)
       return null
     }
+    const kind = this.kinds.of(peer)
     const { clock, sessionEvents: events } = this
     const session = new PeerSession(peer, connection, kind, { clock, events })
     this.sessions.set(id, session)
@@ -309,29 +334,47 @@ export class Libp2pNetwork implements PeerNetwork {
     return session
   }
 
-  /** Ends the sessions whose place the peer takes; false when it gets none. */
-  private makeRoom(peer: Peer, kind: PeerKind, connection: Connection): boolean {
-    const admission = admitSession({
+  private admit(peer: Peer, connection: Connection): ReturnType<typeof admitSession> {
+    return admitSession({
       peer,
-      kind,
+      kind: this.kinds.of(peer),
       isInbound: connection.direction === 'inbound',
       live: this.sessions.values(),
       isConfigured: id => this.dialer.knows(id),
       limits: this.limits,
       nowMs: this.clock.nowMs(),
     })
-    if (admission.refusal !== null) {
-      this.logger.info('peer has no session here', { peer: peer.id, reason: admission.refusal })
-      return false
-    }
-    const old = this.sessions.get(peer.id)
-    if (old) this.endSession(old, 'replaced by a newer connection')
-    const other = admission.replaces === null ? undefined : this.sessions.get(admission.replaces)
-    if (other) {
-      this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: other.peer.id })
-      this.endSession(other, 'its consensus key came with another peer id')
+  }
+
+  private refusalOf(connection: Connection, hello: Hello): AdmissionRefusal | null {
+    const peer = peerOf(connection, hello)
+    const { refusal } = this.admit(peer, connection)
+    if (refusal) this.logger.info('peer has no session here', { peer: peer.id, reason: refusal })
+    return refusal
+  }
+
+  /** Ends the sessions whose place the peer takes; false when it gets none after all. */
+  private makeRoom(peer: Peer, connection: Connection): boolean {
+    const admission = this.admit(peer, connection)
+    if (admission.refusal !== null) return false
+    for (const id of admission.replaces) {
+      const isSameId = id === peer.id
+      if (!isSameId) this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: id })
+      const reason = isSameId ? 'replaced by a newer connection' : 'its consensus key came with another peer id'
+      const old = this.sessions.get(id)
+      if (old) this.endSession(old, reason)
     }
     return true
+  }
+
+  private onTurnedAway(connection: Connection, reason: AdmissionRefusal): void {
+    const peer = connection.remotePeer.toString()
+    const session = this.sessions.get(peer)
+    // The place is in use by this node itself.
+    if (session && session.connection.id !== connection.id) return
+    this.logger.debug('the peer has no session for this node', { peer, reason })
+    this.twins.turnedAway(peer, reason)
+    if (session) this.endSession(session, `the peer has no session for this node: ${reason}`)
   }
 
   private sessionsChanged(): void {
@@ -416,6 +459,10 @@ export class Libp2pNetwork implements PeerNetwork {
     for (const handler of this.disconnectHandlers) handler(peer)
     if (!this.closed) this.dialer.disconnected(peer.id, this.clock.nowMs() - session.startedAtMs)
   }
+}
+
+function peerOf(connection: Connection, { binding }: Hello): Peer {
+  return { id: connection.remotePeer.toString(), consensusKey: binding?.consensusKey ?? null }
 }
 
 /** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */

@@ -86,6 +86,17 @@ export class MemoryHub {
     this.members.delete(id)
   }
 
+  /** @internal The member meets the others anew. */
+  reintroduce(member: MemoryNetwork): void {
+    const { id } = member.self
+    if (this.members.get(id) !== member) return
+    for (const other of this.members.keys()) {
+      if (other === id) continue
+      this.disconnect(id, other)
+      this.reconnectLater(id, other, 0)
+    }
+  }
+
   /** @internal */
   ban(a: PeerId, b: PeerId): void {
     const { clock, banMs = defaultNetworkLimits.banMs } = this.wires
@@ -187,11 +198,15 @@ export class MemoryNetwork implements PeerNetwork {
   private readonly answers = new Map<number, (answer: Uint8Array | null) => void>()
   private nextRequest = 0
   private closed = false
+  /** What the others are told of this one. */
+  self: Peer
 
   constructor(
-    readonly self: Peer,
+    private readonly owner: Peer,
     private readonly hub: MemoryHub,
-  ) {}
+  ) {
+    this.self = owner
+  }
 
   get localPeer(): PeerId {
     return this.self.id
@@ -200,6 +215,13 @@ export class MemoryNetwork implements PeerNetwork {
   /** Begins to meet the others. */
   start(): void {
     if (!this.closed) this.hub.enter(this)
+  }
+
+  speakForKey(speaks: boolean): void {
+    const consensusKey = speaks ? this.owner.consensusKey : null
+    if (consensusKey === this.self.consensusKey) return
+    this.self = { ...this.owner, consensusKey }
+    this.hub.reintroduce(this)
   }
 
   peers(): readonly Peer[] {

@@ -85,6 +85,8 @@ function breach(what: string): NetworkError {
 /** The guard of one connection's multiplexer. */
 export interface MuxGuard {
   readonly frames: MuxFrames
+  /** When the peer last sent anything. */
+  heardAtMs: number
   /** What the peer did wrong, once it did. */
   breach: NetworkError | null
 }
@@ -118,7 +120,8 @@ export function guardMuxer(
     const guarded = muxer as unknown as GuardedMuxer
     for (const name of ['abort', 'onData', 'onRemoteStream', '_newStream'] as const)
       if (typeof guarded[name] !== 'function') throw new InvariantError(`a Yamux multiplexer of libp2p has ${name}`)
-    const guard: MuxGuard = { frames: new MuxFrames(clock.nowMs()), breach: null }
+    const nowMs = clock.nowMs()
+    const guard: MuxGuard = { frames: new MuxFrames(nowMs), heardAtMs: nowMs, breach: null }
     guards.set(muxer, guard)
     const { abort, onData, onRemoteStream, _newStream } = guarded
     guarded.abort = error => {
@@ -130,8 +133,9 @@ export function guardMuxer(
       }
     }
     guarded.onData = data => {
+      guard.heardAtMs = clock.nowMs()
       try {
-        guard.frames.read(data.subarray(), clock.nowMs())
+        guard.frames.read(data.subarray(), guard.heardAtMs)
       } catch (error) {
         guard.breach ??= error as NetworkError
         throw error

@@ -150,8 +150,8 @@ export interface NetworkLimits {
   readonly handshakesOfStrangersPerSec: number
   readonly handshakesOfNewcomersPerSec: number
   readonly handshakesOfKnownPerSec: number
-  /** How young a session of a consensus key is not replaced by one of the same key under another peer id. */
-  readonly keyHoldMs: number
+  /** For how long after its peer was last heard a session keeps its peer id and consensus key: more than the pause between two pings. */
+  readonly placeHoldMs: number
   /** Bytes of memory that all strangers together may hold by what they sent and is not handed on: unfinished frames above all. */
   readonly unfinishedBytesOfStrangers: number
   /** Requests of one peer, of all strangers, and of all peers, that are served at once. */
@@ -174,7 +174,7 @@ export const defaultNetworkLimits: NetworkLimits = {
   handshakesOfStrangersPerSec: 10,
   handshakesOfNewcomersPerSec: 5,
   handshakesOfKnownPerSec: 10,
-  keyHoldMs: 10_000,
+  placeHoldMs: 15_000,
   unfinishedBytesOfStrangers: 128 * mib,
   servedPerPeer: 8,
   servedOfStrangers: 32,

@@ -116,6 +116,21 @@ describe.each([
     expect(fixture.b.peers()).toEqual([seenByB])
   })
 
+  it('is met anew without its key when it no longer speaks for it, and with it when it does again', async () => {
+    const { a, b } = fixture
+    await meet()
+    for (const speaks of [false, true]) {
+      const parted = Promise.all([disconnectOf(a), disconnectOf(b)])
+      const again = Promise.all([connectOf(a), connectOf(b)])
+      b.speakForKey(speaks)
+      b.speakForKey(speaks)
+      await parted
+      const [seenByA] = await again
+      expect(seenByA).toEqual({ id: b.localPeer, consensusKey: speaks ? bSecret.publicKey() : null })
+      expect(a.peers()).toEqual([seenByA])
+    }
+  })
+
   it('keeps the order of each channel, both ways, from the first message on', async () => {
     const { a, b } = fixture
     const count = 1_000

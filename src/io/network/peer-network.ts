@@ -32,6 +32,11 @@ export interface PeerNetwork {
   peers(): readonly Peer[]
   /** Milliseconds that a message takes to the peer and back, as last measured; null before, and when it is gone. */
   roundTripMs(peer: PeerId): number | null
+  /**
+   * Whether peers are told of this node's consensus key, as they are until this says otherwise. When that changes all sessions
+   * end and begin anew.
+   */
+  speakForKey(speaks: boolean): void
   /** Queues a message, whose bytes do not change from then on, to one peer; dropped (and counted) when it is gone or its queue is full. */
   send(peer: PeerId, channel: Channel, message: Uint8Array): void
   /** Calls the handler for each message of the channel, in order per peer. One handler a channel; the returned function ends it. */

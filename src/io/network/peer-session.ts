@@ -2,6 +2,7 @@ import { type Clock, pause } from '../time/clock.js'
 import { readChannel } from './channel-reader.js'
 import { ChannelWriter } from './channel-writer.js'
 import type { Connection, Stream } from './libp2p-node.js'
+import { muxGuardOf } from './mux-guard.js'
 import { channelLimits, channels, type PeerKind, peerAllowances } from './network-limits.js'
 import type { Channel, Peer } from './peer-network.js'
 import { TokenBucket } from './token-bucket.js'
@@ -108,6 +109,10 @@ export class PeerSession {
 
   send(channel: Channel, message: Uint8Array): void {
     this.writers[channel].send(message)
+  }
+
+  get heardAtMs(): number {
+    return muxGuardOf(this.connection).heardAtMs
   }
 
   get isInbound(): boolean {

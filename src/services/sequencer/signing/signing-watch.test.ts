@@ -37,6 +37,7 @@ let height: number
 let best: number
 let certified: number
 let errors: string[]
+let speaksForKey: boolean
 let watch: SigningWatch
 const logger: Logger = { ...silentLogger, error: message => errors.push(message.split(':')[0]!) }
 
@@ -46,7 +47,12 @@ function start(signer: ConsensusSigner = guarded()): void {
   watch = new SigningWatch({
     signer,
     sets: { setAt: () => set },
-    network: { peers: () => connected.map(i => ({ id: `peer-${i}`, consensusKey: keys[i]!.publicKey() })) },
+    network: {
+      peers: () => connected.map(i => ({ id: `peer-${i}`, consensusKey: keys[i]!.publicKey() })),
+      speakForKey: speaks => {
+        speaksForKey = speaks
+      },
+    },
     height: () => height,
     bestKnownHeight: () => Math.max(best, height),
     latestCertifiedBatch: () => certified,
@@ -69,6 +75,7 @@ beforeEach(() => {
   best = 10
   certified = 0
   errors = []
+  speaksForKey = true
   start()
 })
 
@@ -299,6 +306,17 @@ describe('before the first signature', () => {
     expect(again.outcome).toBe('SIGNING_STOPPED')
     expect(errors).toEqual(['SIGNING_RECORD_BEHIND', 'SIGNING_RECORD_BEHIND'])
   })
+
+  it('leaves the place of its key among the peers to whoever signs with it, once it has stopped and after a restart', async () => {
+    await clock.advance(1_000)
+    expect(speaksForKey).toBe(true)
+    await show(content(11, { value: 2 }))
+    expect([watch.state(), speaksForKey]).toEqual(['SIGNING_RECORD_BEHIND', false])
+    await watch.close()
+    speaksForKey = true
+    start()
+    expect(speaksForKey).toBe(false)
+  })
 })
 
 describe('while it signs', () => {
@@ -338,13 +356,13 @@ describe('while it signs', () => {
     const restart = await startRemote()
     const seen = show(content(11, { round: 3, value: 2 }))
     await clock.advance(300)
-    expect(await seen).toBe('stopped')
+    expect([await seen, speaksForKey]).toEqual(['stopped', false])
     await record.save(resume(record.load()))
     restart()
     decide(11)
     const asked = ask(content(12))
     await clock.advance(600)
-    expect([asked.outcome, watch.state()]).toEqual(['held', 'listening'])
+    expect([asked.outcome, watch.state(), speaksForKey]).toEqual(['held', 'listening', true])
     await clock.advance(400)
     expect([asked.outcome, watch.state()]).toEqual(['signed', 'active'])
   })

@@ -36,7 +36,7 @@ const unprovedHeadMs = 10_000
 export interface SigningWatchPorts {
   readonly signer: ConsensusSigner
   readonly sets: { setAt(height: Height): SequencerSet }
-  readonly network: Pick<PeerNetwork, 'peers'>
+  readonly network: Pick<PeerNetwork, 'peers' | 'speakForKey'>
   /** Height of the own chain, and of the best head that peers speak of. */
   readonly height: () => Height
   readonly bestKnownHeight: () => Height
@@ -49,7 +49,8 @@ export interface SigningWatchPorts {
 /**
  * The signer of a running sequencer, which watches the network for its own key (spec/signing.md). It signs no vote or
  * proposal before it has listened: with a restored backup of the record, or beside a second instance of the node, it
- * learns so before it does harm. Certificates of the chain that hold its signature are shown to the signer.
+ * learns so before it does harm. Certificates of the chain that hold its signature are shown to the signer. Once it has
+ * stopped it no longer speaks for its key, so that whoever else signs with it has the key's place among the peers.
  */
 export class SigningWatch implements ConsensusSigner {
   private isListening = true
@@ -214,6 +215,7 @@ export class SigningWatch implements ConsensusSigner {
     this.listenedFor = instanceId
     this.isStopReported = false
     this.lastPrecommit = null
+    if (!this.stop) this.ports.network.speakForKey(true)
     this.ports.logger.warn('the signer was started anew: the network is listened to before it signs again')
     this.listenAgain()
   }
@@ -307,6 +309,7 @@ export class SigningWatch implements ConsensusSigner {
     if (!stop || this.isStopReported) return
     this.isStopReported = true
     this.ports.logger.error(stopMessages[stop.reason], stopFields(stop))
+    this.ports.network.speakForKey(false)
   }
 
   private quietly(answer: Promise<unknown>): void {
