@@ -1,4 +1,5 @@
 import type { Clock } from '../time/clock.js'
+import { inTime } from './in-time.js'
 import { L1Error } from './l1-error.js'
 import type { SendAnswer } from './l1-transaction-sender.js'
 import type { SubmitterRpc } from './submitter-rpc.js'
@@ -106,13 +107,4 @@ export function createQuorumSubmitterRpc({
       throw new L1Error('L1_NO_QUORUM', 'too few L1 endpoints agree on whether the contract takes a call', { said })
     },
   }
-}
-
-function inTime<Value>(answer: Promise<Value>, timeoutMs: number, clock: Clock): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.schedule(timeoutMs, () =>
-      reject(new L1Error('L1_UNREACHABLE', `L1 does not answer: nothing within ${timeoutMs} ms`, { timeoutMs })),
-    )
-    answer.then(resolve, reject).finally(cancel)
-  })
 }

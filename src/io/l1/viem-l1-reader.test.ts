@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { encodeEventTopics } from 'viem'
 import { afterEach, expect, test } from 'vitest'
@@ -11,23 +11,32 @@ const hash = `0x01${'22'.repeat(31)}` as const
 let stop = () => {}
 afterEach(() => stop())
 
-/** A reader of an L1 that answers every request by the handler. */
-async function readerOf(handler: (response: ServerResponse) => void, requestTimeoutMs = 300) {
-  const server = createServer((_, response) => handler(response))
+/** The URL of a server that answers so. */
+async function serve(answer: RequestListener): Promise<string> {
+  const server = createServer(answer)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   stop = () => {
     server.closeAllConnections()
     server.close()
   }
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+function readerAt(rpcUrl: string, requestTimeoutMs = 10_000) {
   return createViemL1Reader({
     config: {
-      rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      rpcUrl,
       contracts: { rollup: address, messageQueue: address, registry: address },
       requestTimeoutMs,
       retries: 0,
     },
     ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
   })
+}
+
+/** A reader of an L1 that answers every request by the handler. */
+async function readerOf(handler: (response: ServerResponse) => void, requestTimeoutMs = 300) {
+  return readerAt(await serve((_, response) => handler(response)), requestTimeoutMs)
 }
 
 test('an L1 that never answers is unreachable after the timeout', async () => {
@@ -39,11 +48,7 @@ test('an L1 that never answers is unreachable after the timeout', async () => {
 })
 
 test('the errors of an endpoint do not hold its URL: it may hold a key', async () => {
-  const contracts = { rollup: address, messageQueue: address, registry: address }
-  const reader = createViemL1Reader({
-    config: { rpcUrl: 'http://user:hunter2@127.0.0.1:1/v3/hunter2?key=hunter2', contracts, retries: 0 },
-    ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
-  })
+  const reader = readerAt('http://user:hunter2@127.0.0.1:1/v3/hunter2?key=hunter2')
   const errors: unknown[] = [
     await reader.head().catch(error => error),
     await reader.events({ from: 0, to: 1 }).catch(error => error),
@@ -104,7 +109,7 @@ interface RpcCall {
 
 /** A reader of an L1 that answers calls so: with a result, or with the error that is thrown. */
 async function readerOfCalls(answer: (call: RpcCall) => unknown) {
-  const server = createServer(async (request, response) => {
+  const url = await serve(async (request, response) => {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part)
     const answers = [JSON.parse(Buffer.concat(parts).toString())].flat().map((call: RpcCall) => {
@@ -116,19 +121,7 @@ async function readerOfCalls(answer: (call: RpcCall) => unknown) {
     })
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answers))
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  stop = () => {
-    server.closeAllConnections()
-    server.close()
-  }
-  return createViemL1Reader({
-    config: {
-      rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      contracts: { rollup: address, messageQueue: address, registry: address },
-      retries: 0,
-    },
-    ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
-  })
+  return readerAt(url)
 }
 
 const rollupEvents = rollupAbi.filter(item => item.type === 'event')
@@ -211,20 +204,8 @@ test('a range whose answer is too long for the endpoint is read in parts', async
 })
 
 test('a key in its URL that an endpoint repeats is in no error of a reader', async () => {
-  const server = createServer((request, response) => response.writeHead(404).end(`Cannot POST ${request.url}`))
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  stop = () => {
-    server.closeAllConnections()
-    server.close()
-  }
-  const reader = createViemL1Reader({
-    config: {
-      rpcUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v3/hunter2`,
-      contracts: { rollup: address, messageQueue: address, registry: address },
-      retries: 0,
-    },
-    ports: { kzg: { commitment: async () => ({ commitment: new Uint8Array(48), versionedHash: hash }) } },
-  })
+  const url = await serve((request, response) => response.writeHead(404).end(`Cannot POST ${request.url}`))
+  const reader = readerAt(`${url}/v3/hunter2`)
   const error = await reader.head().catch(error => error)
   expect(error.message).toContain('Cannot POST')
   expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain('hunter2')

@@ -1,8 +1,8 @@
 import type { Logger } from '../telemetry/logger.js'
 import type { Counter, Gauge, Metrics } from '../telemetry/metrics.js'
 import type { Clock } from '../time/clock.js'
+import { inTime } from './in-time.js'
 import type { L1Reader } from './l1-client.js'
-import { L1Error } from './l1-error.js'
 import { redactUrl, redactUrls } from './redact-url.js'
 import { toL1Error } from './viem-error.js'
 
@@ -72,7 +72,7 @@ export class WatchedEndpoint {
   /** Puts a request to the endpoint; never rejects. */
   async ask<Value>(request: (reader: L1Reader) => Promise<Value>): Promise<Reply<Value>> {
     try {
-      const value = await this.inTime(request(this.ports.reader))
+      const value = await inTime(request(this.ports.reader), this.config.timeoutMs, this.ports.clock)
       this.restMs = 0
       this.restUntilMs = 0
       this.failing.absent()
@@ -107,16 +107,6 @@ export class WatchedEndpoint {
     if (this.resting) return
     this.restMs = Math.min(Math.max(firstRestMs, 2 * this.restMs), longestRestMs)
     this.restUntilMs = this.ports.clock.nowMs() + this.restMs
-  }
-
-  private inTime<Value>(answer: Promise<Value>): Promise<Value> {
-    const { timeoutMs } = this.config
-    return new Promise((resolve, reject) => {
-      const cancel = this.ports.clock.schedule(timeoutMs, () =>
-        reject(new L1Error('L1_UNREACHABLE', `no answer within ${timeoutMs} ms`, { timeoutMs })),
-      )
-      answer.then(resolve, reject).finally(cancel)
-    })
   }
 }
 
