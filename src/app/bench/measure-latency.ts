@@ -18,6 +18,9 @@ export interface LatencyResult {
 
 const patienceMs = 30_000
 
+/** Pause after the transaction of this number: they are spread over the block interval, so that neither the best nor the worst phase is measured. */
+export const pauseAfterMs = (index: number): number => 110 + ((index * 37) % 100)
+
 /** Sends so many transactions as warm-up, then those that count, one after the other. */
 export async function measureLatency({
   info,
@@ -77,8 +80,7 @@ async function timeEach({
     const hash = await rpcCall<string>(from.rpcUrl, 'eth_sendRawTransaction', [raw])
     await awaitReceipt({ node: to, hash, patience: AbortSignal.timeout(patienceMs) })
     times.push(performance.now() - began)
-    // Spread over the block interval, so that neither the best nor the worst phase is measured.
-    await sleep(110 + ((i * 37) % 100))
+    await sleep(pauseAfterMs(i))
   }
   return times
 }
