@@ -15,7 +15,7 @@ import { signTransaction, type UnsignedTransaction } from '../../src/io/executio
 import { createInlineKzg } from '../../src/io/kzg/inline-kzg.js'
 import { messageQueueAbi } from '../../src/io/l1/contract-abis.js'
 import type { L1Block, L1Reader } from '../../src/io/l1/l1-client.js'
-import { createViemL1Reader } from '../../src/io/l1/viem-l1-reader.js'
+import { createViemL1Reader } from '../../src/io/l1/reader/viem-l1-reader.js'
 import { MemoryStore } from '../../src/io/storage/memory-store.js'
 import type { ParentBlock } from '../../src/rules/blocks/block-attributes.js'
 import { depositWithdrawal } from '../../src/rules/blocks/block-withdrawals.js'

@@ -12,7 +12,7 @@ import { encodeBlockRange, encodeSyncMessage } from '../../src/base/protocol/syn
 import { prevote, voteDigest } from '../../src/base/protocol/vote.js'
 import { signTransaction } from '../../src/io/execution/sign-transaction.js'
 import { createInlineKzg } from '../../src/io/kzg/inline-kzg.js'
-import { createViemL1Reader } from '../../src/io/l1/viem-l1-reader.js'
+import { createViemL1Reader } from '../../src/io/l1/reader/viem-l1-reader.js'
 import { depositWithdrawal } from '../../src/rules/blocks/block-withdrawals.js'
 import { proposerOf } from '../../src/rules/consensus/proposer-rotation.js'
 import {

@@ -1,7 +1,7 @@
 import { type AbiEvent, decodeFunctionData, encodeFunctionData, type PublicClient, parseEventLogs } from 'viem'
 import { rollupAbi } from '../../src/io/l1/contract-abis.js'
 import { refusalOf } from '../../src/io/l1/contract-refusal.js'
-import { createL1Rpc } from '../../src/io/l1/l1-rpc.js'
+import { createL1Rpc } from '../../src/io/l1/rpc/l1-rpc.js'
 import type { DevnetNode, RunningDevnet } from './running-devnet.js'
 import { until } from './running-devnet.js'
 

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { parseEther } from 'viem'
-import { isQuorum, majorityOf } from '../../io/l1/l1-quorum.js'
+import { isQuorum, majorityOf } from '../../io/l1/quorum/l1-quorum.js'
 import { AppError } from '../app-error.js'
 import type { NodeConfig } from '../node/node-config.js'
 

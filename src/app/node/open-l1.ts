@@ -1,15 +1,15 @@
 import { bytesToHex } from '../../base/primitives/bytes.js'
 import type { Kzg } from '../../io/kzg/kzg.js'
+import type { L1Reader } from '../../io/l1/l1-client.js'
+import { createQuorumL1Reader } from '../../io/l1/quorum/quorum-l1-reader.js'
 import {
   type ChainCheckedL1Reader,
   createChainCheckedL1Reader,
   WrongL1ChainError,
-} from '../../io/l1/chain-checked-reader.js'
-import type { L1Reader } from '../../io/l1/l1-client.js'
-import { createQuorumL1Reader } from '../../io/l1/quorum-l1-reader.js'
-import { redactUrl } from '../../io/l1/redact-url.js'
-import { createViemL1Reader } from '../../io/l1/viem-l1-reader.js'
-import { createViemL1Submitter } from '../../io/l1/viem-l1-submitter.js'
+} from '../../io/l1/reader/chain-checked-reader.js'
+import { createViemL1Reader } from '../../io/l1/reader/viem-l1-reader.js'
+import { redactUrl } from '../../io/l1/rpc/redact-url.js'
+import { createViemL1Submitter } from '../../io/l1/submitter/viem-l1-submitter.js'
 import { pause } from '../../io/time/clock.js'
 import { AppError } from '../app-error.js'
 import type { NodeGround } from './assemble-node.js'

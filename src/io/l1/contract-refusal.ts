@@ -1,7 +1,7 @@
 import { BaseError, decodeErrorResult, type Hex } from 'viem'
 import { messageQueueAbi, registryAbi, rollupAbi, stakingAbi } from './contract-abis.js'
 import type { ContractRefusal } from './l1-client.js'
-import { shortText } from './viem-error.js'
+import { shortText } from './rpc/viem-error.js'
 
 const errors = [...rollupAbi, ...messageQueueAbi, ...registryAbi, ...stakingAbi].filter(item => item.type === 'error')
 

@@ -1,7 +1,7 @@
-import type { L1Reader } from './l1-client.js'
-import { L1Error } from './l1-error.js'
-import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
-import { toL1Error } from './viem-error.js'
+import type { L1Reader } from '../l1-client.js'
+import { L1Error } from '../l1-error.js'
+import { createL1Rpc, type L1Endpoint } from '../rpc/l1-rpc.js'
+import { toL1Error } from '../rpc/viem-error.js'
 
 /** An endpoint answers for another chain than the network's: what it says is believed by nobody. */
 export class WrongL1ChainError extends L1Error {

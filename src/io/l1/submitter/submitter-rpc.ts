@@ -1,12 +1,12 @@
 import { numberToHex, type PublicClient, TransactionReceiptNotFoundError } from 'viem'
-import { bytesToHex, type Hex } from '../../base/primitives/bytes.js'
-import type { Address, Hash32 } from '../../base/primitives/hashes.js'
-import { refusalOf } from './contract-refusal.js'
-import type { ContractRefusal } from './l1-client.js'
-import { L1Error } from './l1-error.js'
+import { bytesToHex, type Hex } from '../../../base/primitives/bytes.js'
+import type { Address, Hash32 } from '../../../base/primitives/hashes.js'
+import { refusalOf } from '../contract-refusal.js'
+import type { ContractRefusal } from '../l1-client.js'
+import { L1Error } from '../l1-error.js'
+import { redactKeysOf } from '../rpc/redact-url.js'
+import { shortText, toL1Error } from '../rpc/viem-error.js'
 import type { SendAnswer, SenderRpc } from './l1-transaction-sender.js'
-import { redactKeysOf } from './redact-url.js'
-import { shortText, toL1Error } from './viem-error.js'
 
 /** A call as it would be sent, without its signature. */
 export interface TriedCall {

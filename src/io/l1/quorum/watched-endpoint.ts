@@ -1,10 +1,10 @@
-import type { Logger } from '../telemetry/logger.js'
-import type { Counter, Gauge, Metrics } from '../telemetry/metrics.js'
-import type { Clock } from '../time/clock.js'
-import { inTime } from './in-time.js'
-import type { L1Reader } from './l1-client.js'
-import { redactUrl, redactUrls } from './redact-url.js'
-import { toL1Error } from './viem-error.js'
+import type { Logger } from '../../telemetry/logger.js'
+import type { Counter, Gauge, Metrics } from '../../telemetry/metrics.js'
+import type { Clock } from '../../time/clock.js'
+import type { L1Reader } from '../l1-client.js'
+import { inTime } from '../rpc/in-time.js'
+import { redactUrl, redactUrls } from '../rpc/redact-url.js'
+import { toL1Error } from '../rpc/viem-error.js'
 
 export interface WatchedEndpointConfig {
   readonly index: number

@@ -1,10 +1,10 @@
 import { formatLog, parseEventLogs, type RpcLog, toEventSelector } from 'viem'
-import { hexToBytes } from '../../base/primitives/bytes.js'
-import type { Address, Hash32 } from '../../base/primitives/hashes.js'
-import { messageQueueAbi, rollupAbi } from './contract-abis.js'
+import { hexToBytes } from '../../../base/primitives/bytes.js'
+import type { Address, Hash32 } from '../../../base/primitives/hashes.js'
+import { messageQueueAbi, rollupAbi } from '../contract-abis.js'
+import type { L1Event } from '../l1-client.js'
+import { L1Error } from '../l1-error.js'
 import { readHash, readQuantity } from './l1-answer.js'
-import type { L1Event } from './l1-client.js'
-import { L1Error } from './l1-error.js'
 
 const events = [...messageQueueAbi, ...rollupAbi].filter(item => item.type === 'event')
 

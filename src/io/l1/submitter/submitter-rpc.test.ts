@@ -1,6 +1,6 @@
 import { HttpRequestError, type PublicClient, RpcRequestError } from 'viem'
 import { expect, test } from 'vitest'
-import { zeroAddress } from '../../base/primitives/hashes.js'
+import { zeroAddress } from '../../../base/primitives/hashes.js'
 import { createViemSubmitterRpc } from './submitter-rpc.js'
 
 const rpcUrl = 'http://l1.example/v3/hunter2'

@@ -1,6 +1,6 @@
-import type { Hash32 } from '../../base/primitives/hashes.js'
-import type { L1Block } from './l1-client.js'
-import { L1Error } from './l1-error.js'
+import type { Hash32 } from '../../../base/primitives/hashes.js'
+import type { L1Block } from '../l1-client.js'
+import { L1Error } from '../l1-error.js'
 
 const hashForm = /^0x[0-9a-f]{64}$/
 const quantityForm = /^0x[0-9a-f]{1,14}$/i

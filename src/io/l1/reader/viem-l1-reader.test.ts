@@ -2,8 +2,8 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { encodeEventTopics } from 'viem'
 import { afterEach, expect, test } from 'vitest'
-import { rollupAbi } from './contract-abis.js'
-import type { L1Event } from './l1-client.js'
+import { rollupAbi } from '../contract-abis.js'
+import type { L1Event } from '../l1-client.js'
 import { createViemL1Reader } from './viem-l1-reader.js'
 
 const address = `0x${'11'.repeat(20)}` as const

@@ -1,4 +1,4 @@
-import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
+import { type Hash32, zeroHash } from '../../../base/primitives/hashes.js'
 import type { Reply, WatchedEndpoint } from './watched-endpoint.js'
 
 /** An answer with the name of its content; the zero hash names "there is none". */

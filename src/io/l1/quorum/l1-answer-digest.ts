@@ -1,11 +1,11 @@
-import { keccak256Hex } from '../../base/crypto/keccak.js'
-import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
-import { rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
-import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
-import { encodeBatchHeader } from '../../base/protocol/batch-header.js'
-import { encodeL1Message } from '../../base/protocol/l1-message.js'
-import { encodeSequencerSet, type SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { CommittedBatch, L1Block, L1Event } from './l1-client.js'
+import { keccak256Hex } from '../../../base/crypto/keccak.js'
+import { encodeRlp, type RlpItem } from '../../../base/encoding/rlp.js'
+import { rlpHex, rlpUint } from '../../../base/encoding/rlp-fields.js'
+import { type Hash32, zeroHash } from '../../../base/primitives/hashes.js'
+import { encodeBatchHeader } from '../../../base/protocol/batch-header.js'
+import { encodeL1Message } from '../../../base/protocol/l1-message.js'
+import { encodeSequencerSet, type SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import type { CommittedBatch, L1Block, L1Event } from '../l1-client.js'
 
 /** Names an answer by its content: two endpoints say the same when these are equal. "There is none" is the zero hash. */
 type Digest<Answer> = (answer: Answer) => Hash32

@@ -1,4 +1,4 @@
-import { L1Error } from './l1-error.js'
+import { L1Error } from '../l1-error.js'
 
 /**
  * A fetch that reads at most `maxBytes` of an answer, so that a bad endpoint cannot fill the memory. How long to wait before

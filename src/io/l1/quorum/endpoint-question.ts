@@ -1,4 +1,4 @@
-import type { Clock } from '../time/clock.js'
+import type { Clock } from '../../time/clock.js'
 import type { EndpointAnswer } from './named-answer.js'
 import type { Reply, WatchedEndpoint } from './watched-endpoint.js'
 

@@ -1,5 +1,5 @@
 import { BaseError, HttpRequestError, TimeoutError } from 'viem'
-import { L1Error } from './l1-error.js'
+import { L1Error } from '../l1-error.js'
 import { redactKeysOf, redactUrls } from './redact-url.js'
 
 /** Any failure of a request to L1 as an L1Error; `what` names the request for the log, `url` is that of the endpoint. */

@@ -1,10 +1,12 @@
-import { type Hash32, zeroHash } from '../../base/primitives/hashes.js'
-import { invariant } from '../../base/primitives/invariant.js'
-import type { BatchIndex, L1BlockNumber, SetId } from '../../base/primitives/quantities.js'
-import type { SequencerSet } from '../../base/protocol/sequencer-set.js'
-import type { Logger } from '../telemetry/logger.js'
-import type { Metrics } from '../telemetry/metrics.js'
-import type { Clock } from '../time/clock.js'
+import { type Hash32, zeroHash } from '../../../base/primitives/hashes.js'
+import { invariant } from '../../../base/primitives/invariant.js'
+import type { BatchIndex, L1BlockNumber, SetId } from '../../../base/primitives/quantities.js'
+import type { SequencerSet } from '../../../base/protocol/sequencer-set.js'
+import type { Logger } from '../../telemetry/logger.js'
+import type { Metrics } from '../../telemetry/metrics.js'
+import type { Clock } from '../../time/clock.js'
+import type { CommittedBatch, L1Block, L1Event, L1Reader } from '../l1-client.js'
+import { L1Error } from '../l1-error.js'
 import { EndpointQuestion } from './endpoint-question.js'
 import {
   blockDigest,
@@ -13,8 +15,6 @@ import {
   numberDigest,
   sequencerSetDigest,
 } from './l1-answer-digest.js'
-import type { CommittedBatch, L1Block, L1Event, L1Reader } from './l1-client.js'
-import { L1Error } from './l1-error.js'
 import { isQuorum, majorityOf } from './l1-quorum.js'
 import { judge, largestGroup, type Named } from './named-answer.js'
 import { TipSearch } from './tip-search.js'

@@ -1,6 +1,6 @@
-import type { Clock } from '../time/clock.js'
-import { inTime } from './in-time.js'
-import { L1Error } from './l1-error.js'
+import type { Clock } from '../../time/clock.js'
+import { L1Error } from '../l1-error.js'
+import { inTime } from '../rpc/in-time.js'
 import type { SendAnswer } from './l1-transaction-sender.js'
 import type { SubmitterRpc } from './submitter-rpc.js'
 

@@ -1,21 +1,21 @@
 import { encodeFunctionData } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { blsSignatureToEip2537 } from '../../base/crypto/bls.js'
-import { bytesToHex, type Hex, hexToBytes } from '../../base/primitives/bytes.js'
-import type { Address } from '../../base/primitives/hashes.js'
-import { invariant } from '../../base/primitives/invariant.js'
-import type { Logger } from '../telemetry/logger.js'
-import type { Clock } from '../time/clock.js'
-import { rollupAbi } from './contract-abis.js'
+import { blsSignatureToEip2537 } from '../../../base/crypto/bls.js'
+import { bytesToHex, type Hex, hexToBytes } from '../../../base/primitives/bytes.js'
+import type { Address } from '../../../base/primitives/hashes.js'
+import { invariant } from '../../../base/primitives/invariant.js'
+import type { Logger } from '../../telemetry/logger.js'
+import type { Clock } from '../../time/clock.js'
+import { rollupAbi } from '../contract-abis.js'
 import type {
   BatchRange,
   CommitBatchArguments,
   ContractRefusal,
   L1Submitter,
   L1TransactionOutcome,
-} from './l1-client.js'
-import { majorityOf } from './l1-quorum.js'
-import { createL1Rpc, type L1Endpoint } from './l1-rpc.js'
+} from '../l1-client.js'
+import { majorityOf } from '../quorum/l1-quorum.js'
+import { createL1Rpc, type L1Endpoint } from '../rpc/l1-rpc.js'
 import { createL1TransactionSender, type L1TransactionSender } from './l1-transaction-sender.js'
 import { createQuorumSubmitterRpc, sendTimeoutMs } from './quorum-submitter-rpc.js'
 import { createViemSubmitterRpc, type SubmitterRpc } from './submitter-rpc.js'

@@ -1,8 +1,8 @@
-import type { L1BlockNumber } from '../../base/primitives/quantities.js'
-import type { Clock } from '../time/clock.js'
+import type { L1BlockNumber } from '../../../base/primitives/quantities.js'
+import type { Clock } from '../../time/clock.js'
+import type { L1Block } from '../l1-client.js'
 import { EndpointQuestion } from './endpoint-question.js'
 import { blockDigest } from './l1-answer-digest.js'
-import type { L1Block } from './l1-client.js'
 import { type EndpointAnswer, judge, largestGroup, type Named } from './named-answer.js'
 import type { WatchedEndpoint } from './watched-endpoint.js'
 

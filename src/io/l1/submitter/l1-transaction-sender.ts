@@ -1,10 +1,10 @@
 import type { PrivateKeyAccount } from 'viem/accounts'
-import type { Address, Hash32 } from '../../base/primitives/hashes.js'
-import type { L1BlockNumber } from '../../base/primitives/quantities.js'
-import type { Logger } from '../telemetry/logger.js'
-import { type Clock, pause } from '../time/clock.js'
-import type { L1TransactionOutcome } from './l1-client.js'
-import { L1Error } from './l1-error.js'
+import type { Address, Hash32 } from '../../../base/primitives/hashes.js'
+import type { L1BlockNumber } from '../../../base/primitives/quantities.js'
+import type { Logger } from '../../telemetry/logger.js'
+import { type Clock, pause } from '../../time/clock.js'
+import type { L1TransactionOutcome } from '../l1-client.js'
+import { L1Error } from '../l1-error.js'
 import { type L1Call, type L1Fees, signL1Transaction } from './l1-transaction.js'
 
 /** What the sender needs of an L1 node. All throw L1Error. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Clock, pause } from '../time/clock.js'
-import { VirtualClock } from '../time/virtual-clock.js'
-import { L1Error } from './l1-error.js'
+import { type Clock, pause } from '../../time/clock.js'
+import { VirtualClock } from '../../time/virtual-clock.js'
+import { L1Error } from '../l1-error.js'
 import { createQuorumSubmitterRpc } from './quorum-submitter-rpc.js'
 import type { SubmitterRpc } from './submitter-rpc.js'
 

@@ -1,10 +1,10 @@
 import type { PrivateKeyAccount } from 'viem/accounts'
-import { keccak256, keccak256Hex } from '../../base/crypto/keccak.js'
-import { encodeRlp, type RlpItem } from '../../base/encoding/rlp.js'
-import { rlpHex, rlpUint } from '../../base/encoding/rlp-fields.js'
-import { bytesToHex, concatBytes, hexToBytes } from '../../base/primitives/bytes.js'
-import type { Address, Hash32 } from '../../base/primitives/hashes.js'
-import type { BlobSidecar } from './l1-client.js'
+import { keccak256, keccak256Hex } from '../../../base/crypto/keccak.js'
+import { encodeRlp, type RlpItem } from '../../../base/encoding/rlp.js'
+import { rlpHex, rlpUint } from '../../../base/encoding/rlp-fields.js'
+import { bytesToHex, concatBytes, hexToBytes } from '../../../base/primitives/bytes.js'
+import type { Address, Hash32 } from '../../../base/primitives/hashes.js'
+import type { BlobSidecar } from '../l1-client.js'
 
 /** What an L1 transaction offers to pay, in wei per gas and per blob gas. */
 export interface L1Fees {

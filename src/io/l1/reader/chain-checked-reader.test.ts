@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { L1Reader } from '../l1-client.js'
 import { createChainCheckedL1Reader, WrongL1ChainError } from './chain-checked-reader.js'
-import type { L1Reader } from './l1-client.js'
 
 /** What the endpoint answers to eth_chainId; null: it fails. */
 let chainId: number | null

@@ -1,5 +1,5 @@
-import type { Clock } from '../time/clock.js'
-import { L1Error } from './l1-error.js'
+import type { Clock } from '../../time/clock.js'
+import { L1Error } from '../l1-error.js'
 
 /** The answer of an L1 endpoint, if it comes in time. @throws L1Error L1_UNREACHABLE after `timeoutMs` */
 export function inTime<Value>(answer: Promise<Value>, timeoutMs: number, clock: Clock): Promise<Value> {
