@@ -107,12 +107,14 @@ interface RpcCall {
   readonly params: readonly unknown[]
 }
 
-/** A reader of an L1 that answers calls so: with a result, or with the error that is thrown. */
-async function readerOfCalls(answer: (call: RpcCall) => unknown) {
+/** A reader of an L1 that answers calls so: with a result, or with the error that is thrown. `onRequest` hears what one request asks. */
+async function readerOfCalls(answer: (call: RpcCall) => unknown, onRequest = (_calls: readonly RpcCall[]) => {}) {
   const url = await serve(async (request, response) => {
     const parts: Buffer[] = []
     for await (const part of request) parts.push(part)
-    const answers = [JSON.parse(Buffer.concat(parts).toString())].flat().map((call: RpcCall) => {
+    const calls: RpcCall[] = [JSON.parse(Buffer.concat(parts).toString())].flat()
+    onRequest(calls)
+    const answers = calls.map(call => {
       try {
         return { jsonrpc: '2.0', id: call.id, result: answer(call) }
       } catch (error) {
@@ -189,6 +191,16 @@ test('events of the newest blocks are asked for by hash: a node without the bloc
   expect(events.map(blockOf)).toEqual([1, 3, 6, 7, 8, 9])
   expect(asked[0]).toMatchObject({ fromBlock: '0x1', toBlock: '0x5' })
   await expect(reader.events({ from: 10, to: 10 })).rejects.toMatchObject({ code: 'L1_BAD_ANSWER' })
+})
+
+test('the newest blocks of a range cost one request for their hashes and one each for their events', async () => {
+  const asked: number[] = []
+  const reader = await readerOfCalls(
+    ({ method, params: [filter] }) => (method === 'eth_getBlockByNumber' ? header(Number(filter)) : []),
+    calls => asked.push(calls.length),
+  )
+  expect(await reader.events({ from: 5, to: 8 })).toEqual([])
+  expect(asked).toEqual([4, 1, 1, 1, 1])
 })
 
 test('a range whose answer is too long for the endpoint is read in parts', async () => {

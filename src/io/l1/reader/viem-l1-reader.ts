@@ -90,7 +90,9 @@ class ViemL1Reader implements L1Reader {
     const events: L1Event[] = []
     for (let first = from; first < newest; first += step)
       events.push(...(await this.eventsOfRange(first, Math.min(newest - 1, first + step - 1))))
-    for (let number = newest; number <= to; number++) events.push(...(await this.eventsOfBlock(number)))
+    // Asked for together, so that the client can put them into one request.
+    const hashes = await Promise.all(range(newest, to).map(number => this.hashOf(number)))
+    for (const blockHash of hashes) events.push(...(await this.attempt('events', () => this.logs({ blockHash }))))
     return events
   }
 
@@ -169,14 +171,11 @@ class ViemL1Reader implements L1Reader {
     return this.client.request({ method: 'eth_getBlockByNumber', params: [block, false] })
   }
 
-  /** A service with several nodes behind it may ask one that lacks the block: by hash that is an error, by number no events. */
-  private eventsOfBlock(number: L1BlockNumber): Promise<L1Event[]> {
-    return this.attempt('events', async () => {
-      const block = await this.block(number)
-      if (!block)
-        throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block whose events are asked for', { number })
-      return this.logs({ blockHash: block.hash })
-    })
+  /** A service with several nodes behind it may ask one that lacks the block: for events by hash that is an error, by number there are none. */
+  private async hashOf(number: L1BlockNumber): Promise<Hash32> {
+    const block = await this.block(number)
+    if (!block) throw new L1Error('L1_BAD_ANSWER', 'L1 does not have the block whose events are asked for', { number })
+    return block.hash
   }
 
   /** Half the range at a time where an answer is too long, for us or for the endpoint. */
@@ -226,6 +225,8 @@ class ViemL1Reader implements L1Reader {
     return Math.floor((block.timestamp - slots.genesisTimeSec) / slots.slotSec)
   }
 }
+
+const range = (from: number, to: number) => Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i)
 
 /** The answer of a view function, or null when the contract refuses with a named error. */
 async function unlessRefused<Value>(answer: Promise<Value>): Promise<Value | null> {
