@@ -35,8 +35,10 @@ export async function readDevnetInfo(file: string): Promise<DevnetInfo> {
 }
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
+/** How long a node may be silent before an answer: a call that waits for a receipt takes seconds. */
+const patienceMs = 60_000
 
-/** JSON-RPC over kept-alive connections, one call or a batch; answers in order, errors as values. */
+/** JSON-RPC over kept-alive connections, one call or a batch; answers in order, errors as values. @throws AppError NODE_FAILED when the node is silent */
 export async function rpcBatch(
   url: string,
   calls: readonly { method: string; params: readonly unknown[] }[],
@@ -50,7 +52,7 @@ export interface RpcAnswer {
   readonly error?: { readonly code: number; readonly message: string }
 }
 
-/** One call. @throws AppError on an error answer */
+/** One call. @throws AppError RPC_ERROR on an error answer, NODE_FAILED when the node is silent */
 export async function rpcCall<Answer>(url: string, method: string, params: readonly unknown[] = []): Promise<Answer> {
   const answer = JSON.parse(await post(url, JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))) as RpcAnswer
   if (answer.error) throw new AppError('RPC_ERROR', `${method}: ${answer.error.message}`)
@@ -77,6 +79,9 @@ function post(url: string, body: string): Promise<string> {
       },
     )
     request.once('error', reject)
+    request.setTimeout(patienceMs, () =>
+      request.destroy(new AppError('NODE_FAILED', `${url} does not answer within ${patienceMs} ms`, { url })),
+    )
     request.end(body)
   })
 }

@@ -46,7 +46,7 @@ describe('the embedded client on threads', () => {
   it.each([
     ['eth_getLogs', [{}]],
     ['eth_getBlockReceipts', ['latest']],
-    ['eth_feeHistory', ['0x400', 'latest', [50]]],
+    ['eth_feeHistory', ['0xb', 'latest', [50]]],
   ])('queries that may be long never hold up the others: %s', async (method, params) => {
     const client = await createEmbeddedExecution({
       dataDir: directory,
@@ -58,6 +58,8 @@ describe('the embedded client on threads', () => {
       rpc: { message: 'too many concurrent long queries' },
     })
     expect(await client.request('eth_blockNumber', [])).toBe('0x0')
+    for (const few of [10, '0xa', '5'])
+      expect(await client.request('eth_feeHistory', [few, 'latest', [50]])).toMatchObject({ oldestBlock: '0x0' })
     await client.close()
   })
 })

@@ -32,7 +32,7 @@ export interface QueryBounds {
   readonly timeoutMs: number
   /** Calls (eth_call, eth_estimateGas) that may wait, callers in turn: who has most of them gives way. */
   readonly maxWaitingCalls: number
-  /** Queries of logs, of a whole block's receipts and of the fees of many blocks that may wait. */
+  /** Queries of logs, of a whole block's receipts and of the fees of more than ten blocks that may wait. */
   readonly maxWaitingLongQueries: number
   /** Other queries that may wait. */
   readonly maxWaitingQueries: number
@@ -53,6 +53,13 @@ const maxRemembered = 8
 
 /** Methods that may read hundreds or thousands of blocks, or answer with all logs of one. */
 const longQueryMethods = new Set(['eth_getLogs', 'eth_getBlockReceipts', 'eth_feeHistory'])
+/** Blocks of an eth_feeHistory that is no long query: wallets ask for 5 or 10, and wait for the answer. */
+const shortFeeHistory = 10
+
+function isLongQuery(method: string, params: readonly unknown[]): boolean {
+  if (method === 'eth_feeHistory' && Number(params[0]) <= shortFeeHistory) return false
+  return longQueryMethods.has(method)
+}
 
 /** Methods that execute code. */
 const callMethods = new Set(['eth_call', 'eth_estimateGas', 'eth_createAccessList', 'eth_simulateV1'])
@@ -241,12 +248,12 @@ class EmbeddedExecution implements ExecutionClient {
 
   request(method: string, params: readonly unknown[], asker?: Asker): Promise<unknown> {
     if (this.isClosed) return Promise.reject(closedError())
-    return this.laneOf(method).query('request', [method, params], asker)
+    return this.laneOf(method, params).query('request', [method, params], asker)
   }
 
   requestText(method: string, params: readonly unknown[], asker?: Asker): Promise<string> {
     if (this.isClosed) return Promise.reject(closedError())
-    return this.laneOf(method).query('requestText', [method, params], asker)
+    return this.laneOf(method, params).query('requestText', [method, params], asker)
   }
 
   async close(): Promise<void> {
@@ -258,9 +265,9 @@ class EmbeddedExecution implements ExecutionClient {
     await this.link.terminate()
   }
 
-  private laneOf(method: string): QueryLane {
+  private laneOf(method: string, params: readonly unknown[]): QueryLane {
     if (callMethods.has(method)) return this.calls
-    return longQueryMethods.has(method) ? this.longQueries : this.queries
+    return isLongQuery(method, params) ? this.longQueries : this.queries
   }
 
   private async readBlock(method: string, argument: unknown): Promise<Block | null> {
