@@ -4,7 +4,7 @@ import { InvariantError } from '../../base/primitives/invariant.js'
 import { MorphismError } from '../../base/primitives/morphism-error.js'
 import type { ConsensusSigner } from '../keys/consensus-signer.js'
 import { type Logger, silentLogger } from '../telemetry/logger.js'
-import { type Counter, type Gauge, type Metrics, silentMetrics } from '../telemetry/metrics.js'
+import { type Counter, type Metrics, silentMetrics } from '../telemetry/metrics.js'
 import type { Clock } from '../time/clock.js'
 import { systemClock } from '../time/system-clock.js'
 import type { Hello, NetworkIdentity, NodeRole } from './handshake.js'
@@ -35,10 +35,11 @@ import { PeerBans } from './peer-bans.js'
 import { duplicateWindowMs, PeerDialer } from './peer-dialer.js'
 import { PeerKinds } from './peer-kinds.js'
 import type { Channel, Misbehaviour, Peer, PeerId, PeerNetwork, RequestKind } from './peer-network.js'
-import { channelProtocols, PeerSession, type SessionEvents } from './peer-session.js'
+import { channelProtocols, type PeerSession, type SessionEvents } from './peer-session.js'
+import { PeerSessions } from './peer-sessions.js'
 import { RequestDesk, type RequestHandler } from './request-desk.js'
 import { ask, requestProtocol } from './request-streams.js'
-import { type AdmissionRefusal, admitSession } from './session-admission.js'
+import type { AdmissionRefusal } from './session-admission.js'
 import { TwinWatch } from './twin-watch.js'
 
 /** What a node's network is made of. */
@@ -81,16 +82,14 @@ export class Libp2pNetwork implements PeerNetwork {
   private readonly limits: NetworkLimits
   private readonly logger: Logger
   private readonly clock: Clock
-  private readonly sessions = new Map<PeerId, PeerSession>()
+  private readonly sessions: PeerSessions
   private readonly handshakes: Handshakes
   private readonly desk: RequestDesk
   private readonly kinds: PeerKinds
   private readonly dialer: PeerDialer
   private readonly messageHandlers = new Map<Channel, MessageHandler>()
-  private readonly connectHandlers = new Set<(peer: Peer) => void>()
-  private readonly disconnectHandlers: ((peer: Peer) => void)[] = []
   private readonly unfinishedOfStrangers: HeldBytes<PeerSession>
-  private readonly counters: { peers: Gauge; received: Counter; sent: Counter; dropped: Counter }
+  private readonly counters: { received: Counter; sent: Counter; dropped: Counter }
   private readonly twins: TwinWatch
   private speaksForKey = true
   private closed = false
@@ -108,12 +107,12 @@ export class Libp2pNetwork implements PeerNetwork {
     this.dialer = new PeerDialer(options.config.peers, {
       node,
       clock: this.clock,
-      isConnected: peer => this.sessions.has(peer),
+      isConnected: peer => this.sessions.of(peer) !== null,
       lookUp: lookUpHost,
       hostsChanged: () => this.kinds.refreshHosts(),
     })
     const { dialer } = this
-    this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.values() })
+    this.kinds = new PeerKinds({ clock: this.clock, dialer, sessions: () => this.sessions.all() })
     const { clock, limits, localPeer, logger } = this
     this.handshakes = new Handshakes(
       {
@@ -125,12 +124,12 @@ export class Libp2pNetwork implements PeerNetwork {
       {
         clock,
         logger,
-        hasSession: connection => this.sessionOf(connection) !== null,
+        hasSession: connection => this.sessions.over(connection) !== null,
         isDuplicate: peer => {
-          const current = this.sessions.get(peer)
-          return current !== undefined && clock.nowMs() - current.startedAtMs < duplicateWindowMs
+          const current = this.sessions.of(peer)
+          return current !== null && clock.nowMs() - current.startedAtMs < duplicateWindowMs
         },
-        refusalOf: (connection, hello) => this.refusalOf(connection, hello),
+        refusalOf: (connection, hello) => this.sessions.refusalOf(connection, hello),
         onTurnedAway: (connection, reason) => this.onTurnedAway(connection, reason),
         conclude: (connection, outcome) => this.conclude(connection, outcome),
         onBreach: peer => this.drop(peer, { reason: 'BAD_HANDSHAKE', severity: 'heavy' }),
@@ -146,8 +145,9 @@ export class Libp2pNetwork implements PeerNetwork {
       this.drop(peer.id, { reason: 'UNFINISHED_FRAMES', severity: 'heavy' }),
     )
     const metrics = options.metrics ?? silentMetrics
+    const { kinds, handshakes, sessionEvents: events } = this
+    this.sessions = new PeerSessions(limits, { clock, logger, metrics, bans, kinds, dialer, handshakes, events })
     this.counters = {
-      peers: metrics.gauge('morphism_network_peers', 'Connected peers'),
       received: metrics.counter('morphism_network_received_bytes', 'Bytes of messages received from peers'),
       sent: metrics.counter('morphism_network_sent_bytes', 'Bytes of messages queued for peers'),
       dropped: metrics.counter('morphism_network_dropped_messages', 'Messages that no peer or no queue could take'),
@@ -198,7 +198,7 @@ export class Libp2pNetwork implements PeerNetwork {
     this.speaksForKey = speaks
     if (!this.options.signer) return
     const reason = speaks ? 'this node speaks for its key again' : 'this node no longer speaks for its key'
-    for (const session of [...this.sessions.values()]) this.endSession(session, reason)
+    this.sessions.endAll(reason)
     for (const connection of this.node.getConnections()) connection.abort(new NetworkError('PEER_GONE', reason))
   }
 
@@ -230,17 +230,17 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   peers(): readonly Peer[] {
-    return [...this.sessions.values()].map(session => session.peer)
+    return this.sessions.all().map(session => session.peer)
   }
 
   roundTripMs(peer: PeerId): number | null {
-    return this.sessions.get(peer)?.connection.rtt ?? null
+    return this.sessions.of(peer)?.connection.rtt ?? null
   }
 
   send(peer: PeerId, channel: Channel, message: Uint8Array): void {
     if (message.length > channelLimits[channel].messageBytes)
       throw new InvariantError(`a message of ${message.length} bytes is too large for ${channel}`)
-    const session = this.sessions.get(peer)
+    const session = this.sessions.of(peer)
     if (session) {
       this.counters.sent.inc(message.length)
       session.send(channel, message)
@@ -255,17 +255,16 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   onConnect(handler: (peer: Peer) => void): () => void {
-    this.connectHandlers.add(handler)
-    return () => this.connectHandlers.delete(handler)
+    return this.sessions.onConnect(handler)
   }
 
   onDisconnect(handler: (peer: Peer) => void): void {
-    this.disconnectHandlers.push(handler)
+    this.sessions.onDisconnect(handler)
   }
 
   async request(peer: PeerId, kind: RequestKind, body: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
     if (body.length > maxRequestBytes) throw new InvariantError(`a request of ${body.length} bytes is too large`)
-    const session = this.sessions.get(peer)
+    const session = this.sessions.of(peer)
     if (!session) throw new NetworkError('PEER_GONE', `the peer ${peer} is not connected`, { peer, kind })
     return ask({ session, kind, body, timeoutMs: this.limits.requestTimeoutMs, signal })
   }
@@ -275,15 +274,15 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   drop(peer: PeerId, misbehaviour: Misbehaviour): void {
-    const session = this.sessions.get(peer)
+    const session = this.sessions.of(peer)
     if (!this.bans.judge(peer, session?.peer.consensusKey ?? null, misbehaviour)) return
-    if (session) this.endSession(session, misbehaviour.reason)
+    if (session) this.sessions.end(session, misbehaviour.reason)
     for (const connection of this.node.getConnections())
       if (connection.remotePeer.toString() === peer)
         connection.abort(new NetworkError('PEER_GONE', misbehaviour.reason))
-    for (const other of [...this.sessions.values()])
+    for (const other of this.sessions.all())
       if (other.peer.consensusKey && this.bans.isKeyBanned(other.peer.consensusKey))
-        this.endSession(other, 'its consensus key is banned')
+        this.sessions.end(other, 'its consensus key is banned')
   }
 
   async close(): Promise<void> {
@@ -291,7 +290,7 @@ export class Libp2pNetwork implements PeerNetwork {
     this.closed = true
     this.dialer.stop()
     this.kinds.stop()
-    for (const session of [...this.sessions.values()]) this.endSession(session, 'the node stops')
+    this.sessions.close('the node stops')
     await this.node.stop()
   }
 
@@ -301,85 +300,20 @@ export class Libp2pNetwork implements PeerNetwork {
       this.drop(id, { reason: outcome.reason, severity: refusalSeverity[outcome.reason] })
       return null
     }
-    if (outcome.type === 'none' || this.closed || connection.status !== 'open') {
-      closeGently(connection)
-      return null
-    }
-    const peer = peerOf(connection, outcome.hello)
-    if (peer.consensusKey && this.bans.isKeyBanned(peer.consensusKey)) {
-      this.logger.info('peer has no session here', { peer: id, reason: 'its consensus key is banned' })
-      closeGently(connection)
-      return null
-    }
-    if (!this.makeRoom(peer, connection)) {
-      closeGently(connection)
-      return null
-    }
-    const kind = this.kinds.of(peer)
-    const { clock, sessionEvents: events } = this
-    const session = new PeerSession(peer, connection, kind, { clock, events })
-    this.sessions.set(id, session)
-    this.handshakes.ended(connection)
-    muxGuardOf(connection).frames.isSession = true
-    this.dialer.connected(id)
-    this.sessionsChanged()
-    this.logger.info('peer connected', {
-      peer: id,
-      role: outcome.hello.role,
-      kind,
-      address: connection.remoteAddr.toString(),
-    })
-    void session.open(this.limits.handshakeTimeoutMs)
-    for (const handler of this.connectHandlers) handler(peer)
+    const session =
+      outcome.type === 'none' || connection.status !== 'open' ? null : this.sessions.begin(connection, outcome.hello)
+    if (!session) closeGently(connection)
     return session
-  }
-
-  private admit(peer: Peer, connection: Connection): ReturnType<typeof admitSession> {
-    return admitSession({
-      peer,
-      kind: this.kinds.of(peer),
-      isInbound: connection.direction === 'inbound',
-      live: this.sessions.values(),
-      isConfigured: id => this.dialer.knows(id),
-      limits: this.limits,
-      nowMs: this.clock.nowMs(),
-    })
-  }
-
-  private refusalOf(connection: Connection, hello: Hello): AdmissionRefusal | null {
-    const peer = peerOf(connection, hello)
-    const { refusal } = this.admit(peer, connection)
-    if (refusal) this.logger.info('peer has no session here', { peer: peer.id, reason: refusal })
-    return refusal
-  }
-
-  /** Ends the sessions whose place the peer takes; false when it gets none after all. */
-  private makeRoom(peer: Peer, connection: Connection): boolean {
-    const admission = this.admit(peer, connection)
-    if (admission.refusal !== null) return false
-    for (const id of admission.replaces) {
-      const isSameId = id === peer.id
-      if (!isSameId) this.logger.warn('a consensus key came with a second peer id', { peer: peer.id, replaced: id })
-      const reason = isSameId ? 'replaced by a newer connection' : 'its consensus key came with another peer id'
-      const old = this.sessions.get(id)
-      if (old) this.endSession(old, reason)
-    }
-    return true
   }
 
   private onTurnedAway(connection: Connection, reason: AdmissionRefusal): void {
     const peer = connection.remotePeer.toString()
-    const session = this.sessions.get(peer)
+    const session = this.sessions.of(peer)
     // The place is in use by this node itself.
     if (session && session.connection.id !== connection.id) return
     this.logger.debug('the peer has no session for this node', { peer, reason })
     this.twins.turnedAway(peer, reason)
-    if (session) this.endSession(session, `the peer has no session for this node: ${reason}`)
-  }
-
-  private sessionsChanged(): void {
-    this.counters.peers.set(this.sessions.size)
-    this.kinds.refreshHosts()
+    if (session) this.sessions.end(session, `the peer has no session for this node: ${reason}`)
   }
 
   private readonly sessionEvents: SessionEvents = {
@@ -401,7 +335,7 @@ export class Libp2pNetwork implements PeerNetwork {
       const isMisbehaviour = reason.startsWith('BAD_FRAME') || reason.startsWith('SECOND_STREAM')
       if (isMisbehaviour)
         this.drop(session.peer.id, { reason, severity: 'heavy', ...(error ? { detail: error.message } : {}) })
-      else this.endSession(session, reason)
+      else this.sessions.end(session, reason)
     },
   }
 
@@ -427,12 +361,7 @@ export class Libp2pNetwork implements PeerNetwork {
   }
 
   private async whenAgreed(connection: Connection): Promise<PeerSession | null> {
-    return this.sessionOf(connection) ?? (await this.handshakes.outcome(connection))
-  }
-
-  private sessionOf(connection: Connection): PeerSession | null {
-    const session = this.sessions.get(connection.remotePeer.toString())
-    return session?.connection.id === connection.id ? session : null
+    return this.sessions.over(connection) ?? (await this.handshakes.outcome(connection))
   }
 
   private onConnectionClosed(connection: Connection): void {
@@ -440,29 +369,11 @@ export class Libp2pNetwork implements PeerNetwork {
     const { breach } = muxGuardOf(connection)
     const peer = connection.remotePeer.toString()
     if (breach) this.drop(peer, { reason: breach.code, severity: 'heavy', detail: breach.message })
-    const session = this.sessionOf(connection)
-    if (session) this.endSession(session, 'the connection closed')
+    const session = this.sessions.over(connection)
+    if (session) this.sessions.end(session, 'the connection closed')
     // The peer store would otherwise grow by every identity that ever knocked.
     void this.node.peerStore.delete(connection.remotePeer).catch(() => {})
   }
-
-  private endSession(session: PeerSession, reason: string): void {
-    const { peer, connection } = session
-    if (this.sessions.get(peer.id) !== session) return
-    this.sessions.delete(peer.id)
-    if (peer.consensusKey) this.bans.leaves(peer.id, peer.consensusKey)
-    session.end()
-    this.unfinishedOfStrangers.set(session, 0)
-    connection.abort(new NetworkError('PEER_GONE', reason))
-    this.sessionsChanged()
-    this.logger.info('peer disconnected', { peer: peer.id, reason })
-    for (const handler of this.disconnectHandlers) handler(peer)
-    if (!this.closed) this.dialer.disconnected(peer.id, this.clock.nowMs() - session.startedAtMs)
-  }
-}
-
-function peerOf(connection: Connection, { binding }: Hello): Peer {
-  return { id: connection.remotePeer.toString(), consensusKey: binding?.consensusKey ?? null }
 }
 
 /** Past libp2p, which swallows what its listeners throw: an uncaught error stops the node. */
