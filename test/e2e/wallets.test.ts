@@ -262,7 +262,8 @@ describe('viem', () => {
 
 describe('ethers', () => {
   it('sends ETH, deploys, calls, reads and hears logs', async () => {
-    const provider = new JsonRpcProvider(rpcUrl, undefined, { pollingInterval: 50 })
+    // It would else give what it read 250 ms ago, which is blocks ago: a nonce that was used since.
+    const provider = new JsonRpcProvider(rpcUrl, undefined, { pollingInterval: 50, cacheTimeout: -1 })
     const wallet = new Wallet(key(4), provider)
     const before = await provider.getBalance(stranger)
     const sent = await (await wallet.sendTransaction({ to: stranger, value: 11n })).wait()
