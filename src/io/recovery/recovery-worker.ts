@@ -16,8 +16,12 @@ export interface RecoveryAnswer {
   readonly outcomes: PackedOutcomes
 }
 
+/** What a recovery worker posts: that its modules are loaded, then answers. */
+export type RecoveryMessage = 'loaded' | RecoveryAnswer
+
 const port = parentPort
 invariant(port, 'the recovery worker runs as a worker thread')
+port.postMessage('loaded' satisfies RecoveryMessage)
 port.on('message', ({ id, batch }: RecoveryTask) => {
   const outcomes = recoverBatch(unpackBatch(batch))
   const answer: RecoveryAnswer = { id, outcomes }

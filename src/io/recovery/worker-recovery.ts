@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { packBatch } from './packed-batch.js'
 import { type PackedOutcomes, readOutcomes } from './packed-outcomes.js'
-import type { RecoveryAnswer, RecoveryTask } from './recovery-worker.js'
+import type { RecoveryMessage, RecoveryTask } from './recovery-worker.js'
 import { RecoveryError, type RecoveryOutcome, type SenderRecovery } from './sender-recovery.js'
 
 export interface WorkerRecoveryConfig {
@@ -75,6 +75,8 @@ class RecoveryThread {
   /** Transactions under way. */
   load = 0
   private worker: Worker | null = null
+  /** Resolves when the worker has loaded its modules, or is gone. */
+  private loaded: Promise<void> = Promise.resolve()
   private readonly tasks = new Map<number, Waiting>()
   private nextId = 0
 
@@ -97,15 +99,23 @@ class RecoveryThread {
   }
 
   async close(): Promise<void> {
-    const { worker } = this
+    const { worker, loaded } = this
     this.worker = null
     this.fail(new RecoveryError('CLOSED', 'sender recovery is closed'))
+    // Torn from loading secp256k1, it would abort the process.
+    await loaded
     await worker?.terminate()
   }
 
   private start(): Worker {
     const worker = new Worker(new URL('./recovery-worker.js', import.meta.url))
-    worker.on('message', ({ id, outcomes }: RecoveryAnswer) => {
+    this.loaded = new Promise(resolve => {
+      worker.once('message', () => resolve())
+      worker.once('exit', () => resolve())
+    })
+    worker.on('message', (message: RecoveryMessage) => {
+      if (message === 'loaded') return
+      const { id, outcomes } = message
       const waiting = this.tasks.get(id)
       this.tasks.delete(id)
       waiting?.resolve(outcomes)

@@ -41,6 +41,19 @@ describe('WorkerLink', () => {
     await expect(link.call('m', [2])).rejects.toMatchObject({ code: 'WORKER_FAILED', message: 'TypeError: oops' })
   })
 
+  it('lets its thread load before it stops it', async () => {
+    const hasLoaded = new Int32Array(new SharedArrayBuffer(4))
+    const slow = `
+      import { parentPort, workerData } from 'node:worker_threads'
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+      Atomics.store(workerData, 0, 1)
+      parentPort.on('message', ({ id }) => parentPort.postMessage({ id, value: undefined }))`
+    const url = new URL(`data:text/javascript,${encodeURIComponent(slow)}`)
+    link = new WorkerLink({ script: url, name: 'test', data: hasLoaded, youngGenerationMb: 8 })
+    await link.terminate()
+    expect(Atomics.load(hasLoaded, 0)).toBe(1)
+  })
+
   it('fails all calls, now and later, when its thread dies, and says so once', async () => {
     start('process.exit(3)')
     const calls = [link.call('m', []), link.call('m', [])]

@@ -83,8 +83,9 @@ export class WorkerLink {
     })
   }
 
-  /** Stops the thread, whatever it is doing. */
+  /** Stops the thread, whatever it is doing, once it has loaded: torn from that, its native modules would abort the process. */
   async terminate(): Promise<void> {
+    await this.ready
     await this.worker.terminate()
   }
 
